@@ -1,17 +1,39 @@
 // One project per kind of test, told apart by file name, so that each kind runs alone:
 // `unit` is pure and offline, `int` starts real processes (compiled code in dist/), `sim` is seeded.
-import { defineConfig } from 'vitest/config'
+import { pathToFileURL } from 'node:url'
+import { defineConfig, type Plugin } from 'vitest/config'
 
 const INT = 'test/**/*.int.test.ts'
 const SIM = 'test/**/*.sim.test.ts'
 
+const COMPILED_URL = /new URL\(\s*(['"])(\.{1,2}\/[^'"]+\.js)\1,\s*import\.meta\.url,?\s*\)/g
+
+/**
+ * Tests run from source, but Node cannot start a worker thread or a process on a `.ts` file. Code names such
+ * a program as `new URL('./x.js', import.meta.url)`, which is right once compiled; under vitest the same
+ * expression is made to mean the compiled file in dist/. `npm test` and `npm run test:int` build it first.
+ */
+const programsFromDist: Plugin = {
+  name: 'ledgerq:programs-from-dist',
+  enforce: 'pre',
+  transform(code, id) {
+    const root = `${import.meta.dirname}/`
+    const path = id.split('?')[0] ?? id
+    if (!path.startsWith(root) || !path.endsWith('.ts') || path.includes('/node_modules/')) return undefined
+    const compiled = pathToFileURL(`${root}dist/${path.slice(root.length)}`)
+    return code.replace(COMPILED_URL, (_, _quote, file) => `new URL('${new URL(file, compiled)}')`)
+  },
+}
+
 export default defineConfig({
+  plugins: [programsFromDist],
   test: {
     // The suite also runs on small CI machines; more workers than this only add memory.
     maxWorkers: 2,
     passWithNoTests: true,
     projects: [
       {
+        extends: true,
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
@@ -21,6 +43,7 @@ export default defineConfig({
         },
       },
       {
+        extends: true,
         test: {
           name: 'int',
           include: [INT],
@@ -30,7 +53,10 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
-      { test: { name: 'sim', include: [SIM], testTimeout: 120_000, hookTimeout: 10_000 } },
+      {
+        extends: true,
+        test: { name: 'sim', include: [SIM], testTimeout: 120_000, hookTimeout: 10_000 },
+      },
     ],
   },
 })
