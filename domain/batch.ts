@@ -1,0 +1,37 @@
+// What one writer appends to one stream in one call, and what comes back when it is read. Time and epoch stand once for
+// the whole batch. A batch is the unit of atomicity, of the hash chain and of the expected revision (I2).
+import type { PartitionEvent } from './partition/events.js'
+import type { CatalogEvent, ControlEvent } from './queue/events.js'
+import type { EpochMs } from './time.js'
+
+export type LedgerEvent = PartitionEvent | ControlEvent | CatalogEvent
+
+/** Revision of an event in its stream, from 0. `NO_REVISION` = the stream is empty, or there is no such event. */
+export const NO_REVISION = -1
+
+export type EventBatch = Readonly<{
+  /**
+   * Unique per writer term and batch, chosen by the writer and never derived from stream and revision: a repeated append
+   * of the same batch is recognised by it, and two writers can never be taken for one another (I2).
+   */
+  batchId: string
+  /** Recorded time of all events of the batch; never below that of the batch before it (I9). */
+  at: EpochMs
+  /** Term of the writer. */
+  epoch: number
+  events: ReadonlyArray<LedgerEvent>
+  /**
+   * For each event the revision of the previous event of the same message, `NO_REVISION` if there is none: a message's
+   * history is read by walking back from its last event, without an index of events.
+   */
+  previous: ReadonlyArray<number>
+}>
+
+export type RecordedBatch = EventBatch &
+  Readonly<{
+    stream: string
+    /** Revision of the first event; the others follow without gaps. */
+    firstRevision: number
+    /** Position of the first event in the order of the whole log; the others follow. */
+    position: number
+  }>

@@ -1,0 +1,70 @@
+// What can be asked of one message. Time, fences, random numbers and the rules in force come in on the command, so that a
+// decision is a function of its arguments alone.
+import type { FailureRules } from '../failure/index.js'
+import type { DurationMs, EpochMs } from '../time.js'
+import type { Actor, AttemptEnd, MessageAttributes } from './events.js'
+
+export type EnqueueMessage = Readonly<{
+  type: 'EnqueueMessage'
+  ordinal: number
+  callerId: string | undefined
+  payload: string
+  priority: number
+  notBefore: EpochMs
+  expiresAt: EpochMs
+  attributes: MessageAttributes | undefined
+  at: EpochMs
+}>
+
+export type StartAttempt = Readonly<{
+  type: 'StartAttempt'
+  /** The next value of the partition's fence counter. */
+  fence: number
+  leaseMs: DurationMs
+  worker: string
+  claimId: string | undefined
+  at: EpochMs
+}>
+
+export type SucceedAttempt = Readonly<{
+  type: 'SucceedAttempt'
+  fence: number
+  result: string | undefined
+  at: EpochMs
+}>
+
+export type FailAttempt = Readonly<{
+  type: 'FailAttempt'
+  fence: number
+  failureType: string
+  message: string
+  ended: AttemptEnd
+  /** false = to the dead letters at once, whatever the policy says. */
+  retryable: boolean
+  /** The worker's own wish for the delay; undefined = the policy decides. */
+  delayMs: DurationMs | undefined
+  /** Of the queue; the message's own retry policy wins over them. */
+  rules: FailureRules
+  /** In [0, 1): the only source of jitter. */
+  random: number
+  at: EpochMs
+}>
+
+export type ReleaseAttempt = Readonly<{ type: 'ReleaseAttempt'; fence: number; delayMs: DurationMs; at: EpochMs }>
+export type ExtendLease = Readonly<{ type: 'ExtendLease'; fence: number; leaseMs: DurationMs; at: EpochMs }>
+export type CancelMessage = Readonly<{ type: 'CancelMessage'; by: Actor | undefined; at: EpochMs }>
+export type ExpireMessage = Readonly<{ type: 'ExpireMessage'; at: EpochMs }>
+export type RedriveMessage = Readonly<{ type: 'RedriveMessage'; by: Actor | undefined; at: EpochMs }>
+export type PurgeMessage = Readonly<{ type: 'PurgeMessage'; by: Actor | undefined; at: EpochMs }>
+
+export type MessageCommand =
+  | EnqueueMessage
+  | StartAttempt
+  | SucceedAttempt
+  | FailAttempt
+  | ReleaseAttempt
+  | ExtendLease
+  | CancelMessage
+  | ExpireMessage
+  | RedriveMessage
+  | PurgeMessage

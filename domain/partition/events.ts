@@ -1,0 +1,45 @@
+// Everything that stands in a partition's stream: what happened to its messages, who wrote, and by which configuration.
+import type { Actor, MessageEvent } from '../message/index.js'
+import type { QueueConfig } from '../queue/index.js'
+
+/** First event of a writer's term. A greater epoch than any before it; attempts of lost workers are failed right after it. */
+export type PartitionOpened = Readonly<{ type: 'PartitionOpened'; epoch: number; node: string; incarnation: string }>
+
+/** The partition decides by this configuration from here on (§4.2). `controlRevision` -1 = as the queue was created. */
+export type ConfigAdopted = Readonly<{
+  type: 'ConfigAdopted'
+  controlRevision: number
+  config: QueueConfig
+  paused: boolean
+}>
+
+/**
+ * A live message moved to the head of the log, so that the prefix it stood in may be cut (§4.8). It holds the whole
+ * state and the payload: replay that starts here needs nothing before it.
+ */
+export type MessageCarriedForward = Readonly<{
+  type: 'MessageCarriedForward'
+  ordinal: number
+  callerId: string | undefined
+  /** The enqueue event's data as stored (codecs.ts, latest version). */
+  enqueued: unknown
+  /** The message's situation, in the form of the snapshot (projections/messageTable). */
+  situation: unknown
+}>
+
+/** Which facts a cut prefix held that replay from here on needs: written before every cut (§4.8). */
+export type PrefixCarried = Readonly<{
+  type: 'PrefixCarried'
+  /** Revisions below this one may be cut. */
+  before: number
+  nextOrdinal: number
+  nextFence: number
+  by: Actor | undefined
+}>
+
+export type PartitionEvent =
+  | MessageEvent
+  | PartitionOpened
+  | ConfigAdopted
+  | MessageCarriedForward
+  | PrefixCarried
