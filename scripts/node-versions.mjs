@@ -17,8 +17,10 @@ const outcomes = lines.map((line) => {
   const copy = mkdtempSync(join(tmpdir(), `ledgerq-node${line}-`))
   try {
     cpSync(repository, copy, { recursive: true, filter: (source) => !NOT_COPIED.has(basename(source)) })
-    // `npm exec` puts that Node first on the PATH; npm itself and all it starts then run on it.
-    const call = `node -p '"Node " + process.version' && npm ci && npm test`
+    // `npm exec` puts that Node first on the PATH; npm itself and all it starts then run on it. It also leaves
+    // its own options in the environment, where an `npx` of a test or of the README would trip over them.
+    const call = `unset npm_config_package npm_config_call
+      node -p '"Node " + process.version' && npm ci && npm test`
     const run = spawnSync('npm', ['exec', '--yes', `--package=node@${line}`, '--call', call], {
       cwd: copy,
       stdio: ['ignore', 'inherit', 'inherit'],

@@ -26,7 +26,7 @@ describe('the tree', () => {
   it('keeps the import law, the purity of its inner layers, its sizes and its names', () => {
     const files = sources()
     expect(files.length).toBeGreaterThan(1)
-    expect(violationsOf(files)).toEqual([])
+    expect(violationsOf(files).map(({ path, rule, found }) => `${path}: ${rule}: ${found}`)).toEqual([])
   })
 })
 
