@@ -1,0 +1,204 @@
+// Values as they are recorded, of every event type: the usual ones, and the ones that break encoders (empty texts, other
+// scripts, a byte order mark, numbers at the end of what a double can hold).
+import fc, { type Arbitrary } from 'fast-check'
+import { type EventBatch, type LedgerEvent, NO_REVISION } from '../../domain/batch.js'
+import { DEFAULT_FAILURE_RULES } from '../../domain/failure/index.js'
+import type { Actor, AttemptEnd, DeadLetterReason, MessageAttributes } from '../../domain/message/index.js'
+import { DEFAULT_QUEUE_CONFIG, type QueueConfig } from '../../domain/queue/index.js'
+import { DEFAULT_RETRY_POLICY, RETRY_PRESETS, type RetryPolicy } from '../../domain/retry/index.js'
+
+/** Well-formed Unicode: what the door lets in. */
+export const text: Arbitrary<string> = fc.oneof(
+  { weight: 4, arbitrary: fc.string({ maxLength: 40 }) },
+  { weight: 3, arbitrary: fc.string({ unit: 'binary', maxLength: 40 }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('', '\u0000', '\ufeffmarked', 'zażółć gęślą jaźń', '🐂'.repeat(60)),
+  },
+  // Both sides of each length at which the writer or the reader goes another way.
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 400 }).map((chars) => 'x'.repeat(chars)) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 400 }).map((chars) => `${'x'.repeat(chars)}é`) },
+)
+
+/** 0 to 2^53 - 1, mostly of everyday size. */
+export const natural: Arbitrary<number> = fc.oneof(
+  { weight: 4, arbitrary: fc.nat({ max: 300 }) },
+  { weight: 2, arbitrary: fc.nat() },
+  { weight: 1, arbitrary: fc.maxSafeNat() },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(127, 128, 16_383, 16_384, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER),
+  },
+)
+
+const NOW = 1_780_000_000_000
+export const instant: Arbitrary<number> = fc.oneof(
+  fc.constant(0),
+  fc.integer({ min: NOW - 1_000_000, max: NOW + 1_000_000 }),
+  natural,
+)
+
+/** A text that `JSON.stringify` wrote; now and then one that a caller wrote in another way. */
+export const jsonText: Arbitrary<string> = fc.oneof(
+  { weight: 6, arbitrary: fc.json({ stringUnit: 'binary', maxDepth: 3 }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      '{ "a": 1 }',
+      '12345678901234567890',
+      '{"2":0,"1":0}',
+      '-0',
+      '{"__proto__":1}',
+    ),
+  },
+)
+
+/** As it comes out of JSON: a negative zero does not. */
+const jsonValue: Arbitrary<unknown> = jsonText.map((written) =>
+  JSON.parse(JSON.stringify(JSON.parse(written))),
+)
+
+export const retryPolicy: Arbitrary<RetryPolicy> = fc.constantFrom(
+  DEFAULT_RETRY_POLICY,
+  RETRY_PRESETS.exponential,
+  RETRY_PRESETS.fixed,
+  RETRY_PRESETS.custom([0, 5, 60_000]),
+  RETRY_PRESETS.powersOfTwo,
+)
+
+const maybe = <A>(arbitrary: Arbitrary<A>): Arbitrary<A | undefined> =>
+  fc.option(arbitrary, { nil: undefined })
+const rarely = <A>(arbitrary: Arbitrary<A>): Arbitrary<A | undefined> =>
+  fc.option(arbitrary, { nil: undefined, freq: 1 })
+
+export const attributes: Arbitrary<MessageAttributes> = fc.record(
+  {
+    type: text,
+    topic: text,
+    headers: fc.dictionary(text, text, { maxKeys: 4, noNullPrototype: true }),
+    group: text,
+    dedupKey: text,
+    idempotencyKey: text,
+    correlationId: text,
+    causationId: text,
+    retry: retryPolicy,
+    timeoutMs: natural,
+  },
+  { requiredKeys: [], noNullPrototype: true },
+)
+
+const actor: Arbitrary<Actor> = fc.record(
+  { who: text, why: text, from: text },
+  { requiredKeys: ['who'], noNullPrototype: true },
+)
+const by = maybe(actor)
+
+const queueConfig: Arbitrary<QueueConfig> = fc.record(
+  {
+    partitions: natural,
+    maxSize: natural,
+    dedupWindowMs: natural,
+    leaseMs: natural,
+    handlerTimeoutMs: natural,
+    ttlMs: natural,
+    delayMs: natural,
+    failures: fc.oneof(
+      fc.constant(DEFAULT_QUEUE_CONFIG.failures),
+      retryPolicy.map((policy) => ({ ...DEFAULT_FAILURE_RULES, CARD_DECLINED: policy })),
+    ),
+  },
+  { noNullPrototype: true },
+)
+
+const endings: ReadonlyArray<AttemptEnd> = ['reported', 'leaseExpired', 'workerLost']
+const reasons: ReadonlyArray<DeadLetterReason> = ['attemptsExhausted', 'budgetExceeded', 'notRetryable']
+
+type OfType<Type> = Extract<LedgerEvent, Readonly<{ type: Type }>>
+const event = <Type extends LedgerEvent['type']>(
+  type: Type,
+  fields: {
+    [Field in keyof Omit<OfType<Type>, 'type'>]: Arbitrary<OfType<Type>[Field & keyof OfType<Type>]>
+  },
+): Arbitrary<OfType<Type>> =>
+  fc.record({ type: fc.constant(type), ...fields }, { noNullPrototype: true }) as unknown as Arbitrary<
+    OfType<Type>
+  >
+
+const worker = fc.oneof(fc.constantFrom('worker-1', 'worker-2'), text)
+const ofMessage = { ordinal: natural, callerId: rarely(text) }
+
+/** The compiler asks for one per type. */
+export const events: { readonly [Type in LedgerEvent['type']]: Arbitrary<OfType<Type>> } = {
+  MessageEnqueued: event('MessageEnqueued', {
+    ...ofMessage,
+    payload: jsonText,
+    priority: fc.oneof(fc.constant(0), fc.maxSafeInteger(), fc.integer({ min: -1_000, max: 1_000 })),
+    notBefore: instant,
+    expiresAt: instant,
+    attributes: maybe(attributes),
+  }),
+  AttemptStarted: event('AttemptStarted', {
+    ...ofMessage,
+    attempt: natural,
+    fence: natural,
+    leaseMs: natural,
+    worker,
+    claimId: maybe(worker),
+  }),
+  LeaseExtended: event('LeaseExtended', { ...ofMessage, fence: natural, leaseMs: natural }),
+  AttemptSucceeded: event('AttemptSucceeded', { ...ofMessage, fence: natural, result: maybe(jsonText) }),
+  AttemptFailed: event('AttemptFailed', {
+    ...ofMessage,
+    fence: natural,
+    failureType: fc.oneof(fc.constantFrom('NETWORK', 'TIMEOUT'), text),
+    message: text,
+    ended: fc.constantFrom(...endings),
+  }),
+  RetryScheduled: event('RetryScheduled', { ...ofMessage, retryAt: instant, delayMs: natural }),
+  MessageDeadLettered: event('MessageDeadLettered', { ...ofMessage, reason: fc.constantFrom(...reasons) }),
+  AttemptReleased: event('AttemptReleased', { ...ofMessage, fence: natural, notBefore: instant }),
+  MessageRedriven: event('MessageRedriven', { ...ofMessage, by }),
+  MessageCancelled: event('MessageCancelled', { ...ofMessage, by }),
+  MessageExpired: event('MessageExpired', ofMessage),
+  MessagePurged: event('MessagePurged', { ...ofMessage, by }),
+  PartitionOpened: event('PartitionOpened', { epoch: natural, node: text, incarnation: text }),
+  ConfigAdopted: event('ConfigAdopted', {
+    controlRevision: fc.oneof(fc.constant(-1), natural),
+    config: queueConfig,
+    paused: fc.boolean(),
+  }),
+  MessageCarriedForward: event('MessageCarriedForward', {
+    ordinal: natural,
+    callerId: rarely(text),
+    enqueued: jsonValue,
+    situation: jsonValue,
+  }),
+  PrefixCarried: event('PrefixCarried', { before: natural, nextOrdinal: natural, nextFence: natural, by }),
+  QueueCreated: event('QueueCreated', { queue: text, generation: natural, config: queueConfig, by }),
+  QueueDeleted: event('QueueDeleted', { queue: text, generation: natural, by }),
+  QueueConfigured: event('QueueConfigured', { config: queueConfig, by }),
+  QueuePaused: event('QueuePaused', { by }),
+  QueueResumed: event('QueueResumed', { by }),
+}
+
+export const ledgerEvent: Arbitrary<LedgerEvent> = fc.oneof(...Object.values(events))
+
+const revision = fc.oneof(fc.constant(NO_REVISION), natural)
+
+/** A batch of any events with any previous revisions: more than one decision would produce. */
+export const eventBatch = (
+  eventsOf: Arbitrary<LedgerEvent> = ledgerEvent,
+  eventsMax = 50,
+): Arbitrary<EventBatch> =>
+  fc
+    .record({
+      batchId: text,
+      at: instant,
+      epoch: natural,
+      rows: fc.array(fc.tuple(eventsOf, revision), { maxLength: eventsMax }),
+    })
+    .map(({ rows, ...batch }) => ({
+      ...batch,
+      events: rows.map(([recorded]) => recorded),
+      previous: rows.map(([, previous]) => previous),
+    }))
