@@ -1,0 +1,235 @@
+// The live messages of one partition as fixed-width records in chunks (layout.ts). It stores and reads back; what an
+// event changes is decided in partition/reducer.ts. Chunks never move, so growth never stalls the loop; while a snapshot
+// is being written, a chunk that is about to change is copied first (`touch`).
+import { invariant } from '../../domain/invariant.js'
+import type { DeadMessage, LeasedMessage, MessageFacts, WaitingMessage } from '../../domain/message/index.js'
+import type { RetryPolicy } from '../../domain/retry/index.js'
+import * as L from './layout.js'
+import { Names } from './names.js'
+import { OrdinalIndex } from './ordinalIndex.js'
+
+/** What few messages have; kept as objects beside the records. */
+export type ColdFacts = Readonly<{
+  callerId: string | undefined
+  group: string | undefined
+  retry: RetryPolicy | undefined
+  timeoutMs: number | undefined
+}>
+
+export type LiveMessage = WaitingMessage | LeasedMessage | DeadMessage
+
+export type Chunk = {
+  doubles: Float64Array
+  ints: Int32Array
+  cold: Array<ColdFacts | undefined>
+  /** Number of the snapshot whose copy of this chunk is safe (written, or taken aside). */
+  savedFor: number
+}
+
+const NOTHING_COLD: ColdFacts = { callerId: undefined, group: undefined, retry: undefined, timeoutMs: undefined }
+
+export class MessageTable {
+  readonly chunks: Chunk[] = []
+  readonly workers = new Names()
+  readonly failureTypes = new Names()
+  private readonly index = new OrdinalIndex()
+  private freeSlot = -1
+  private slots = 0
+  private live = 0
+  /** Rises with each snapshot; chunks with a lower `savedFor` are copied before they change. */
+  private snapshotNumber = 0
+  private onBeforeChange: ((chunkNumber: number) => void) | undefined
+
+  get size(): number {
+    return this.live
+  }
+  get slotCount(): number {
+    return this.slots
+  }
+
+  slotOf(ordinal: number): number {
+    return this.index.slotOf(ordinal)
+  }
+
+  insert(ordinal: number): number {
+    invariant(this.index.slotOf(ordinal) < 0, `I8 ordinal ${ordinal} is already in the table`)
+    let slot = this.freeSlot
+    if (slot >= 0) {
+      this.touch(slot)
+      this.freeSlot = this.int(slot, L.NEXT_FREE) - 1
+    } else {
+      slot = this.slots++
+      if (slot >> L.CHUNK_SLOTS_BITS >= this.chunks.length) this.chunks.push(this.newChunk())
+      this.touch(slot)
+    }
+    const { doubles, ints } = this.chunks[slot >> L.CHUNK_SLOTS_BITS]!
+    const place = slot & L.CHUNK_SLOT_MASK
+    doubles.fill(0, place * L.RECORD_DOUBLES, (place + 1) * L.RECORD_DOUBLES)
+    doubles[place * L.RECORD_DOUBLES + L.ORDINAL] = ordinal
+    ints[place * L.RECORD_INTS + L.TAG] = L.TAG_WAITING
+    this.index.set(ordinal, slot)
+    this.live++
+    return slot
+  }
+
+  remove(slot: number): void {
+    this.touch(slot)
+    const chunk = this.chunks[slot >> L.CHUNK_SLOTS_BITS]!
+    this.workers.drop(this.int(slot, L.WORKER))
+    this.failureTypes.drop(this.int(slot, L.FAILURE_TYPE))
+    this.index.delete(this.double(slot, L.ORDINAL))
+    chunk.cold[slot & L.CHUNK_SLOT_MASK] = undefined
+    this.setInt(slot, L.TAG, L.TAG_FREE)
+    this.setInt(slot, L.NEXT_FREE, this.freeSlot + 1)
+    this.freeSlot = slot
+    this.live--
+  }
+
+  double(slot: number, field: number): number {
+    return this.chunks[slot >> L.CHUNK_SLOTS_BITS]!.doubles[
+      (slot & L.CHUNK_SLOT_MASK) * L.RECORD_DOUBLES + field
+    ]!
+  }
+  setDouble(slot: number, field: number, value: number): void {
+    this.chunks[slot >> L.CHUNK_SLOTS_BITS]!.doubles[
+      (slot & L.CHUNK_SLOT_MASK) * L.RECORD_DOUBLES + field
+    ] = value
+  }
+  int(slot: number, field: number): number {
+    return this.chunks[slot >> L.CHUNK_SLOTS_BITS]!.ints[(slot & L.CHUNK_SLOT_MASK) * L.RECORD_INTS + field]!
+  }
+  setInt(slot: number, field: number, value: number): void {
+    this.chunks[slot >> L.CHUNK_SLOTS_BITS]!.ints[(slot & L.CHUNK_SLOT_MASK) * L.RECORD_INTS + field] = value
+  }
+  hasFlag(slot: number, flag: number): boolean {
+    return (this.int(slot, L.FLAGS) & flag) !== 0
+  }
+  setFlag(slot: number, flag: number, on: boolean): void {
+    const flags = this.int(slot, L.FLAGS)
+    this.setInt(slot, L.FLAGS, on ? flags | flag : flags & ~flag)
+  }
+
+  cold(slot: number): ColdFacts {
+    if (!this.hasFlag(slot, L.FLAG_COLD)) return NOTHING_COLD
+    return this.chunks[slot >> L.CHUNK_SLOTS_BITS]!.cold[slot & L.CHUNK_SLOT_MASK] ?? NOTHING_COLD
+  }
+  setCold(slot: number, facts: ColdFacts): void {
+    this.setFlag(slot, L.FLAG_COLD, true)
+    this.chunks[slot >> L.CHUNK_SLOTS_BITS]!.cold[slot & L.CHUNK_SLOT_MASK] = facts
+  }
+
+  setWorker(slot: number, worker: string | undefined): void {
+    this.workers.drop(this.int(slot, L.WORKER))
+    this.setInt(slot, L.WORKER, worker === undefined ? 0 : this.workers.hold(worker))
+  }
+  setFailureType(slot: number, type: string | undefined): void {
+    this.failureTypes.drop(this.int(slot, L.FAILURE_TYPE))
+    this.setInt(slot, L.FAILURE_TYPE, type === undefined ? 0 : this.failureTypes.hold(type))
+  }
+
+  /** The message in its readable form, for decisions and queries. */
+  read(slot: number): LiveMessage {
+    const facts = this.facts(slot)
+    const inDoubt = this.hasFlag(slot, L.FLAG_IN_DOUBT)
+    switch (this.int(slot, L.TAG)) {
+      case L.TAG_WAITING:
+        return { ...facts, tag: 'Waiting', dueAt: this.double(slot, L.DUE_AT), inDoubt }
+      case L.TAG_LEASED:
+        return {
+          ...facts,
+          tag: 'Leased',
+          fence: this.double(slot, L.FENCE),
+          leaseMs: this.int(slot, L.LEASE_MS),
+          worker: this.workers.name(this.int(slot, L.WORKER)),
+          inDoubt,
+        }
+      default:
+        return { ...facts, tag: 'Dead', deadAt: this.double(slot, L.DUE_AT) }
+    }
+  }
+
+  private facts(slot: number): MessageFacts {
+    const cold = this.cold(slot)
+    const failureType = this.int(slot, L.FAILURE_TYPE)
+    return {
+      ordinal: this.double(slot, L.ORDINAL),
+      callerId: cold.callerId,
+      group: cold.group,
+      priority: this.int(slot, L.PRIORITY),
+      enqueuedAt: this.double(slot, L.ENQUEUED_AT),
+      expiresAt: this.double(slot, L.EXPIRES_AT),
+      retry: cold.retry,
+      timeoutMs: cold.timeoutMs,
+      attempts: this.int(slot, L.ATTEMPTS),
+      firstStartedAt: this.double(slot, L.FIRST_STARTED_AT),
+      previousDelayMs: this.double(slot, L.PREVIOUS_DELAY_MS),
+      failureType: failureType === 0 ? undefined : this.failureTypes.name(failureType),
+    }
+  }
+
+  /** To be called before a record changes. */
+  touch(slot: number): void {
+    const number = slot >> L.CHUNK_SLOTS_BITS
+    const chunk = this.chunks[number]!
+    if (chunk.savedFor < this.snapshotNumber) {
+      this.onBeforeChange?.(number)
+      chunk.savedFor = this.snapshotNumber
+    }
+  }
+
+  /** From now on `onBeforeChange` is called once for each chunk that existed, before its first change. */
+  beginSnapshot(onBeforeChange: (chunkNumber: number) => void): void {
+    this.snapshotNumber++
+    this.onBeforeChange = onBeforeChange
+  }
+  endSnapshot(): void {
+    this.onBeforeChange = undefined
+  }
+  markSaved(chunkNumber: number): void {
+    this.chunks[chunkNumber]!.savedFor = this.snapshotNumber
+  }
+
+  private newChunk(): Chunk {
+    const buffer = new ArrayBuffer(L.CHUNK_SLOTS * L.RECORD_BYTES)
+    return {
+      doubles: new Float64Array(buffer),
+      ints: new Int32Array(buffer),
+      cold: [],
+      savedFor: this.snapshotNumber, // A chunk that is younger than the snapshot is no part of it.
+    }
+  }
+
+  /** Takes over a chunk of a snapshot; `linkLoaded` must follow once all are there. */
+  load(records: ArrayBuffer, cold: ReadonlyArray<readonly [place: number, facts: ColdFacts]>): void {
+    const chunk: Chunk = {
+      doubles: new Float64Array(records),
+      ints: new Int32Array(records),
+      cold: [],
+      savedFor: this.snapshotNumber,
+    }
+    for (const [place, facts] of cold) chunk.cold[place] = facts
+    this.chunks.push(chunk)
+  }
+
+  /** Rebuilds index, free list and name counts from loaded chunks. Names come in the numbering of the snapshot. */
+  linkLoaded(
+    slots: number,
+    workerOf: (number: number) => string,
+    failureTypeOf: (number: number) => string,
+  ): void {
+    this.slots = slots
+    for (let slot = slots - 1; slot >= 0; slot--) {
+      if (this.int(slot, L.TAG) === L.TAG_FREE) {
+        this.setInt(slot, L.NEXT_FREE, this.freeSlot + 1)
+        this.freeSlot = slot
+        continue
+      }
+      this.index.set(this.double(slot, L.ORDINAL), slot)
+      this.live++
+      const worker = this.int(slot, L.WORKER)
+      if (worker !== 0) this.setInt(slot, L.WORKER, this.workers.hold(workerOf(worker)))
+      const type = this.int(slot, L.FAILURE_TYPE)
+      if (type !== 0) this.setInt(slot, L.FAILURE_TYPE, this.failureTypes.hold(failureTypeOf(type)))
+    }
+  }
+}

@@ -1,0 +1,76 @@
+// From a message's ordinal to its slot in the table. Ordinals are handed out in sequence, so pages of 64 of them, found
+// through a small Map, cost 4 bytes a message where messages are dense, and at worst 256 bytes for one lone survivor
+// (a page of thousands would make each old dead letter cost kilobytes).
+
+const PAGE_BITS = 6
+const PAGE_ORDINALS = 1 << PAGE_BITS
+const PAGE_MASK = PAGE_ORDINALS - 1
+const FIRST_PAGES = 64
+
+export class OrdinalIndex {
+  private readonly pages = new Map<number, number>()
+  /** Slot + 1 of each ordinal of each page; 0 = none. */
+  private slab = new Int32Array(FIRST_PAGES * PAGE_ORDINALS)
+  private used = new Int32Array(FIRST_PAGES)
+  private freePages: number[] = []
+  private nextPage = 0
+  // The page of the last look-up: neighbours are looked up together.
+  private lastNumber = -1
+  private lastPage = -1
+
+  slotOf(ordinal: number): number {
+    const page = this.find(Math.floor(ordinal / PAGE_ORDINALS))
+    return page < 0 ? -1 : this.slab[page * PAGE_ORDINALS + (ordinal & PAGE_MASK)]! - 1
+  }
+
+  set(ordinal: number, slot: number): void {
+    const number = Math.floor(ordinal / PAGE_ORDINALS)
+    let page = this.find(number)
+    if (page < 0) page = this.add(number)
+    const at = page * PAGE_ORDINALS + (ordinal & PAGE_MASK)
+    if (this.slab[at] === 0) this.used[page]!++
+    this.slab[at] = slot + 1
+  }
+
+  delete(ordinal: number): void {
+    const number = Math.floor(ordinal / PAGE_ORDINALS)
+    const page = this.find(number)
+    if (page < 0) return
+    const at = page * PAGE_ORDINALS + (ordinal & PAGE_MASK)
+    if (this.slab[at] === 0) return
+    this.slab[at] = 0
+    this.used[page]!--
+    if (this.used[page] === 0) {
+      this.pages.delete(number)
+      this.freePages.push(page)
+      this.lastNumber = -1
+    }
+  }
+
+  private find(number: number): number {
+    if (number === this.lastNumber) return this.lastPage
+    const page = this.pages.get(number)
+    if (page === undefined) return -1
+    this.lastNumber = number
+    this.lastPage = page
+    return page
+  }
+
+  private add(number: number): number {
+    const page = this.freePages.pop() ?? this.nextPage++
+    if (page >= this.used.length) this.grow()
+    this.pages.set(number, page)
+    this.lastNumber = number
+    this.lastPage = page
+    return page
+  }
+
+  private grow(): void {
+    const slab = new Int32Array(this.slab.length * 2)
+    slab.set(this.slab)
+    this.slab = slab
+    const used = new Int32Array(this.used.length * 2)
+    used.set(this.used)
+    this.used = used
+  }
+}

@@ -1,0 +1,57 @@
+// Numbers of one partition: how many messages are in which state now, and what has happened since the beginning.
+
+export class Counts {
+  scheduled = 0
+  pending = 0
+  retrying = 0
+  processing = 0
+  dead = 0
+
+  enqueued = 0
+  attempts = 0
+  succeeded = 0
+  failed = 0
+  released = 0
+  deadLettered = 0
+  redriven = 0
+  cancelled = 0
+  expired = 0
+  purged = 0
+  readonly failuresByType = new Map<string, number>()
+
+  failure(type: string): void {
+    this.failed++
+    this.failuresByType.set(type, (this.failuresByType.get(type) ?? 0) + 1)
+  }
+}
+
+export const COUNT_NAMES = [
+  'scheduled',
+  'pending',
+  'retrying',
+  'processing',
+  'dead',
+  'enqueued',
+  'attempts',
+  'succeeded',
+  'failed',
+  'released',
+  'deadLettered',
+  'redriven',
+  'cancelled',
+  'expired',
+  'purged',
+] as const satisfies ReadonlyArray<keyof Counts>
+
+export type CountsView = Readonly<
+  Record<(typeof COUNT_NAMES)[number], number> & { failuresByType: Readonly<Record<string, number>> }
+>
+
+export const viewOf = (counts: Counts): CountsView => {
+  const view: Record<string, number> = {}
+  for (const name of COUNT_NAMES) view[name] = counts[name]
+  return {
+    ...(view as Record<(typeof COUNT_NAMES)[number], number>),
+    failuresByType: Object.fromEntries(counts.failuresByType),
+  }
+}

@@ -1,0 +1,190 @@
+// The state of a partition as a sequence of byte chunks, and back. A snapshot is a cache (I6): it carries the hash of
+// nothing by itself, is written chunk by chunk while the writer goes on, and a reader that finds it odd uses the log.
+//   first chunk: JSON header; then one chunk per table chunk: u32 length of the cold part, cold part (JSON), raw records.
+import { type Either, left, right } from 'fp-ts/lib/Either.js'
+import type { QueueConfig } from '../../domain/queue/index.js'
+import * as L from '../messageTable/layout.js'
+import type { Chunk, ColdFacts } from '../messageTable/messageTable.js'
+import { COUNT_NAMES } from './counts.js'
+import { PartitionState } from './partitionState.js'
+
+const FORM = 'ledgerq partition snapshot'
+const VERSION = 1
+
+type Header = {
+  form: string
+  version: number
+  stream: string
+  recordBytes: number
+  slots: number
+  chunks: number
+  config: QueueConfig
+  controlRevision: number | null
+  paused: boolean
+  epoch: number
+  nextOrdinal: number
+  nextFence: number
+  nextRevision: number
+  lastAt: number
+  counts: Record<string, number>
+  failuresByType: Array<[string, number]>
+  dedup: ReadonlyArray<readonly [string, number, number]>
+  claimIds: ReadonlyArray<readonly [string, ReadonlyArray<{ ordinal: number; fence: number }>]>
+  deadLetters: number[]
+  workers: string[]
+  failureTypes: string[]
+}
+
+const utf8 = new TextEncoder()
+const fromUtf8 = new TextDecoder()
+
+/**
+ * A snapshot being taken of a state that goes on changing: the header is fixed now, table chunks are encoded when the
+ * reader asks for them, or right before their first change, whichever comes first.
+ */
+export class SnapshotInProgress {
+  readonly revision: number
+  readonly chunkCount: number
+  private readonly header: Uint8Array
+  private readonly aside = new Map<number, Uint8Array>()
+
+  constructor(
+    private readonly state: PartitionState,
+    stream: string,
+  ) {
+    const { table } = state
+    this.revision = state.nextRevision - 1
+    this.chunkCount = table.chunks.length
+    this.header = utf8.encode(JSON.stringify(headerOf(state, stream)))
+    table.beginSnapshot((number) => {
+      if (number < this.chunkCount) this.aside.set(number, encodeChunk(table.chunks[number]!))
+    })
+  }
+
+  /** Chunk 0 is the header. */
+  take(number: number): Uint8Array {
+    if (number === 0) return this.header
+    const copied = this.aside.get(number - 1)
+    if (copied !== undefined) {
+      this.aside.delete(number - 1)
+      return copied
+    }
+    const bytes = encodeChunk(this.state.table.chunks[number - 1]!)
+    this.state.table.markSaved(number - 1)
+    return bytes
+  }
+
+  end(): void {
+    this.state.table.endSnapshot()
+    this.aside.clear()
+  }
+}
+
+const headerOf = (state: PartitionState, stream: string): Header => {
+  const { table, counts } = state
+  const counted: Record<string, number> = {}
+  for (const name of COUNT_NAMES) counted[name] = counts[name]
+  return {
+    form: FORM,
+    version: VERSION,
+    stream,
+    recordBytes: L.RECORD_BYTES,
+    slots: table.slotCount,
+    chunks: table.chunks.length,
+    config: state.config,
+    controlRevision: Number.isNaN(state.controlRevision) ? null : state.controlRevision,
+    paused: state.paused,
+    epoch: state.epoch,
+    nextOrdinal: state.nextOrdinal,
+    nextFence: state.nextFence,
+    nextRevision: state.nextRevision,
+    lastAt: state.lastAt,
+    counts: counted,
+    failuresByType: [...counts.failuresByType],
+    dedup: state.dedup.list(),
+    claimIds: state.claimIds.list(),
+    deadLetters: [...state.deadLetters],
+    workers: table.workers.list(),
+    failureTypes: table.failureTypes.list(),
+  }
+}
+
+const encodeChunk = (chunk: Chunk): Uint8Array => {
+  const cold: Array<[number, ColdFacts]> = []
+  chunk.cold.forEach((facts, place) => {
+    if (facts !== undefined) cold.push([place, facts])
+  })
+  const coldBytes = utf8.encode(JSON.stringify(cold))
+  // Records start at a multiple of 8, so that they can be read in place.
+  const start = Math.ceil((8 + coldBytes.length) / 8) * 8
+  const bytes = new Uint8Array(start + chunk.doubles.byteLength)
+  new DataView(bytes.buffer).setUint32(0, coldBytes.length, true)
+  bytes.set(coldBytes, 8)
+  bytes.set(new Uint8Array(chunk.doubles.buffer), start)
+  return bytes
+}
+
+export type SnapshotFault = Readonly<{ type: 'SnapshotUnusable'; reason: string }>
+const unusable = (reason: string): Either<SnapshotFault, never> => left({ type: 'SnapshotUnusable', reason })
+
+/** Rebuilds a state chunk by chunk; `finish` links what was loaded. */
+export class SnapshotLoader {
+  private readonly state = new PartitionState()
+  private header: Header | undefined
+  private loaded = 0
+
+  constructor(private readonly stream: string) {}
+
+  /** Chunks in order, the header first. */
+  add(bytes: Uint8Array): Either<SnapshotFault, void> {
+    try {
+      if (this.header === undefined) return this.readHeader(bytes)
+      const coldLength = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
+      const start = Math.ceil((8 + coldLength) / 8) * 8
+      if (bytes.length !== start + L.CHUNK_SLOTS * L.RECORD_BYTES) return unusable('a chunk has the wrong size')
+      const cold = JSON.parse(fromUtf8.decode(bytes.subarray(8, 8 + coldLength))) as Array<[number, ColdFacts]>
+      this.state.table.load(bytes.slice(start).buffer, cold)
+      this.loaded++
+      return right(undefined)
+    } catch (error) {
+      return unusable(error instanceof Error ? error.message : 'unreadable')
+    }
+  }
+
+  private readHeader(bytes: Uint8Array): Either<SnapshotFault, void> {
+    const header = JSON.parse(fromUtf8.decode(bytes)) as Header
+    if (header.form !== FORM) return unusable('not a partition snapshot')
+    if (header.version !== VERSION) return unusable(`version ${header.version}, this one reads ${VERSION}`)
+    if (header.stream !== this.stream) return unusable(`taken of ${header.stream}`)
+    if (header.recordBytes !== L.RECORD_BYTES) return unusable('another record size')
+    this.header = header
+    return right(undefined)
+  }
+
+  finish(): Either<SnapshotFault, PartitionState> {
+    const { header, state } = this
+    if (header === undefined || this.loaded !== header.chunks) return unusable('chunks are missing')
+    state.config = header.config
+    state.controlRevision = header.controlRevision ?? Number.NaN
+    state.paused = header.paused
+    state.epoch = header.epoch
+    state.nextOrdinal = header.nextOrdinal
+    state.nextFence = header.nextFence
+    state.nextRevision = header.nextRevision
+    state.lastAt = header.lastAt
+    for (const name of COUNT_NAMES) state.counts[name] = header.counts[name] ?? 0
+    for (const [type, n] of header.failuresByType) state.counts.failuresByType.set(type, n)
+    state.dedup.load(header.dedup)
+    for (const [claimId, leases] of header.claimIds) {
+      for (const { ordinal, fence } of leases) state.claimIds.add(claimId, ordinal, fence)
+    }
+    for (const ordinal of header.deadLetters) state.deadLetters.add(ordinal)
+    state.table.linkLoaded(
+      header.slots,
+      (n) => header.workers[n] ?? '',
+      (n) => header.failureTypes[n] ?? '',
+    )
+    state.relink()
+    return right(state)
+  }
+}

@@ -1,0 +1,150 @@
+// Claims of one partition, in the order they came: each is answered when messages are ready, or when it has waited long
+// enough. What is handed out is durable as an attempt before the worker sees it (§4.5), with its payload.
+import type { PartitionRef } from '../../domain/ids.js'
+import type { MessageEnqueued } from '../../domain/message/index.js'
+import * as L from '../../projections/messageTable/layout.js'
+import type { PartitionState } from '../../projections/partition/index.js'
+import { type DecisionContext, decideStart, leasesOfClaim } from './decideRequests.js'
+import type { WhenDurable } from './openBatch.js'
+import type { Payloads } from './payloads.js'
+import { answered, type Reply, unknown } from './replies.js'
+import type { Claimed, ClaimRequest, Delivery } from './requests.js'
+
+type WaitingClaim = { readonly request: ClaimRequest; readonly untilTick: number }
+type RegisterDurable = (callback: WhenDurable) => void
+
+export class ClaimDesk {
+  private waiting: WaitingClaim[] = []
+
+  constructor(
+    readonly ref: PartitionRef,
+    private readonly state: PartitionState,
+    private readonly payloads: Payloads,
+  ) {}
+
+  get size(): number {
+    return this.waiting.length
+  }
+
+  /** The tick at which the first claim has waited long enough; Infinity when none waits. */
+  nextTick(): number {
+    let next = Number.POSITIVE_INFINITY
+    for (const { untilTick } of this.waiting) next = Math.min(next, untilTick)
+    return next
+  }
+
+  add(request: ClaimRequest, tick: number): void {
+    this.waiting.push({ request, untilTick: tick + request.waitMs })
+  }
+
+  /** Answers as many claims as there are messages for, first come first served. */
+  serve(context: DecisionContext, whenDurable: RegisterDurable, eventsMax: number): void {
+    let served = 0
+    for (const claim of this.waiting) {
+      const slots = this.pick(context, claim.request, eventsMax)
+      if (slots === undefined) break
+      served++
+      this.handOver(claim.request, slots, whenDurable)
+    }
+    if (served > 0) this.waiting.splice(0, served)
+  }
+
+  /** Claims whose wait is over are answered empty. */
+  endDue(tick: number, whenDurable: RegisterDurable): void {
+    if (this.nextTick() > tick) return
+    const over = this.waiting.filter(({ untilTick }) => untilTick <= tick)
+    this.waiting = this.waiting.filter(({ untilTick }) => untilTick > tick)
+    for (const { request } of over) this.handOver(request, [], whenDurable)
+  }
+
+  endWaiting(): void {
+    this.waiting = this.waiting.map(({ request }) => ({ request, untilTick: Number.NEGATIVE_INFINITY }))
+  }
+
+  stop(reply: Reply<never>): void {
+    for (const { request } of this.waiting.splice(0)) request.answer(reply)
+  }
+
+  /** The slots handed to this claim; undefined = nothing is ready for it, and it goes on waiting. */
+  private pick(context: DecisionContext, request: ClaimRequest, eventsMax: number): number[] | undefined {
+    const { state } = this
+    if (request.claimId !== undefined) {
+      const again = leasesOfClaim(state, request.claimId)
+      if (again !== undefined) return again
+    }
+    if (request.mayRunInDoubt) {
+      const inDoubt = state.nextReady(state.readyInDoubt)
+      if (inDoubt >= 0 && decideStart(context, inDoubt, request)) return [inDoubt]
+    }
+    const slots: number[] = []
+    while (slots.length < request.max && context.batch.events.length < eventsMax) {
+      const slot = state.nextReady()
+      if (slot < 0) break
+      // Refused only when its time to live ended in this very batch: the expiry comes first next time.
+      if (!decideStart(context, slot, request)) break
+      slots.push(slot)
+    }
+    return slots.length > 0 ? slots : undefined
+  }
+
+  private handOver(request: ClaimRequest, slots: ReadonlyArray<number>, whenDurable: RegisterDurable): void {
+    const { state, payloads } = this
+    const inDoubtWaiting = state.nextReady(state.readyInDoubt) >= 0
+    const alone = slots.length === 1 && state.table.hasFlag(slots[0] ?? 0, L.FLAG_IN_DOUBT)
+    const leases = slots.map((slot) => this.leaseAt(slot))
+    whenDurable((outcome) => {
+      if (!outcome.ok) return request.answer({ _tag: 'Left', left: outcome.failure })
+      const { firstRevision, position } = outcome
+      const reply = (deliveries: ReadonlyArray<Delivery>): void => {
+        const claimed: Claimed = { deliveries, alone, inDoubtWaiting }
+        request.answer(answered(claimed, firstRevision, position))
+      }
+      const missing = leases.filter(({ slot, enqueued }) => (enqueued ?? payloads.get(slot)) === undefined)
+      if (missing.length === 0) {
+        return reply(leases.map((lease) => toDelivery(lease, lease.enqueued)))
+      }
+      payloads
+        .fetch(
+          missing.map(({ payloadRevision }) => payloadRevision),
+          (ordinal) => this.waitingSlot(ordinal),
+        )
+        .then((found) =>
+          reply(leases.map((lease) => toDelivery(lease, lease.enqueued ?? found.get(lease.payloadRevision)))),
+        )
+        .catch((error: Error) => request.answer(unknown(error.message)))
+    })
+  }
+
+  private waitingSlot(ordinal: number): number {
+    const slot = this.state.table.slotOf(ordinal)
+    return slot >= 0 && this.state.table.int(slot, L.TAG) === L.TAG_WAITING ? slot : -1
+  }
+
+  /** What the delivery needs of the state, as it is now: by the time the batch is durable the state has moved on. */
+  private leaseAt(slot: number): Lease {
+    const { table } = this.state
+    return {
+      slot,
+      ordinal: table.double(slot, L.ORDINAL),
+      fence: table.double(slot, L.FENCE),
+      attempt: table.int(slot, L.ATTEMPTS),
+      leaseMs: table.int(slot, L.LEASE_MS),
+      enqueuedAt: table.double(slot, L.ENQUEUED_AT),
+      timeoutMs: table.cold(slot).timeoutMs,
+      payloadRevision: table.double(slot, L.PAYLOAD_REVISION),
+      enqueued: this.payloads.get(slot),
+    }
+  }
+}
+
+type Lease = Omit<Delivery, 'enqueued'> & {
+  slot: number
+  payloadRevision: number
+  enqueued: MessageEnqueued | undefined
+}
+
+const toDelivery = (lease: Lease, enqueued: MessageEnqueued | undefined): Delivery => {
+  if (enqueued === undefined) throw new Error(`no payload for message ${lease.ordinal}`)
+  const { ordinal, fence, attempt, leaseMs, enqueuedAt, timeoutMs } = lease
+  return { ordinal, fence, attempt, leaseMs, enqueuedAt, timeoutMs, enqueued }
+}

@@ -1,0 +1,43 @@
+// The batch that is being decided: events applied to the state but not yet sent, and who is to be told once they are
+// durable. One recorded time for all of it.
+import { NO_REVISION, type EventBatch, type LedgerEvent } from '../../domain/batch.js'
+import type { PartitionState } from '../../projections/partition/index.js'
+import type { Failure } from './replies.js'
+
+/** Called once: with where the batch begins, or with why it is not there. */
+export type WhenDurable = (outcome: BatchOutcome) => void
+export type BatchOutcome =
+  | Readonly<{ ok: true; firstRevision: number; position: number }>
+  | Readonly<{ ok: false; failure: Failure }>
+
+export class OpenBatch {
+  readonly events: LedgerEvent[] = []
+  readonly previous: number[] = []
+  readonly waiting: WhenDurable[] = []
+  readonly firstRevision: number
+  /** Payload and result characters, a rough measure of the bytes to come. */
+  roughBytes = 0
+
+  constructor(
+    readonly at: number,
+    private readonly tick: number,
+    private readonly state: PartitionState,
+  ) {
+    this.firstRevision = state.nextRevision
+  }
+
+  /** Applies the event at once: the next decision of the batch sees it. */
+  add(event: LedgerEvent): void {
+    this.previous.push(this.state.apply(event, this.at, this.tick))
+    this.events.push(event)
+    this.roughBytes += event.type === 'MessageEnqueued' ? event.payload.length + 48 : 24
+  }
+
+  get lastRevision(): number {
+    return this.events.length === 0 ? NO_REVISION : this.firstRevision + this.events.length - 1
+  }
+
+  seal(batchId: string, epoch: number): EventBatch {
+    return { batchId, at: this.at, epoch, events: this.events, previous: this.previous }
+  }
+}

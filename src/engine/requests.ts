@@ -1,0 +1,95 @@
+// What the writer of a partition can be asked for. Everything here has passed the door: sizes, names and numbers are within
+// their bounds, and payloads are JSON text.
+import type { Either } from 'fp-ts/lib/Either.js'
+import type { Actor, MessageAttributes, MessageEnqueued } from '../../domain/message/index.js'
+import type { PartitionState } from '../../projections/partition/index.js'
+import type { PartitionRefusal } from './replies.js'
+import type { Answer } from './replies.js'
+
+export type NewMessage = Readonly<{
+  callerId: string | undefined
+  payload: string
+  priority: number
+  /** Milliseconds from now; 0 = the queue's default. Wins over `notBefore`. */
+  delayMs: number
+  /** An instant; 0 = none. */
+  notBefore: number
+  /** 0 = the queue's default. */
+  ttlMs: number
+  attributes: MessageAttributes | undefined
+}>
+
+export type Enqueued = Readonly<{ id: string; position: number; duplicate: boolean }>
+
+export type LeaseName = Readonly<{ ordinal: number; fence: number }>
+
+export type Settlement = LeaseName &
+  (
+    | Readonly<{ outcome: 'ack'; result: string | undefined }>
+    | Readonly<{
+        outcome: 'fail'
+        failureType: string
+        message: string
+        retryable: boolean
+        delayMs: number | undefined
+      }>
+    | Readonly<{ outcome: 'release'; delayMs: number }>
+    | Readonly<{ outcome: 'extend'; leaseMs: number }>
+  )
+
+/** `Right` = recorded, or already so. */
+export type Settled = Either<PartitionRefusal, void>
+
+/**
+ * A message handed to a worker, durable as an attempt. `enqueued` is the event that brought it: payload, headers, type.
+ */
+export type Delivery = Readonly<{
+  ordinal: number
+  fence: number
+  attempt: number
+  leaseMs: number
+  enqueuedAt: number
+  timeoutMs: number | undefined
+  enqueued: MessageEnqueued
+}>
+
+export type Claimed = Readonly<{
+  deliveries: ReadonlyArray<Delivery>
+  /** The one delivery was in doubt after a crash: nothing else should run beside it (§4.5). */
+  alone: boolean
+  /** In-doubt messages are ready; they are given out only one at a time to a claim with `mayRunInDoubt`. */
+  inDoubtWaiting: boolean
+}>
+
+export type ClaimRequest = Readonly<{
+  max: number
+  worker: string
+  leaseMs: number
+  claimId: string | undefined
+  /** Wait this long for a message to become ready; 0 = answer at once. */
+  waitMs: number
+  mayRunInDoubt: boolean
+  answer: Answer<Claimed>
+}>
+
+export type EnqueueRequest = Readonly<{
+  messages: ReadonlyArray<NewMessage>
+  answer: Answer<ReadonlyArray<Enqueued>>
+}>
+
+export type SettleRequest = Readonly<{
+  settlements: ReadonlyArray<Settlement>
+  answer: Answer<ReadonlyArray<Settled>>
+}>
+
+export type OperatorCommand = 'cancel' | 'redrive' | 'purge'
+
+export type OperateRequest = Readonly<{
+  command: OperatorCommand
+  ordinals: ReadonlyArray<number>
+  by: Actor | undefined
+  answer: Answer<ReadonlyArray<Settled>>
+}>
+
+/** A read of the state, answered like everything else behind the reply barrier (§4.4). */
+export type LookRequest = Readonly<{ look: (state: PartitionState, at: number) => unknown; answer: Answer<unknown> }>
