@@ -1,0 +1,291 @@
+// The public face of ledgerq: what a program that uses it sees. One interface, whether the ledger runs in this process
+// (`openLedger`) or behind HTTP (`connectLedger`).
+import type * as t from 'io-ts'
+import type { FailureType } from '../../domain/failure/index.js'
+import type { MessageState } from '../../domain/message/index.js'
+import type { QueueConfig, QueueSettings } from '../../domain/queue/index.js'
+import type { RetryPolicy } from '../../domain/retry/index.js'
+
+export type { FailureType, MessageState, QueueConfig, QueueSettings, RetryPolicy }
+
+/** Who asks, and why: recorded with operator actions. */
+export type Actor = Readonly<{ who: string; why?: string; from?: string }>
+
+export type EnqueueOptions = Readonly<{
+  /** Unique in the queue; enqueueing the same id again answers the first message. Generated when left out. */
+  id?: string
+  /** What kind of message it is; handlers can be chosen by it. */
+  type?: string
+  topic?: string
+  headers?: Readonly<Record<string, string>>
+  /** `high` (10), `normal` (0), `low` (-10) or a whole number from -1000 to 1000; higher first. Default normal. */
+  priority?: number | 'high' | 'normal' | 'low'
+  /** Not before this many milliseconds from now. Give this or `notBefore`. */
+  delayMs?: number
+  /** Not before this instant: a Date, milliseconds since the epoch, or an ISO 8601 string with a zone. */
+  notBefore?: Date | number | string
+  /** Messages of one group run one at a time, in order. */
+  group?: string
+  /** A second message with the same key within the queue's window (default 300 s) is the first one. */
+  dedupKey?: string
+  /** The same for a repeated call: a call whose outcome is unknown is safe to repeat with the same key. */
+  idempotencyKey?: string
+  /** Never started later than this many milliseconds from now. Default: the queue's, which is never. */
+  ttlMs?: number
+  /** Time limit of one run of the handler. Default: the queue's, 30 s. */
+  timeoutMs?: number
+  /** Wins over the queue's policy for every failure type. */
+  retry?: RetryPolicy
+  correlationId?: string
+  causationId?: string
+}>
+
+export type Enqueued = Readonly<{
+  id: string
+  /** Position in the log; for a duplicate the position at which the answer holds. */
+  position: number
+  /** True when the call found an earlier message by id, dedup key or idempotency key. */
+  duplicate: boolean
+}>
+
+export type BatchItem<A> = EnqueueOptions & Readonly<{ payload: A }>
+
+/** The result of one message of a batch: partitions succeed or fail each as a whole. */
+export type BatchResult =
+  | Enqueued
+  | Readonly<{ error: Readonly<{ code: string; message: string; unknown: boolean }> }>
+
+/** A message in a handler's hands. */
+export type Message<A> = Readonly<{
+  id: string
+  payload: A
+  type: string | undefined
+  topic: string | undefined
+  headers: Readonly<Record<string, string>>
+  correlationId: string | undefined
+  causationId: string | undefined
+  group: string | undefined
+  enqueuedAt: Date
+  priority: number
+}>
+
+export type AttemptContext = Readonly<{
+  /** Fires when the time limit is reached, the lease is lost or the worker stops; its `reason` says which. */
+  signal: AbortSignal
+  /** 1 for the first run. */
+  attempt: number
+  /** Fencing token: greater for each later attempt; pass it on to what must refuse late writers. */
+  leaseToken: string
+  /** Asks for more time than heartbeats give: the lease lasts `leaseMs` from now. */
+  extend: (leaseMs: number) => Promise<void>
+}>
+
+/**
+ * Resolving = success (the value is kept as the result when it is JSON and not larger than 16 KiB); throwing = failure,
+ * classified by the queue's classifier. Return `release()` or `fail()` for the other outcomes.
+ */
+export type Handler<A> = (message: Message<A>, context: AttemptContext) => unknown
+
+export type ProcessOptions = Readonly<{
+  /** Messages in work at once. Default 10. */
+  concurrency?: number
+  /** Name in the log; default `local:<incarnation>:<n>`. */
+  name?: string
+  /** Error → failure type; undefined = ask the default classifier. */
+  classify?: (error: unknown) => FailureType | undefined
+  /** Called with what went wrong beside the handler: a refused ack, a lost connection. Default: ignored. */
+  onError?: (error: Error) => void
+}>
+
+export type Worker = Readonly<{
+  name: string
+  /** Messages in work now. */
+  running: () => number
+  /** Stops claiming, waits up to `graceMs` (default 10 s) for handlers, hands the rest back uncounted. */
+  stop: (options?: { graceMs?: number }) => Promise<void>
+}>
+
+export type ClaimOptions = Readonly<{
+  max?: number
+  /** Long poll: wait this long for a message. Default 0. */
+  waitMs?: number
+  leaseMs?: number
+  worker: string
+  /** The same id again, after a lost reply, answers the same messages and tokens. */
+  claimId?: string
+}>
+
+export type ClaimedMessage = Readonly<{
+  id: string
+  payload: unknown
+  type: string | undefined
+  topic: string | undefined
+  headers: Readonly<Record<string, string>>
+  correlationId: string | undefined
+  causationId: string | undefined
+  group: string | undefined
+  priority: number
+  attempt: number
+  leaseToken: string
+  /** When the lease ends unless it is extended: ISO 8601, by the server's clock. */
+  leaseUntil: string
+  leaseMs: number
+  timeoutMs: number
+  enqueuedAt: string
+}>
+
+export type SettlementRequest =
+  | Readonly<{ leaseToken: string; outcome: 'ack'; result?: unknown }>
+  | Readonly<{
+      leaseToken: string
+      outcome: 'fail'
+      failure?: Readonly<{ type?: string; message?: string }>
+      retryable?: boolean
+      delayMs?: number
+    }>
+  | Readonly<{ leaseToken: string; outcome: 'release'; delayMs?: number }>
+  | Readonly<{ leaseToken: string; outcome: 'extend'; leaseMs?: number }>
+
+export type SettlementResult =
+  | Readonly<{ leaseToken: string; ok: true }>
+  | Readonly<{ leaseToken: string; ok: false; code: string; message: string }>
+
+/** A message as lists and look-ups show it. */
+export type MessageView = Readonly<{
+  id: string
+  queue: string
+  partition: number
+  state: MessageState
+  type: string | undefined
+  topic: string | undefined
+  group: string | undefined
+  priority: number
+  attempts: number
+  enqueuedAt: string
+  /** Not claimable before; undefined = at once. */
+  notBefore: string | undefined
+  expiresAt: string | undefined
+  /** Who works on it, while it is processing. */
+  worker: string | undefined
+  failureType: string | undefined
+  payload: unknown
+  headers: Readonly<Record<string, string>>
+  correlationId: string | undefined
+  causationId: string | undefined
+  /** Result of the handler, for succeeded ones. */
+  result: unknown
+  /** Position of the log at which all this holds. */
+  position: number
+}>
+
+/** One event of a message's history, in the public form of the log. */
+export type HistoryEntry = Readonly<{
+  revision: number
+  position: number
+  at: string
+  epoch: number
+  type: string
+  version: number
+  data: unknown
+}>
+
+export type ListOptions = Readonly<{ state?: MessageState; cursor?: string; limit?: number }>
+export type Listed = Readonly<{ messages: ReadonlyArray<MessageView>; cursor: string | undefined; position: number }>
+
+export type DeadLetter = MessageView &
+  Readonly<{ deadAt: string; reason: string; failure: Readonly<{ type: string; message: string }> | undefined }>
+export type DeadLetters = Readonly<{
+  messages: ReadonlyArray<DeadLetter>
+  cursor: string | undefined
+  position: number
+}>
+
+export type RedriveOptions = Readonly<{
+  /** These only; all dead letters when left out. */
+  ids?: ReadonlyArray<string>
+  /** At most this many, the oldest first. */
+  limit?: number
+  dryRun?: boolean
+  by?: Actor
+}>
+export type Redriven = Readonly<{ redriven: number; refused: number; dryRun: boolean }>
+
+export type QueueStats = Readonly<{
+  queue: string
+  paused: boolean
+  partitions: number
+  scheduled: number
+  pending: number
+  retrying: number
+  processing: number
+  dead: number
+  enqueued: number
+  attempts: number
+  succeeded: number
+  failed: number
+  released: number
+  deadLettered: number
+  redriven: number
+  cancelled: number
+  expired: number
+  purged: number
+  failuresByType: Readonly<Record<string, number>>
+  maxSize: number
+  /** Milliseconds the oldest message that could run now has been waiting; 0 when none waits or the queue is paused. */
+  oldestClaimableAgeMs: number
+  position: number
+}>
+
+export type LedgerStats = Readonly<{
+  queues: ReadonlyArray<QueueStats>
+  log: Readonly<{ kind: string; state: string; reason: string | undefined; position: number; bytes: number; syncs: number; discardedTailBytes: number }>
+}>
+
+export type QueueView = Readonly<{
+  queue: string
+  generation: number
+  paused: boolean
+  config: QueueConfig
+}>
+
+export type QueueOptions<A> = QueueSettings &
+  Readonly<{
+    /** Validates on enqueue, types the handler, and is applied again when a handler reads the payload. */
+    payload?: t.Type<A, unknown>
+  }>
+
+export type Queue<A> = Readonly<{
+  name: string
+  enqueue: (payload: A, options?: EnqueueOptions) => Promise<Enqueued>
+  /** All or nothing per partition; a result per message. Up to 900 kB of payloads per partition. */
+  enqueueBatch: (items: ReadonlyArray<BatchItem<A>>) => Promise<ReadonlyArray<BatchResult>>
+  process: (handler: Handler<A>, options?: ProcessOptions) => Worker
+  claim: (options: ClaimOptions) => Promise<ReadonlyArray<ClaimedMessage>>
+  settle: (settlements: ReadonlyArray<SettlementRequest>) => Promise<ReadonlyArray<SettlementResult>>
+  /** Undefined when there is none, or none any more. */
+  message: (id: string) => Promise<MessageView | undefined>
+  history: (id: string) => Promise<ReadonlyArray<HistoryEntry>>
+  list: (options?: ListOptions) => Promise<Listed>
+  deadLetters: (options?: { cursor?: string; limit?: number }) => Promise<DeadLetters>
+  redrive: (options?: RedriveOptions) => Promise<Redriven>
+  cancel: (id: string, by?: Actor) => Promise<void>
+  /** Drops a dead letter for good; the events stay. */
+  discard: (id: string, by?: Actor) => Promise<void>
+  pause: (by?: Actor) => Promise<void>
+  resume: (by?: Actor) => Promise<void>
+  configure: (settings: QueueSettings, by?: Actor) => Promise<QueueView>
+  view: () => Promise<QueueView>
+  stats: () => Promise<QueueStats>
+}>
+
+export type Ledger = Readonly<{
+  /** Opens the queue, creating it with these settings if there is none; settings of an existing one are changed to them. */
+  queue: <A = unknown>(name: string, options?: QueueOptions<A>) => Promise<Queue<A>>
+  queues: () => Promise<ReadonlyArray<QueueView>>
+  deleteQueue: (name: string, options?: { evenIfNotEmpty?: boolean; by?: Actor }) => Promise<void>
+  /** By id alone: generated ids name their queue, callers' ids are looked for in every queue. */
+  history: (id: string) => Promise<ReadonlyArray<HistoryEntry>>
+  stats: () => Promise<LedgerStats>
+  /** Stops workers, hands back what they hold, waits for every reply, writes a last snapshot, closes the log. */
+  close: () => Promise<void>
+}>
