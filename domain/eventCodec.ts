@@ -32,21 +32,22 @@ export type EventCodec<Type extends string, Fields> = Readonly<{
   next: <Next>(codec: t.Type<Next, unknown>, upcast: (older: Fields) => Next) => EventCodec<Type, Next>
 }>
 
-type DecodeFields<Fields> = (version: number, data: unknown) => Either<EventDecodeFault, Fields>
+/** Asked only for versions that exist. */
+type DecodeKnown<Fields> = (version: number, data: unknown) => Either<EventDecodeFault, Fields>
 
 export const firstVersion = <Type extends string, Fields>(
   type: Type,
   codec: t.Type<Fields, unknown>,
-): EventCodec<Type, Fields> => versioned(type, 1, codec, unknownVersion(type, 1))
+): EventCodec<Type, Fields> => versioned(type, 1, codec)
 
 const versioned = <Type extends string, Fields>(
   type: Type,
   version: number,
   codec: t.Type<Fields, unknown>,
-  older: DecodeFields<Fields>,
+  older?: DecodeKnown<Fields>,
 ): EventCodec<Type, Fields> => {
-  const decodeFields: DecodeFields<Fields> = (found, data) => {
-    if (found !== version) return older(found, data)
+  const decodeKnown: DecodeKnown<Fields> = (found, data) => {
+    if (older !== undefined && found < version) return older(found, data)
     const decoded = codec.decode(data)
     return isLeft(decoded) ? left(invalidEventData(type, version, decoded.left)) : decoded
   }
@@ -54,18 +55,14 @@ const versioned = <Type extends string, Fields>(
     type,
     version,
     encode: codec.encode,
-    decode: (found, data) => map((fields: Fields) => ({ type, ...fields }))(decodeFields(found, data)),
+    decode: (found, data) =>
+      Number.isInteger(found) && found >= 1 && found <= version
+        ? map((fields: Fields) => ({ type, ...fields }))(decodeKnown(found, data))
+        : left({ type: 'UnknownEventVersion', eventType: type, version: found, versionKnown: version }),
     next: (nextCodec, upcast) =>
-      versioned(type, version + 1, nextCodec, (found, data) =>
-        found > version ? unknownVersion(type, version + 1)(found) : map(upcast)(decodeFields(found, data)),
-      ),
+      versioned(type, version + 1, nextCodec, (found, data) => map(upcast)(decodeKnown(found, data))),
   }
 }
-
-const unknownVersion =
-  (eventType: string, versionKnown: number) =>
-  (version: number): Either<EventDecodeFault, never> =>
-    left({ type: 'UnknownEventVersion', eventType, version, versionKnown })
 
 export const invalidEventData = (eventType: string, version: number, errors: t.Errors): EventDecodeFault => ({
   type: 'InvalidEventData',

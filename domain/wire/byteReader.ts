@@ -15,7 +15,7 @@ export class Malformed extends Error {
 /** 53 bits in groups of 7. */
 const VARINT_BYTES_MAX = 8
 /** Up to here building the text from its codes beats the call into the decoder (bench/micro/batchRows.ts). */
-const LOOP_BYTES_MAX = 24
+const LOOP_BYTES_MAX = 12
 
 // A byte order mark is text like any other here: it must come back.
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -5,12 +5,14 @@ import { invariant } from '../invariant.js'
 const FIRST_BYTES = 4_096
 /** 53 bits in groups of 7. */
 const VARINT_BYTES_MAX = 8
-/**
- * Up to here a loop over the characters beats the call into the engine that TextEncoder costs (bench/micro/batchRows.ts).
- */
-const LOOP_CHARS_MAX = 160
+/** Up to here a loop over the characters beats the call into the engine (bench/micro/batchRows.ts). */
+const LOOP_CHARS_MAX = 32
+/** Up to here there is always room for the longest UTF-8 a text can have, so that it is encoded once. */
+const ROOMY_CHARS_MAX = 4_096
+// In every Node we run on; the type library follows only with ES2024.
+const isWellFormed = (text: string): boolean =>
+  (text as unknown as Readonly<{ isWellFormed: () => boolean }>).isWellFormed()
 
-const LONE_SURROGATE = /\p{Surrogate}/u
 const encoder = new TextEncoder()
 
 export class ByteWriter {
@@ -92,15 +94,10 @@ export class ByteWriter {
       this.encoded(text)
       return
     }
-    this.ensure(chars + 2)
-    const start = this.length
+    this.ensure(chars + 1)
     const buffer = this.buffer
-    let at = start
-    if (chars < 0x80) buffer[at++] = chars
-    else {
-      buffer[at++] = (chars & 0x7f) | 0x80
-      buffer[at++] = chars >> 7
-    }
+    let at = this.length
+    buffer[at++] = chars
     for (let i = 0; i < chars; i++) {
       const code = text.charCodeAt(i)
       if (code >= 0x80) {
@@ -112,21 +109,25 @@ export class ByteWriter {
     this.length = at
   }
 
-  /** Room for the length and the text is guessed as if all were ASCII; where that was wrong the text moves up. */
+  /** The length's place is guessed as if all were ASCII; where that was wrong the text moves up. */
   private encoded(text: string): void {
-    const guessed = varintBytes(text.length)
-    this.ensure(text.length + VARINT_BYTES_MAX)
+    const chars = text.length
+    const guessed = varintBytes(chars)
+    this.ensure((chars > ROOMY_CHARS_MAX ? chars : chars * 3) + VARINT_BYTES_MAX)
     const start = this.length
-    let result = encoder.encodeInto(text, this.buffer.subarray(start + guessed))
-    if (result.written !== text.length) {
-      invariant(!LONE_SURROGATE.test(text), 'I10 text with a lone surrogate has no UTF-8 form')
-      this.ensure(text.length * 3 + VARINT_BYTES_MAX)
-      result = encoder.encodeInto(text, this.buffer.subarray(start + guessed))
-      const needed = varintBytes(result.written)
-      this.buffer.copyWithin(start + needed, start + guessed, start + guessed + result.written)
+    let { read, written } = encoder.encodeInto(text, this.buffer.subarray(start + guessed))
+    if (written !== chars) {
+      invariant(isWellFormed(text), 'I10 text with a lone surrogate has no UTF-8 form')
+      if (read !== chars) {
+        this.ensure(chars * 3 + VARINT_BYTES_MAX)
+        written = encoder.encodeInto(text, this.buffer.subarray(start + guessed)).written
+      }
+      const needed = varintBytes(written)
+      if (needed !== guessed)
+        this.buffer.copyWithin(start + needed, start + guessed, start + guessed + written)
     }
-    this.groups(result.written)
-    this.length += result.written
+    this.groups(written)
+    this.length += written
   }
 
   private groups(value: number): void {

@@ -1,10 +1,12 @@
 // The bytes of a batch: they come back as the same batch, the same batch gives the same bytes, and no other bytes are
 // taken for one. I8: what is unknown is named, never skipped.
 
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
 import { type EventBatch, type LedgerEvent, NO_REVISION } from '../../../domain/batch.js'
+import { decodeEvent, type StoredEvent } from '../../../domain/codecs.js'
 import { Defect } from '../../../domain/invariant.js'
 import { decodeBatch, encodeBatch, LEAF_ROWS, leavesOf } from '../../../domain/wire/batchRows.js'
 import { ByteWriter } from '../../../domain/wire/byteWriter.js'
@@ -109,6 +111,18 @@ describe('a batch in its canonical bytes', () => {
     )
     expect(claims.length / 100).toBeLessThanOrEqual(16)
     expect(acks.length / 100).toBeLessThanOrEqual(10)
+  })
+
+  it('is spelt as it was when version 1 was fixed (golden)', () => {
+    const golden: GoldenBatch = JSON.parse(
+      readFileSync(new URL('../../golden/batch.v1.json', import.meta.url), 'utf8'),
+    )
+    const { hex, events: stored, ...rest } = golden
+    const recorded = stored.map(({ type, version, data }) => decodeEvent(type, version, data))
+    const batch = { ...rest, events: recorded.map((read) => (isLeft(read) ? paused : read.right)) }
+    const bytes = new Uint8Array(Buffer.from(hex.join(''), 'hex'))
+    expect(decodeBatch(bytes)).toStrictEqual(right(batch))
+    expect(Buffer.from(bytesOf(batch)).toString('hex')).toBe(hex.join(''))
   })
 
   it('refuses to write what could not be read back', () => {
@@ -277,6 +291,8 @@ describe('reading bytes that no writer wrote', () => {
     })
   })
 })
+
+type GoldenBatch = Omit<EventBatch, 'events'> & Readonly<{ events: StoredEvent[]; hex: string[] }>
 
 /** Where the row of the JSON event starts: two bytes and a length before its text. */
 const jsonRowAt = (bytes: Uint8Array): number => Buffer.from(bytes.buffer).indexOf('{"type"') - 3
