@@ -22,7 +22,7 @@ export const textOf = (thrown: unknown, field: string): string | undefined => {
 export const causesOf = (thrown: unknown): ReadonlyArray<unknown> => {
   const causes: unknown[] = []
   let next: unknown = thrown
-  while (causes.length < CAUSES_MAX && !causes.includes(next)) {
+  while (causes.length < CAUSES_MAX) {
     causes.push(next)
     next = fieldOf(next, 'cause') ?? fieldOf(fieldOf(next, 'errors'), '0')
     if (next === undefined || next === null) break

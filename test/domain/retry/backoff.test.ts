@@ -75,6 +75,15 @@ describe('C2 the delay before each retry', () => {
     expect(ends('decorrelated', 9_000)).toEqual([100, 10_000])
   })
 
+  it('decorrelated jitter on a fixed or custom policy walks between its shortest delay and its cap', () => {
+    const ends = (policy: RetryPolicy, previousDelayMs: number) =>
+      [0, 1 - 2 ** -53].map((random) => delayForAttempt(policy, 1, random, previousDelayMs))
+    const fixedDelay = fixed({ delayMs: 1_000, jitter: 'decorrelated' })
+    expect(ends(fixedDelay, 0)).toEqual([1_000, 3_000])
+    expect(ends(fixedDelay, 200_000)).toEqual([1_000, 300_000])
+    expect(ends(custom({ delaysMs: [40, 10, 70], jitter: 'decorrelated' }), 30)).toEqual([10, 70])
+  })
+
   it('an attempt that does not count from 1, or a random number outside [0, 1), is a defect', () => {
     for (const wrong of [0, -1, 1.5, Number.NaN])
       expect(() => delayForAttempt(fixed(), wrong, 0)).toThrow('I4')

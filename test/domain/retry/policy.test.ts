@@ -38,6 +38,13 @@ describe('C2 policies as JSON', () => {
     )
   })
 
+  it('the JSON of a policy is a copy: changing it leaves the policy alone', () => {
+    const policy = custom({ delaysMs: [1, 2] })
+    const json = toJSON(policy)
+    if (json.kind === 'custom') Object.assign(json.delaysMs, [9, 9])
+    expect(policy.delaysMs).toEqual([1, 2])
+  })
+
   it('decoding never throws, whatever the JSON', () => {
     const kinds = fc.constantFrom('fixed', 'exponential', 'progressive', 'custom', '__proto__', 'constructor')
     const nearly = fc.tuple(fc.dictionary(fc.string(), fc.jsonValue()), kinds)
