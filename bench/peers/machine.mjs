@@ -1,7 +1,7 @@
-// What the figures were measured on: processor, memory, kernel, file system and the price of one
-// sync on it. Refuses memory file systems, where "durable" would mean nothing.
+// What the figures were measured on: processor, memory, kernel, file system, the price of one sync on
+// it, and how busy the machine already was. Refuses memory file systems, where "durable" would mean nothing.
 import { closeSync, fdatasyncSync, openSync, readFileSync, rmSync, statfsSync, writeSync } from 'node:fs'
-import { cpus, release, totalmem, type } from 'node:os'
+import { cpus, loadavg, release, totalmem, type } from 'node:os'
 import { join, resolve } from 'node:path'
 
 const TMPFS_MAGIC = 0x01021994
@@ -55,6 +55,7 @@ export function machineFacts(directory) {
     cores: processors.length,
     memory_gb: Number((totalmem() / 1024 ** 3).toFixed(1)),
     kernel: `${type()} ${release()}`,
+    load_1m_at_start: Number(loadavg()[0].toFixed(2)),
     file_system: fileSystemOf(directory),
     fdatasync_4k_ms: syncCostMs(directory),
   }

@@ -34,7 +34,8 @@ export function printTable({ measured_at, node, machine, plan, peers }) {
   const runs = peers[0].runs.length
   const lines = [
     `${measured_at}, ${node}, ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GB, ${machine.kernel}`,
-    `${machine.file_system}; fdatasync of 4 KiB: p50 ${machine.fdatasync_4k_ms.p50} ms, p99 ${machine.fdatasync_4k_ms.p99} ms`,
+    `${machine.file_system}; fdatasync of 4 KiB: p50 ${machine.fdatasync_4k_ms.p50} ms, p99 ${machine.fdatasync_4k_ms.p99} ms; ` +
+      `load at the start ${machine.load_1m_at_start}`,
     `120 B payloads, ${plan.n} enqueued by ${plan.callers} callers, ${plan.nBulk} in batches of ${plan.batch}, ` +
       `${plan.n} processed at concurrency ${plan.concurrency}, ${plan.ratePerSecond}/s for ${plan.latencySeconds} s; ` +
       `${runs} run${runs === 1 ? '' : 's'}, median (range)`,

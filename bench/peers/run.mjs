@@ -12,6 +12,7 @@ import { missingServers, startPostgres, startRedis } from './servers.mjs'
 
 const NODE = join(import.meta.dirname, 'node_modules', '.bin', 'node')
 const RUN_TIMEOUT_MS = 20 * 60_000
+const BUSY_LOAD = 0.5
 const DRIVERS = {
   bullmq: './drivers/bullmq.mjs',
   'graphile-worker': './drivers/graphileWorker.mjs',
@@ -114,6 +115,11 @@ async function main() {
     })
   }
   const machine = machineFacts(dir)
+  if (machine.load_1m_at_start > BUSY_LOAD) {
+    process.stderr.write(
+      `the machine is busy (load ${machine.load_1m_at_start}): these figures will be too low\n`,
+    )
+  }
   const results = []
   for (let run = 0; run < runs; run++) {
     // Each run starts with another peer, so that none always has the coldest or the warmest disk.
