@@ -1,0 +1,153 @@
+// Bodies and queries of every route. Shapes and types are decided here; bounds that belong to the queue (its payload
+// limits, the range of priorities, what may be combined) are the ledger's, so that HTTP and library refuse alike.
+import * as t from 'io-ts'
+import { MESSAGE_STATES, type MessageState } from '../../domain/message/index.js'
+import { QueueSettingsCodec } from '../../domain/queue/index.js'
+import { RetryPolicyCodec } from '../../domain/retry/index.js'
+import { isFields } from '../../domain/storedFields.js'
+import { accepting, closedRecord, listOf } from './closedRecord.js'
+import {
+  BATCH_MESSAGES_MAX,
+  CLAIM_MESSAGES_MAX,
+  LIST_LIMIT_MAX,
+  LONG_POLL_MS_MAX,
+  SETTLEMENTS_MAX,
+} from './limits.js'
+
+const text = accepting('a string', (value): value is string => typeof value === 'string')
+const flag = accepting('true or false', (value): value is boolean => typeof value === 'boolean')
+const wholeNumber = (from: number, to: number) =>
+  accepting(
+    to === Number.MAX_SAFE_INTEGER ? `a whole number from ${from}` : `a whole number from ${from} to ${to}`,
+    (value): value is number => Number.isSafeInteger(value) && Number(value) >= from && Number(value) <= to,
+  )
+const milliseconds = wholeNumber(0, Number.MAX_SAFE_INTEGER)
+const json = accepting('a JSON value', (value): value is unknown => value !== undefined)
+const strings = accepting(
+  'an object whose values are strings',
+  (value): value is Readonly<Record<string, string>> =>
+    isFields(value) && Object.values(value).every((field) => typeof field === 'string'),
+)
+const priority = accepting(
+  '"high", "normal", "low" or a whole number',
+  (value): value is number | 'high' | 'normal' | 'low' =>
+    Number.isSafeInteger(value) || value === 'high' || value === 'normal' || value === 'low',
+)
+const instant = accepting(
+  'an ISO 8601 string with a zone, or milliseconds since 1970',
+  (value): value is number | string => typeof value === 'string' || Number.isSafeInteger(value),
+)
+const retryPolicy: t.Type<t.TypeOf<typeof RetryPolicyCodec>, unknown, unknown> = RetryPolicyCodec
+
+const by = closedRecord('an actor', { who: text }, { why: text })
+export const OperatorBody = closedRecord('an operator action', {}, { by })
+
+export const EnqueueBody = closedRecord(
+  'a message',
+  { payload: json },
+  {
+    id: text,
+    type: text,
+    topic: text,
+    headers: strings,
+    priority,
+    delayMs: milliseconds,
+    notBefore: instant,
+    group: text,
+    dedupKey: text,
+    idempotencyKey: text,
+    ttlMs: milliseconds,
+    timeoutMs: milliseconds,
+    retry: retryPolicy,
+    correlationId: text,
+    causationId: text,
+  },
+)
+export type EnqueueBody = t.TypeOf<typeof EnqueueBody>
+
+export const BatchBody = closedRecord('a batch', { messages: listOf(EnqueueBody, 1, BATCH_MESSAGES_MAX) })
+
+export const ClaimBody = closedRecord(
+  'a claim',
+  { worker: text },
+  {
+    max: wholeNumber(1, CLAIM_MESSAGES_MAX),
+    waitMs: wholeNumber(0, LONG_POLL_MS_MAX),
+    leaseMs: milliseconds,
+    claimId: text,
+  },
+)
+
+const failure = closedRecord('a failure', {}, { type: text, message: text })
+const token = { leaseToken: text }
+const OUTCOMES = {
+  ack: closedRecord('an ack', { ...token, outcome: t.literal('ack') }, { result: json }),
+  fail: closedRecord(
+    'a failure',
+    { ...token, outcome: t.literal('fail') },
+    { failure, retryable: flag, delayMs: milliseconds },
+  ),
+  release: closedRecord('a release', { ...token, outcome: t.literal('release') }, { delayMs: milliseconds }),
+  extend: closedRecord('an extension', { ...token, outcome: t.literal('extend') }, { leaseMs: milliseconds }),
+}
+type Outcome = keyof typeof OUTCOMES
+type SettlementBody = t.TypeOf<(typeof OUTCOMES)[Outcome]>
+
+const isOutcome = (name: unknown): name is Outcome =>
+  typeof name === 'string' && Object.hasOwn(OUTCOMES, name)
+
+/** Chosen by `outcome`, so that the reply names the fields of that outcome and not those of all four. */
+const settlement = new t.Type<SettlementBody, unknown, unknown>(
+  'a settlement',
+  (value): value is SettlementBody =>
+    isFields(value) && isOutcome(value.outcome) && OUTCOMES[value.outcome].is(value),
+  (value, context) => {
+    if (!isFields(value)) return t.failure(value, context, 'expected an object')
+    if (isOutcome(value.outcome)) return OUTCOMES[value.outcome].validate(value, context)
+    const at = t.appendContext(context, 'outcome', text, value.outcome)
+    return t.failure(value.outcome, at, `expected one of ${Object.keys(OUTCOMES).join(', ')}`)
+  },
+  t.identity,
+)
+export const SettlementsBody = closedRecord('settlements', {
+  settlements: listOf(settlement, 1, SETTLEMENTS_MAX),
+})
+
+export const RedriveBody = closedRecord(
+  'a redrive',
+  {},
+  {
+    ids: listOf(text, 1, BATCH_MESSAGES_MAX),
+    limit: wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    dryRun: flag,
+    by,
+  },
+)
+export const DiscardBody = closedRecord('a discard', { ids: listOf(text, 1, BATCH_MESSAGES_MAX) }, { by })
+
+/** The settings of a queue, beside who asks for them. */
+export const QueueBody = closedRecord('queue settings', {}, { ...QueueSettingsCodec.props, by })
+
+// Queries are text: numbers and flags are read from it.
+const limit = new t.Type<number, string, unknown>(
+  'limit',
+  t.number.is,
+  (value, context) => {
+    const number = typeof value === 'string' && /^\d{1,6}$/.test(value) ? Number(value) : 0
+    if (number >= 1 && number <= LIST_LIMIT_MAX) return t.success(number)
+    return t.failure(value, context, `expected a whole number from 1 to ${LIST_LIMIT_MAX}`)
+  },
+  String,
+)
+const state = accepting(`one of ${MESSAGE_STATES.join(', ')}`, (value): value is MessageState =>
+  MESSAGE_STATES.some((name) => name === value),
+)
+const flagText = accepting(
+  'true or false',
+  (value): value is 'true' | 'false' => value === 'true' || value === 'false',
+)
+
+export const NoQuery = closedRecord('no query', {})
+export const ListQuery = closedRecord('a list query', {}, { state, cursor: text, limit })
+export const DeadQuery = closedRecord('a dead-letter query', {}, { cursor: text, limit })
+export const DeleteQuery = closedRecord('a deletion', {}, { evenIfNotEmpty: flagText, who: text, why: text })

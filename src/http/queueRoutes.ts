@@ -1,0 +1,163 @@
+// Queues as resources: their settings, pause, and dead letters.
+
+import { isLedgerqError, NotFoundError } from '../api/errors.js'
+import {
+  DeadQuery,
+  DeleteQuery,
+  DiscardBody,
+  NoQuery,
+  OperatorBody,
+  QueueBody,
+  RedriveBody,
+} from './codecs.js'
+import { LIST_LIMIT_DEFAULT } from './limits.js'
+import { problemFor } from './problem.js'
+import { queueNotFound } from './queueHandles.js'
+import { type Answer, actorOf, done, ok, type Route, route } from './route.js'
+
+const QUEUE = '/api/v1/queues/{queue}'
+
+const name = ({ params }: { params: Readonly<Record<string, string>> }): string => params.queue ?? ''
+
+const putQueue = route({
+  method: 'PUT',
+  path: QUEUE,
+  summary: 'Creates the queue, or changes the settings that are given; 201 when it is new',
+  body: QueueBody,
+  query: NoQuery,
+  answer: async ({ ledger, queues }, call): Promise<Answer> => {
+    const { by, ...settings } = call.body
+    const existing = await queues.view(name(call))
+    if (existing === undefined) {
+      const created = await ledger.queue(name(call), settings)
+      return { status: 201, body: await created.view() }
+    }
+    const queue = await queues.find(name(call))
+    if (Object.keys(settings).length === 0) return ok(existing)
+    return ok(await queue.configure(settings, actorOf(by, call.from)))
+  },
+})
+
+const getQueue = route({
+  method: 'GET',
+  path: QUEUE,
+  summary: 'Settings and counts of one queue',
+  query: NoQuery,
+  answer: async ({ queues }, call) => {
+    const queue = await queues.find(name(call))
+    const [view, stats] = await Promise.all([queue.view(), queue.stats()])
+    return ok({ ...view, stats })
+  },
+})
+
+const deleteQueue = route({
+  method: 'DELETE',
+  path: QUEUE,
+  summary: 'Deletes the queue; one that holds messages only with evenIfNotEmpty=true',
+  query: DeleteQuery,
+  answer: async ({ ledger, queues }, call) => {
+    if ((await queues.view(name(call))) === undefined) throw queueNotFound(name(call))
+    const { evenIfNotEmpty, who, why } = call.query
+    const by = who === undefined ? undefined : { who, ...(why === undefined ? {} : { why }) }
+    await ledger.deleteQueue(name(call), {
+      evenIfNotEmpty: evenIfNotEmpty === 'true',
+      by: actorOf(by, call.from),
+    })
+    queues.forget(name(call))
+    return done
+  },
+})
+
+const listQueues = route({
+  method: 'GET',
+  path: '/api/v1/queues',
+  summary: 'All queues with their settings',
+  query: NoQuery,
+  answer: async ({ ledger }) => ok({ queues: await ledger.queues() }),
+})
+
+const pause = route({
+  method: 'POST',
+  path: `${QUEUE}:pause`,
+  summary: 'Stops handing out messages; enqueues go on',
+  body: OperatorBody,
+  query: NoQuery,
+  answer: async ({ queues }, call) => {
+    await (await queues.find(name(call))).pause(actorOf(call.body.by, call.from))
+    return done
+  },
+})
+
+const resume = route({
+  method: 'POST',
+  path: `${QUEUE}:resume`,
+  summary: 'Hands out messages again',
+  body: OperatorBody,
+  query: NoQuery,
+  answer: async ({ queues }, call) => {
+    await (await queues.find(name(call))).resume(actorOf(call.body.by, call.from))
+    return done
+  },
+})
+
+const deadLetters = route({
+  method: 'GET',
+  path: `${QUEUE}/dlq`,
+  summary: 'Dead letters with the reason of each',
+  query: DeadQuery,
+  answer: async ({ queues }, call) =>
+    ok(await (await queues.find(name(call))).deadLetters({ limit: LIST_LIMIT_DEFAULT, ...call.query })),
+})
+
+const redrive = route({
+  method: 'POST',
+  path: `${QUEUE}/dlq:redrive`,
+  summary: 'Gives dead letters another life: those named, or all; dryRun only counts',
+  body: RedriveBody,
+  query: NoQuery,
+  answer: async ({ queues }, call) => {
+    const { by, ...options } = call.body
+    const queue = await queues.find(name(call))
+    return ok(await queue.redrive({ ...options, by: actorOf(by, call.from) }))
+  },
+})
+
+const discard = route({
+  method: 'POST',
+  path: `${QUEUE}/dlq:discard`,
+  summary: 'Drops the dead letters named for good; their history stays. A result each',
+  body: DiscardBody,
+  query: NoQuery,
+  answer: async ({ queues }, call) => {
+    const queue = await queues.find(name(call))
+    const by = actorOf(call.body.by, call.from)
+    const results: unknown[] = []
+    for (const id of call.body.ids) {
+      try {
+        await queue.discard(id, by)
+        results.push({ id, ok: true })
+      } catch (error) {
+        // A queue that went away in between is the answer to the whole call, and so is everything that is no refusal.
+        const problem = problemFor(error)
+        if (!isLedgerqError(error) || problem.status >= 500 || isQueueGone(error)) throw error
+        results.push({ id, ok: false, code: problem.code, message: problem.detail })
+      }
+    }
+    return ok({ results })
+  },
+})
+
+const isQueueGone = (error: unknown): boolean =>
+  error instanceof NotFoundError && error.code === 'queue_not_found'
+
+export const queueRoutes: ReadonlyArray<Route> = [
+  listQueues,
+  putQueue,
+  getQueue,
+  deleteQueue,
+  pause,
+  resume,
+  deadLetters,
+  redrive,
+  discard,
+]

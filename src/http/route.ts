@@ -1,0 +1,75 @@
+// One row of the route table: everything the server, the tests and a description of the API need to know of a route.
+import type * as t from 'io-ts'
+import type { Actor, Ledger } from '../api/types.js'
+import type { ClaimWaits } from './longPoll.js'
+import type { QueueHandles } from './queueHandles.js'
+
+export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
+
+export type Answer = Readonly<{ status: number; body?: unknown }>
+
+export type Call<Body, Query> = Readonly<{
+  params: Readonly<Record<string, string>>
+  body: Body
+  query: Query
+  idempotencyKey: string | undefined
+  /** Address of the client, recorded with operators' actions. */
+  from: string
+  /** Fires when the client hung up before its answer. */
+  gone: AbortSignal
+}>
+
+export type Desk = Readonly<{
+  ledger: Ledger
+  queues: QueueHandles
+  waits: ClaimWaits
+}>
+
+type RouteHead = Readonly<{
+  method: Method
+  /** As OpenAPI writes it: `/api/v1/queues/{queue}:pause`. */
+  path: string
+  summary: string
+  /** Answered without a token: nothing but whether the server lives. */
+  open?: true
+  bodyBytesMax?: number
+  /** The request may hold its connection while it waits for something to happen. */
+  waits?: true
+}>
+
+type RouteSpec<Body, Query> = RouteHead &
+  Readonly<{
+    body?: t.Type<Body, unknown, unknown>
+    query?: t.Type<Query, unknown, unknown>
+    answer: (desk: Desk, call: Call<Body, Query>) => Promise<Answer>
+  }>
+
+export type Route = RouteHead &
+  Readonly<{
+    body: t.Type<unknown, unknown, unknown> | undefined
+    query: t.Type<unknown, unknown, unknown> | undefined
+    answer: (desk: Desk, call: Call<unknown, unknown>) => Promise<Answer>
+  }>
+
+/**
+ * Forgets the types of body and query, so that routes fit one table. The server decodes both with the codecs of the same
+ * row before it calls `answer`, which is what makes the casts true.
+ */
+export const route = <Body = unknown, Query = unknown>(spec: RouteSpec<Body, Query>): Route => {
+  const { body, query, answer, ...head } = spec
+  return {
+    ...head,
+    body: body as t.Type<unknown, unknown, unknown> | undefined,
+    query: query as t.Type<unknown, unknown, unknown> | undefined,
+    answer: (desk, call) => answer(desk, call as Call<Body, Query>),
+  }
+}
+
+export const ok = (body: unknown): Answer => ({ status: 200, body })
+export const done: Answer = { status: 204 }
+
+/** Who acted, as the caller says, and from where, as the server sees. */
+export const actorOf = (by: Readonly<{ who: string; why?: string }> | undefined, from: string): Actor => ({
+  ...(by ?? { who: 'http' }),
+  from,
+})

@@ -1,0 +1,202 @@
+// The front door: a Fastify server over the route table. It authenticates before it reads a body, decodes before a route
+// sees anything, and turns every failure into a problem document without a stack, a path or a host.
+
+import type { Socket } from 'node:net'
+import { performance } from 'node:perf_hooks'
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { isLeft } from 'fp-ts/lib/Either.js'
+import type { Ledger } from '../api/types.js'
+import { type Access, accessFor, refuseOpenDoor } from './access.js'
+import { bodyOf } from './body.js'
+import { faultsOf } from './closedRecord.js'
+import {
+  BODY_BYTES_MAX,
+  CLOSE_GRACE_MS,
+  CONNECTIONS_MAX,
+  HEADER_BYTES_MAX,
+  HEADERS_TIMEOUT_MS,
+  KEEP_ALIVE_TIMEOUT_MS,
+  PATH_PARAMETER_CHARS_MAX,
+  REQUEST_TIMEOUT_MS,
+  TIMEOUT_CHECK_INTERVAL_MS,
+} from './limits.js'
+import {
+  HttpProblem,
+  headersOf,
+  isOurs,
+  PROBLEM_MEDIA_TYPE,
+  type Problem,
+  problemFor,
+  problemOf,
+} from './problem.js'
+import { queueHandles } from './queueHandles.js'
+import type { Call, Desk, Route } from './route.js'
+import { ROUTES } from './routes.js'
+
+export type ServerOptions = Readonly<{
+  /** Default 127.0.0.1. Any address that is not loopback needs a token. */
+  host?: string
+  /** Default 0: any free port. */
+  port?: number
+  token?: string | undefined
+  /** What went wrong on this side; clients are not told. Default: ignored. */
+  onError?: (error: unknown) => void
+}>
+
+export type Server = Readonly<{
+  url: string
+  /** Stops accepting, ends long polls, waits for answers in flight, then closes what is left. */
+  close: () => Promise<void>
+}>
+
+const asPath = (path: string): string => path.replaceAll(':', '::').replaceAll(/\{(\w+)\}/g, ':$1(^[^/:]+)')
+
+const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply =>
+  reply
+    .code(problem.status)
+    .headers(headersOf(problem))
+    .type(PROBLEM_MEDIA_TYPE)
+    .send(JSON.stringify(problem))
+
+const decoded = (codec: Route['body'], value: unknown, where: string): unknown => {
+  if (codec === undefined) return undefined
+  const result = codec.decode(value)
+  if (!isLeft(result)) return result.right
+  const faults = faultsOf(result.left)
+  const [first] = faults
+  const detail =
+    first === undefined ? 'not understood' : `${first.path === '' ? '' : `${first.path}: `}${first.problem}`
+  throw new HttpProblem(400, 'invalid_request', `${where}: ${detail}.`, faults)
+}
+
+const idempotencyKeyOf = (request: FastifyRequest): string | undefined => {
+  const key = request.headers['idempotency-key']
+  return typeof key === 'string' ? key : undefined
+}
+
+const NEVER = new AbortController().signal
+
+const goneSignal = (reply: FastifyReply): AbortSignal => {
+  const gone = new AbortController()
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort()
+  })
+  return gone.signal
+}
+
+const addRoute = (app: FastifyInstance, desk: Desk, route: Route, access: Access): void => {
+  app.route({
+    method: route.method,
+    url: asPath(route.path),
+    bodyLimit: route.bodyBytesMax ?? BODY_BYTES_MAX,
+    onRequest: async (request) => {
+      if (route.open !== true) access.check(request.headers)
+    },
+    handler: async (request, reply) => {
+      const call: Call<unknown, unknown> = {
+        params: request.params as Readonly<Record<string, string>>,
+        body: decoded(route.body, request.body ?? {}, 'body'),
+        query: decoded(route.query, request.query, 'query'),
+        idempotencyKey: idempotencyKeyOf(request),
+        from: request.ip,
+        gone: route.waits === true ? goneSignal(reply) : NEVER,
+      }
+      const { status, body } = await route.answer(desk, call)
+      reply.code(status)
+      if (body === undefined) return reply.send()
+      return reply.type('application/json; charset=utf-8').send(JSON.stringify(body))
+    },
+  })
+}
+
+type Hall = Readonly<{ app: FastifyInstance; stop: () => void }>
+
+/** The server without a port: what tests inject requests into. */
+export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' | 'port'> = {}): Hall => {
+  const onError = options.onError ?? (() => undefined)
+  const stopping = new AbortController()
+  const access = accessFor(options.token)
+  const app = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    http: {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+    },
+    routerOptions: { maxParamLength: PATH_PARAMETER_CHARS_MAX },
+    forceCloseConnections: 'idle',
+    // Answered as a problem document by the hook below instead.
+    return503OnClosing: false,
+    clientErrorHandler: refuseBrokenRequest,
+    frameworkErrors: (error, _request, reply) => {
+      sendProblem(reply, problemFor(error))
+    },
+  })
+  const desk: Desk = {
+    ledger,
+    queues: queueHandles(ledger),
+    waits: { stopping: stopping.signal, tickMs: () => performance.now(), onError },
+  }
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, bytes: Buffer) => bodyOf(request.headers, bytes),
+  )
+  app.setErrorHandler((error, _request, reply) => {
+    const problem = problemFor(error)
+    if (isOurs(error, problem)) onError(error)
+    return sendProblem(reply, problem)
+  })
+  app.setNotFoundHandler(
+    { preHandler: async (request: FastifyRequest) => access.check(request.headers) },
+    (_request, reply) =>
+      sendProblem(reply, problemOf(404, 'route_not_found', 'There is no such resource or method.')),
+  )
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    // The client's next request goes over a new connection, to a server that is not about to close.
+    if (stopping.signal.aborted) reply.header('connection', 'close')
+  })
+  for (const route of ROUTES) addRoute(app, desk, route, access)
+  return { app, stop: () => stopping.abort() }
+}
+
+/** Bytes that are no HTTP request, or came too late: there is no request to reply to, only a socket. */
+const refuseBrokenRequest = (error: Error & { code?: string }, socket: Socket): void => {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, code, detail] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ([431, 'headers_too_large', `All headers together take at most ${HEADER_BYTES_MAX} bytes.`] as const)
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ([408, 'request_timeout', 'The request took too long to arrive.'] as const)
+        : ([400, 'malformed_request', 'This is no well-formed HTTP request.'] as const)
+  const problem = problemOf(status, code, detail)
+  const body = JSON.stringify(problem)
+  const head = `HTTP/1.1 ${status} ${problem.title}\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\n`
+  socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
+}
+
+/** @throws Error when the address is open to a network and there is no token, or when it cannot be listened on */
+export const startServer = async (ledger: Ledger, options: ServerOptions = {}): Promise<Server> => {
+  const { host = '127.0.0.1', port = 0, ...rest } = options
+  refuseOpenDoor(host, options.token)
+  const { app, stop } = buildServer(ledger, rest)
+  app.server.maxConnections = CONNECTIONS_MAX
+  const url = await app.listen({ host, port })
+  const close = async (): Promise<void> => {
+    stop()
+    const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
+    try {
+      await app.close()
+    } finally {
+      clearTimeout(cut)
+    }
+  }
+  return { url, close }
+}
