@@ -23,23 +23,30 @@ export const storedRecord = <P extends t.Props, Q extends t.Props = Record<never
   partial: Q = {} as Q,
 ): t.Type<Required<P> & Partial<Q>, Fields, unknown> => {
   const codecs = Object.entries({ ...required, ...partial })
-  const isPartial = (key: string): boolean => Object.hasOwn(partial, key)
+  const partialKeys = new Set(Object.keys(partial))
   type Value = Required<P> & Partial<Q>
   return new t.Type(
     name,
     (value): value is Value =>
       isFields(value) &&
-      codecs.every(([key, codec]) => (isPartial(key) && !Object.hasOwn(value, key)) || codec.is(value[key])),
+      codecs.every(
+        ([key, codec]) => (partialKeys.has(key) && !Object.hasOwn(value, key)) || codec.is(value[key]),
+      ),
     (value, context) => {
       if (!isFields(value)) return t.failure(value, context)
       const decoded: Record<string, unknown> = {}
       const errors: t.ValidationError[] = []
       for (const [key, codec] of codecs) {
-        const found = Object.hasOwn(value, key) ? value[key] : undefined
-        if (found === undefined && isPartial(key)) continue
-        const field = codec.validate(found, t.appendContext(context, key, codec, found))
-        if (isLeft(field)) errors.push(...field.left.slice(0, DECODE_ERRORS_MAX))
-        else decoded[key] = field.right
+        const found = value[key]
+        if (found === undefined && partialKeys.has(key)) continue
+        const field = codec.validate(found, context)
+        if (!isLeft(field)) {
+          decoded[key] = field.right
+          continue
+        }
+        // Where it was is worked out only when it was wrong: building the path costs more than the look at the field.
+        const located = codec.validate(found, t.appendContext(context, key, codec, found))
+        errors.push(...(isLeft(located) ? located : field).left.slice(0, DECODE_ERRORS_MAX))
       }
       return errors.length === 0 ? t.success(decoded as Value) : t.failures(errors)
     },

@@ -127,20 +127,20 @@ const batchOf = ({ event, previous }: Sample, count: number): EventBatch => ({
   previous: Array.from({ length: count }, (_, i) => (previous ? REVISION + i : NO_REVISION)),
 })
 
-/** Median over the rounds of the time of one call. */
+/** Median over the rounds of the CPU time of one call: other programs on the machine do not count. */
 const medianNs = (call: () => void): number => {
   const rounds: number[] = []
   for (let round = 0; round < ROUNDS; round++) {
+    const before = process.cpuUsage()
     let calls = 0
-    const start = process.hrtime.bigint()
-    const end = start + BigInt(ROUND_MS * 1_000_000)
-    let now = start
-    while (now < end) {
+    let spentUs = 0
+    while (spentUs < ROUND_MS * 1_000) {
       for (let i = 0; i < 20; i++) call()
       calls += 20
-      now = process.hrtime.bigint()
+      const { user, system } = process.cpuUsage(before)
+      spentUs = user + system
     }
-    rounds.push(Number(now - start) / calls)
+    rounds.push((spentUs * 1_000) / calls)
   }
   return rounds.sort((a, b) => a - b)[ROUNDS >> 1] ?? Number.NaN
 }

@@ -26,7 +26,6 @@ export const KIND_ATTEMPT_FAILED = 5
 export const KIND_RETRY_SCHEDULED = 6
 export const KIND_MESSAGE_DEAD_LETTERED = 7
 export const KIND_ATTEMPT_RELEASED = 8
-export const KIND_LAST = KIND_ATTEMPT_RELEASED
 
 /** The message has an earlier event; its revision follows. */
 export const HAS_PREVIOUS = 1
@@ -56,6 +55,9 @@ export const FLAGS_ALLOWED: ReadonlyArray<number> = [
   HAS_PREVIOUS | HAS_CALLER_ID | (3 << OWN),
   HAS_PREVIOUS | HAS_CALLER_ID | RELEASED_NOT_BEFORE,
 ]
+
+/** Kinds from here on belong to the future. */
+export const ROW_KINDS = FLAGS_ALLOWED.length
 
 /** In the order of their numbers on the wire: append only. */
 export const ATTEMPT_ENDS: ReadonlyArray<AttemptEnd> = ['reported', 'leaseExpired', 'workerLost']

@@ -26,13 +26,13 @@ import {
   KIND_ATTEMPT_STARTED,
   KIND_ATTEMPT_SUCCEEDED,
   KIND_JSON,
-  KIND_LAST,
   KIND_LEASE_EXTENDED,
   KIND_MESSAGE_DEAD_LETTERED,
   KIND_MESSAGE_ENQUEUED,
   KIND_RETRY_SCHEDULED,
   OWN_SHIFT,
   RELEASED_NOT_BEFORE,
+  ROW_KINDS,
   RowReferences,
 } from './rowKinds.js'
 
@@ -67,7 +67,7 @@ export class RowReader {
 
   row(): LedgerEvent {
     const kind = this.bytes.u8()
-    if (kind > KIND_LAST) throw new RowRefused({ type: 'UnknownRowKind', kind })
+    if (kind >= ROW_KINDS) throw new RowRefused({ type: 'UnknownRowKind', kind })
     const flags = this.bytes.u8()
     if ((flags & ~(FLAGS_ALLOWED[kind] ?? 0)) !== 0) throw this.bytes.malformed('an unknown flag')
     this.previous = NO_REVISION

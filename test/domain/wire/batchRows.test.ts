@@ -10,7 +10,7 @@ import { decodeEvent, type StoredEvent } from '../../../domain/codecs.js'
 import { Defect } from '../../../domain/invariant.js'
 import { decodeBatch, encodeBatch, LEAF_ROWS, leavesOf } from '../../../domain/wire/batchRows.js'
 import { ByteWriter } from '../../../domain/wire/byteWriter.js'
-import { KIND_JSON, KIND_LAST } from '../../../domain/wire/rowKinds.js'
+import { KIND_JSON, ROW_KINDS } from '../../../domain/wire/rowKinds.js'
 import { eventBatch, events } from '../../support/arbitraries.js'
 
 const bytesOf = (batch: EventBatch): Uint8Array => {
@@ -186,8 +186,8 @@ describe('reading bytes that no writer wrote', () => {
   it('I8: names a row kind of the future and the event it stopped at, and skips nothing', () => {
     const bytes = bytesOf(batchOf([started(0), paused]))
     expect(bytes[jsonRowAt(bytes)]).toBe(KIND_JSON)
-    bytes[jsonRowAt(bytes)] = KIND_LAST + 1
-    expect(decodeBatch(bytes)).toEqual(left({ type: 'UnknownRowKind', kind: KIND_LAST + 1, index: 1 }))
+    bytes[jsonRowAt(bytes)] = ROW_KINDS
+    expect(decodeBatch(bytes)).toEqual(left({ type: 'UnknownRowKind', kind: ROW_KINDS, index: 1 }))
   })
 
   it.each([

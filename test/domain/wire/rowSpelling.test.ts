@@ -1,0 +1,146 @@
+// Rows that say something a writer would have said otherwise. Each is whole and could be understood, and each is refused:
+// if two spellings of one event were read, two different hashes would stand for one history (§4.7).
+import { isRight } from 'fp-ts/lib/Either.js'
+import { describe, expect, it } from 'vitest'
+import { decodeBatch } from '../../../domain/wire/batchRows.js'
+import { ByteWriter } from '../../../domain/wire/byteWriter.js'
+import {
+  HAS_CLAIM_ID,
+  HAS_DELAY,
+  HAS_EXPIRES_AT,
+  HAS_NOT_BEFORE,
+  HAS_PRIORITY,
+  KIND_ATTEMPT_FAILED,
+  KIND_ATTEMPT_RELEASED,
+  KIND_ATTEMPT_STARTED,
+  KIND_JSON,
+  KIND_MESSAGE_ENQUEUED,
+  KIND_RETRY_SCHEDULED,
+  OWN_SHIFT,
+  RELEASED_NOT_BEFORE,
+} from '../../../domain/wire/rowKinds.js'
+
+const AT = 1_000
+type Row = (out: ByteWriter) => void
+
+const read = (texts: ReadonlyArray<string>, ...rows: ReadonlyArray<Row>) => {
+  const out = new ByteWriter()
+  out.u8(1)
+  const header = out.reserveU32()
+  out.string('b')
+  out.varint(AT)
+  out.varint(1)
+  out.varint(rows.length)
+  out.varint(texts.length)
+  for (const text of texts) out.string(text)
+  out.setU32(header, out.length - header - 4)
+  const block = out.reserveU32()
+  for (const row of rows) row(out)
+  out.setU32(block, out.length - block - 4)
+  return decodeBatch(out.bytes())
+}
+const refused = (reason: string) => ({
+  left: { type: 'BatchMalformed', reason: expect.stringContaining(reason) },
+})
+
+/** Kind, flags, ordinal 1, then signed numbers. */
+const row =
+  (kind: number, flags: number, ...numbers: ReadonlyArray<number>): Row =>
+  (out) => {
+    out.u8(kind)
+    out.u8(flags)
+    out.signed(1)
+    for (const number of numbers) out.signed(number)
+  }
+const enqueued =
+  (flags: number, ...numbers: ReadonlyArray<number>): Row =>
+  (out) => {
+    row(KIND_MESSAGE_ENQUEUED, flags, ...numbers)(out)
+    out.string('{}')
+  }
+/** Attempt, fence and lease stand still; the texts are what matters. */
+const started =
+  (flags: number, ...places: ReadonlyArray<number>): Row =>
+  (out) => {
+    out.u8(KIND_ATTEMPT_STARTED)
+    out.u8(flags)
+    out.signed(1)
+    out.varint(1)
+    out.signed(1)
+    out.signed(1)
+    for (const place of places) out.varint(place)
+  }
+
+describe('a field that says what its absence says', () => {
+  it.each([
+    ['priority 0', enqueued(HAS_PRIORITY, 0)],
+    ['a start at once', enqueued(HAS_NOT_BEFORE, -AT)],
+    ['no expiry', enqueued(HAS_EXPIRES_AT, -AT)],
+    ['a release at once', row(KIND_ATTEMPT_RELEASED, RELEASED_NOT_BEFORE, 1, -AT)],
+    [
+      'the delay that follows from the instant',
+      (out: ByteWriter) => {
+        row(KIND_RETRY_SCHEDULED, HAS_DELAY, 500)(out)
+        out.varint(500)
+      },
+    ],
+  ])('is refused: %s', (_, spelt) => {
+    expect(read([], spelt)).toMatchObject(refused('a field that says what its absence says'))
+  })
+
+  it('is read where it says something', () => {
+    expect(isRight(read([], enqueued(HAS_PRIORITY | HAS_NOT_BEFORE | HAS_EXPIRES_AT, 1, -1, 1)))).toBe(true)
+    expect(isRight(read([], row(KIND_ATTEMPT_RELEASED, RELEASED_NOT_BEFORE, 1, 1)))).toBe(true)
+  })
+})
+
+describe('a number that no event has', () => {
+  it('is refused: a delay below zero, an ordinal below zero, an instant before 1970', () => {
+    expect(read([], row(KIND_RETRY_SCHEDULED, 0, -1))).toMatchObject(refused('a delay below zero'))
+    expect(read([], enqueued(HAS_NOT_BEFORE, -AT - 1))).toMatchObject(refused('a number out of range'))
+    expect(
+      read([], (out) => {
+        out.u8(KIND_MESSAGE_ENQUEUED)
+        out.u8(0)
+        out.signed(-1)
+        out.string('{}')
+      }),
+    ).toMatchObject(refused('a number out of range'))
+  })
+
+  it('is refused: a member of a closed set that is not in it', () => {
+    expect(read(['T'], row(KIND_ATTEMPT_FAILED, 3 << OWN_SHIFT, 1))).toMatchObject(
+      refused('an unknown value'),
+    )
+  })
+})
+
+describe('the table of texts', () => {
+  it('is read in the order of first appearance', () => {
+    expect(isRight(read(['w', 'c'], started(HAS_CLAIM_ID, 0, 1), started(HAS_CLAIM_ID, 0, 1)))).toBe(true)
+  })
+
+  it.each([
+    ['in another order', ['c', 'w'], [1, 0], 'texts out of the order of their first appearance'],
+    ['with a text that no event names', ['w', 'c', 'x'], [0, 1], 'a text that no event names'],
+    ['with a text twice', ['w', 'w'], [0, 1], 'a text that stands twice'],
+    ['without the text that is named', ['w'], [0, 1], 'no such text in the table'],
+  ])('is refused %s', (_, texts, places, reason) => {
+    expect(read(texts, started(HAS_CLAIM_ID, ...places))).toMatchObject(refused(reason))
+  })
+})
+
+describe('a JSON row', () => {
+  it.each([
+    ['{"type":"QueuePaused","version":1', 'a text that is not JSON'],
+    ['[]', 'JSON that is not an event'],
+    ['{"type":"QueuePaused","version":"1","data":{}}', 'JSON that is not an event'],
+  ])('is refused when it holds %s', (text, reason) => {
+    const json: Row = (out) => {
+      out.u8(KIND_JSON)
+      out.u8(0)
+      out.string(text)
+    }
+    expect(read([], json)).toMatchObject(refused(reason))
+  })
+})
