@@ -283,6 +283,10 @@ export const describeEventLog = (name: string, open: () => Promise<OpenedLog>): 
         const page = await run(log.read(STREAM, 3, PAGE_BYTES))
         expect(page.batches.map((batch) => batch.firstRevision)).toEqual([2])
         expect((await run(log.readAll(0, PAGE_BYTES))).batches.map((batch) => batch.position)).toEqual([2, 3])
+        // Whether this very batch stood at revision 0 can no longer be told: neither yes nor no would be true (I1).
+        expect(await log.append(STREAM, NO_REVISION, batchOf([enqueued(0)]))()).toMatchObject({
+          left: { type: 'OutcomeUnknown' },
+        })
         await run(log.truncateBefore(STREAM, 1))
         expect(await log.read(STREAM, 2, PAGE_BYTES)()).toMatchObject({ left: { type: 'RevisionTruncated' } })
         await run(log.truncateBefore(STREAM, 99))

@@ -21,14 +21,15 @@ export type Disk = Readonly<{
 }>
 
 /** The part of `fs` that `write` stands on, so that short writes can be tried. */
-export type WriteCall = (fd: number, bytes: Uint8Array, start: number, length: number, offset: number) => number
-
-export const writeFully = (
-  call: WriteCall,
+export type WriteCall = (
   fd: number,
   bytes: Uint8Array,
+  start: number,
+  length: number,
   offset: number,
-): void => {
+) => number
+
+export const writeFully = (call: WriteCall, fd: number, bytes: Uint8Array, offset: number): void => {
   for (let done = 0; done < bytes.length; ) {
     const written = call(fd, bytes, done, bytes.length - done, offset + done)
     // A disk that takes nothing and reports no error would keep us here for ever.

@@ -7,6 +7,7 @@
 //   40  16 B  ledger's id     56  u64  segment number, from 1
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncFolder, writeWhole } from './asyncFiles.js'
 import { FORMAT_VERSION, HASH_BYTES, type LedgerId, putU64, sameBytes, sha256, viewOf } from './frames.js'
 
 export const SEGMENT_HEADER_BYTES = 64
@@ -85,28 +86,9 @@ export const prepareSegment = async (
       await file.close()
     }
     await rename(unfinished, path)
-    await syncDirectoryAsync(directory)
+    await syncFolder(directory)
   } catch (cause) {
     await rm(unfinished, { force: true })
     throw cause
-  }
-}
-
-type FileHandle = Awaited<ReturnType<typeof open>>
-
-const writeWhole = async (file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> => {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, offset + done)
-    if (bytesWritten <= 0) throw new Error(`wrote ${bytesWritten} of ${bytes.length - done} bytes`)
-    done += bytesWritten
-  }
-}
-
-export const syncDirectoryAsync = async (directory: string): Promise<void> => {
-  const handle = await open(directory, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

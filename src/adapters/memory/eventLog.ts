@@ -86,6 +86,9 @@ class MemoryLog {
     if (this.closed) return E.left(this.stopped())
     const state = this.streamState(stream)
     if (expectedRevision !== state.head) {
+      // What stood there is gone: whether it was this batch can no longer be told.
+      if (expectedRevision >= NO_REVISION && expectedRevision + 1 < state.lowMark)
+        return E.left({ type: 'OutcomeUnknown', reason: 'the place of the batch was truncated' })
       const index = searchFrom(state.batches, (held) => held.firstRevision <= expectedRevision)
       const there = state.batches[index]?.batch
       if (there?.batchId === batch.batchId && there.firstRevision === expectedRevision + 1)

@@ -1,0 +1,262 @@
+// The finished messages of one stream: one file of 8 bytes for each ordinal behind a header block. A note is a store into
+// a page in memory and never touches the disk; one for an older page waits in a small Map until that page is read anyway.
+// Everything on disk happens one after another in `turn`. A crash at any point is harmless: the header promises only
+// what was synced before, and notes after it come again from the log.
+import { type FileHandle, open, rm } from 'node:fs/promises'
+import { NO_REVISION } from '../../../domain/batch.js'
+import type { FinishedEntry, FinishedRegister } from '../../ports/finishedRegister.js'
+import { collectDownwards, entryOf, PAGE_ENTRIES, pageOf } from '../../views/finishedCodes.js'
+import { HEADER_BYTES, headerBytes, headerOf, type RegisterHeader } from './registerHeader.js'
+import { LATE_NOTE_BYTES, PAGE_BYTES, type PageBudget, type RegisterPage } from './registerPages.js'
+
+/** No ordinal falls into it, so the first note looks for its page. */
+const NO_PAGE_FIRST = Number.POSITIVE_INFINITY
+
+const readFully = async (handle: FileHandle, into: Uint8Array, offset: number): Promise<number> => {
+  let done = 0
+  while (done < into.length) {
+    const { bytesRead } = await handle.read(into, done, into.length - done, offset + done)
+    if (bytesRead === 0) break
+    done += bytesRead
+  }
+  return done
+}
+
+const writeFully = async (handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> => {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done)
+    if (bytesWritten === 0) throw new Error(`the disk took ${done} of ${bytes.length} bytes`)
+    done += bytesWritten
+  }
+}
+
+/** The header of a file that is whole; undefined if it is anything else. */
+export const readRegisterHeader = async (path: string): Promise<RegisterHeader | undefined> => {
+  const handle = await open(path, 'r')
+  try {
+    const bytes = new Uint8Array(HEADER_BYTES)
+    const header = headerOf(bytes.subarray(0, await readFully(handle, bytes, 0)))
+    const { size } = await handle.stat()
+    return header !== undefined && size >= HEADER_BYTES + header.pages * PAGE_BYTES ? header : undefined
+  } finally {
+    await handle.close()
+  }
+}
+
+export class RegisterFile {
+  coveredTo = NO_REVISION
+  hasCallerIds = false
+  private current = new Float64Array(0)
+  private currentPage: RegisterPage | undefined
+  private currentFirst = NO_PAGE_FIRST
+  private readonly pages = new Map<number, RegisterPage>()
+  /** Notes for pages that stand on disk but not in memory: page, slot, code. */
+  private readonly late = new Map<number, Map<number, number>>()
+  private readonly loading = new Map<number, Promise<RegisterPage>>()
+  /** Pages from here on hold nothing on disk. */
+  private pagesOnDisk = 0
+  private lastPage = -1
+  /** Set when something noted was lost: no revision is covered before the stream is dropped and noted again. */
+  private isLost = false
+  private handle: Promise<FileHandle> | undefined
+
+  /** `turn`: what must have happened on this path before. */
+  constructor(
+    private readonly path: string,
+    private readonly stream: string,
+    private readonly budget: PageBudget,
+    private turn: Promise<void>,
+    header: RegisterHeader | undefined,
+  ) {
+    if (header === undefined) return
+    this.coveredTo = header.coveredTo
+    this.hasCallerIds = header.hasCallerIds
+    this.pagesOnDisk = header.pages
+    this.lastPage = header.pages - 1
+  }
+
+  /** Hot: once per finished message. */
+  note(ordinal: number, code: number): void {
+    const slot = ordinal - this.currentFirst
+    if (slot >= 0 && slot < PAGE_ENTRIES && this.currentPage?.dirty) this.current[slot] = code
+    else this.noteElsewhere(ordinal, code)
+  }
+
+  lose(): void {
+    this.coveredTo = NO_REVISION
+    this.isLost = true
+  }
+
+  async find(ordinal: number): Promise<FinishedEntry | undefined> {
+    const index = pageOf(ordinal)
+    const slot = ordinal - index * PAGE_ENTRIES
+    const late = this.late.get(index)?.get(slot)
+    if (late !== undefined) return entryOf(ordinal, late)
+    const page = await this.pageAt(index)
+    return page === undefined ? undefined : entryOf(ordinal, page.codes[slot] ?? 0)
+  }
+
+  async page(query: Parameters<FinishedRegister['page']>[1]): Promise<FinishedEntry[]> {
+    const found: FinishedEntry[] = []
+    const top = Math.min(query.before ?? Number.POSITIVE_INFINITY, (this.lastPage + 1) * PAGE_ENTRIES) - 1
+    for (let index = pageOf(top); index >= 0 && found.length < query.limit; index--) {
+      const page = this.pages.get(index) ?? (await this.pageAt(index))
+      if (page !== undefined) collectDownwards(page.codes, index, top, query, found)
+    }
+    return found
+  }
+
+  /** Brings what was noted to the file, without a promise about it. */
+  writeDirty(): Promise<void> {
+    return this.inTurn(() => this.writePages())
+  }
+
+  /** `alsoSynced` runs between the sync of the pages and the header that speaks of both. */
+  flush(revision: number, alsoSynced: () => Promise<void>): Promise<void> {
+    return this.inTurn(async () => {
+      await this.writePages()
+      await alsoSynced()
+      const handle = await this.file()
+      const coveredTo = this.isLost ? NO_REVISION : Math.max(this.coveredTo, revision)
+      const { stream, pagesOnDisk: pages, hasCallerIds } = this
+      await handle.datasync()
+      await writeFully(handle, headerBytes({ stream, coveredTo, pages, hasCallerIds }), 0)
+      await handle.datasync()
+      if (!this.isLost) this.coveredTo = coveredTo
+    })
+  }
+
+  /** The file goes; a successor for the same path waits for it. This object must not be used again. */
+  destroy(): Promise<void> {
+    this.discard()
+    return this.inTurn(async () => {
+      this.discard()
+      await this.closeFile()
+      await rm(this.path, { force: true })
+    })
+  }
+
+  close(): Promise<void> {
+    return this.inTurn(async () => {
+      this.discard()
+      await this.closeFile()
+    })
+  }
+
+  private noteElsewhere(ordinal: number, code: number): void {
+    const index = pageOf(ordinal)
+    const slot = ordinal - index * PAGE_ENTRIES
+    let page = this.pages.get(index)
+    if (page === undefined) {
+      if (index < this.pagesOnDisk) return this.noteLate(index, slot, code)
+      page = this.addPage(index, new Float64Array(PAGE_ENTRIES))
+    }
+    if (!page.dirty) this.budget.soilPage(page)
+    page.codes[slot] = code
+    this.currentPage = page
+    this.current = page.codes
+    this.currentFirst = index * PAGE_ENTRIES
+  }
+
+  private noteLate(index: number, slot: number, code: number): void {
+    let notes = this.late.get(index)
+    if (notes === undefined) {
+      notes = new Map()
+      this.late.set(index, notes)
+    }
+    if (!notes.has(slot)) this.budget.soil(LATE_NOTE_BYTES)
+    notes.set(slot, code)
+  }
+
+  private addPage(index: number, codes: Float64Array): RegisterPage {
+    const page: RegisterPage = { index, codes, dirty: false, forget: this.forget }
+    this.pages.set(index, page)
+    this.lastPage = Math.max(this.lastPage, index)
+    return page
+  }
+
+  private readonly forget = (page: RegisterPage): void => {
+    if (this.pages.get(page.index) === page) this.pages.delete(page.index)
+    if (this.currentPage !== page) return
+    this.currentPage = undefined
+    this.currentFirst = NO_PAGE_FIRST
+  }
+
+  private async pageAt(index: number): Promise<RegisterPage | undefined> {
+    const known = this.pages.get(index)
+    if (known !== undefined) {
+      this.budget.keep(known)
+      return known
+    }
+    if (index >= this.pagesOnDisk) return undefined
+    let reading = this.loading.get(index)
+    if (reading === undefined) {
+      reading = this.load(index).finally(() => this.loading.delete(index))
+      this.loading.set(index, reading)
+    }
+    return await reading
+  }
+
+  /** A page that is being read is not in `pages`, so notes for it meanwhile are late ones and end up on top. */
+  private async load(index: number): Promise<RegisterPage> {
+    const codes = new Float64Array(PAGE_ENTRIES)
+    await readFully(await this.file(), new Uint8Array(codes.buffer), HEADER_BYTES + index * PAGE_BYTES)
+    const page = this.addPage(index, codes)
+    const notes = this.late.get(index)
+    if (notes !== undefined) {
+      for (const [slot, code] of notes) codes[slot] = code
+      this.late.delete(index)
+      this.budget.soil(-LATE_NOTE_BYTES * notes.size)
+      this.budget.soilPage(page)
+    }
+    this.budget.keep(page)
+    return page
+  }
+
+  private async writePages(): Promise<void> {
+    const dirty = [...this.late.keys()]
+    for (const page of this.pages.values()) if (page.dirty) dirty.push(page.index)
+    for (const index of dirty) {
+      const page = await this.pageAt(index)
+      if (page === undefined || !page.dirty) continue
+      const handle = await this.file()
+      this.budget.cleanPage(page)
+      try {
+        // A note during the write may or may not be in it: the page is dirty again, and written again.
+        await writeFully(handle, new Uint8Array(page.codes.buffer), HEADER_BYTES + index * PAGE_BYTES)
+      } catch (cause) {
+        if (!page.dirty) this.budget.soilPage(page)
+        throw cause
+      }
+      this.pagesOnDisk = Math.max(this.pagesOnDisk, index + 1)
+      this.budget.keep(page)
+    }
+  }
+
+  private discard(): void {
+    for (const page of this.pages.values()) this.budget.discard(page)
+    for (const notes of this.late.values()) this.budget.soil(-LATE_NOTE_BYTES * notes.size)
+    this.pages.clear()
+    this.late.clear()
+    this.currentPage = undefined
+    this.currentFirst = NO_PAGE_FIRST
+  }
+
+  private file(): Promise<FileHandle> {
+    // Not 'a+': it would append wherever we say to write. 'r+' first, or an existing register would be emptied.
+    this.handle ??= open(this.path, 'r+').catch(() => open(this.path, 'w+'))
+    return this.handle
+  }
+
+  private async closeFile(): Promise<void> {
+    const { handle } = this
+    this.handle = undefined
+    if (handle !== undefined) await (await handle).close()
+  }
+
+  private inTurn(run: () => Promise<void>): Promise<void> {
+    const result = this.turn.then(run)
+    this.turn = result.catch(() => {})
+    return result
+  }
+}

@@ -1,0 +1,213 @@
+// Snapshots on disk: a cache beside the log (I6). One file each, in a folder per stream; written aside, synced, read back
+// and checked, then renamed into place; only then older ones go. Layout, integers little endian:
+//
+//   chunks     u32 bytes, u32 CRC-32, bytes; one after the other
+//   manifest   JSON: format, version, stream, revision, chunks (offset and bytes each), SHA-256 over all before it
+//   last 12 B  u32 bytes of the manifest, u32 CRC-32 of the manifest, "LQSN"
+import { createHash } from 'node:crypto'
+import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
+import * as E from 'fp-ts/lib/Either.js'
+import * as t from 'io-ts'
+import type { ReadFault, StoredSnapshot } from '../../ports/eventLog.js'
+import { readWhole, syncFolder, writeWhole } from './asyncFiles.js'
+import { codeOf, corrupt, unavailable } from './errors.js'
+
+const SNAPSHOTS_KEPT = 2
+const MAGIC = Buffer.from('LQSN', 'latin1')
+const CHUNK_HEADER_BYTES = 8
+const FOOTER_BYTES = 12
+const MANIFEST_BYTES_MAX = 64 * 1024 * 1024
+const VERSION = 1
+const NAME = /^(\d{16})\.snap$/
+
+const ManifestCodec = t.strict({
+  format: t.literal('ledgerq-snapshot'),
+  version: t.literal(VERSION),
+  stream: t.string,
+  revision: t.number,
+  bytes: t.number,
+  sha256: t.string,
+  chunks: t.array(t.tuple([t.number, t.number])),
+})
+type Manifest = t.TypeOf<typeof ManifestCodec>
+
+const folderName = (stream: string): string => encodeURIComponent(stream).replaceAll('.', '%2E')
+const fileName = (revision: number): string => `${String(revision).padStart(16, '0')}.snap`
+
+export class SnapshotStore {
+  constructor(private readonly folder: string) {}
+
+  async save(
+    stream: string,
+    revision: number,
+    chunks: AsyncIterable<Uint8Array>,
+  ): Promise<E.Either<ReadFault, void>> {
+    const folder = join(this.folder, folderName(stream))
+    const path = join(folder, fileName(revision))
+    const unfinished = `${path}.tmp`
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await syncFolder(this.folder)
+      await writeSnapshot(unfinished, stream, revision, chunks)
+      const problem = await problemOf(unfinished)
+      if (problem !== undefined) {
+        await rm(unfinished, { force: true })
+        return E.left(corrupt(path, 0, `read back after writing: ${problem}`, { stream, revision }))
+      }
+      await rename(unfinished, path)
+      await syncFolder(folder)
+      for (const old of (await revisionsIn(folder)).slice(SNAPSHOTS_KEPT))
+        await rm(join(folder, fileName(old)), { force: true })
+      return E.right(undefined)
+    } catch (cause) {
+      await rm(unfinished, { force: true })
+      return E.left(unavailable(cause))
+    }
+  }
+
+  /** Those whose manifest holds, newest first; chunks are checked when they are read. */
+  async list(stream: string): Promise<E.Either<ReadFault, ReadonlyArray<StoredSnapshot>>> {
+    const folder = join(this.folder, folderName(stream))
+    try {
+      const found: StoredSnapshot[] = []
+      for (const revision of await revisionsIn(folder)) {
+        const path = join(folder, fileName(revision))
+        const manifest = await readManifest(path)
+        if (typeof manifest === 'string' || manifest.stream !== stream || manifest.revision !== revision)
+          continue
+        found.push(storedSnapshot(path, manifest))
+      }
+      return E.right(found)
+    } catch (cause) {
+      return E.left(unavailable(cause))
+    }
+  }
+}
+
+const revisionsIn = async (folder: string): Promise<ReadonlyArray<number>> => {
+  const names = await readdir(folder).catch((cause: unknown) => {
+    if (codeOf(cause) === 'ENOENT') return []
+    throw cause
+  })
+  return names
+    .map((name) => Number(NAME.exec(name)?.[1] ?? Number.NaN))
+    .filter((revision) => Number.isSafeInteger(revision))
+    .sort((a, b) => b - a)
+}
+
+const writeSnapshot = async (
+  path: string,
+  stream: string,
+  revision: number,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<void> => {
+  const file = await open(path, 'w', 0o600)
+  try {
+    const total = createHash('sha256')
+    const places: Array<[number, number]> = []
+    let at = 0
+    for await (const chunk of chunks) {
+      const header = Buffer.alloc(CHUNK_HEADER_BYTES)
+      header.writeUInt32LE(chunk.length, 0)
+      header.writeUInt32LE(crc32(chunk), 4)
+      total.update(header).update(chunk)
+      await writeWhole(file, header, at)
+      await writeWhole(file, chunk, at + CHUNK_HEADER_BYTES)
+      places.push([at, chunk.length])
+      at += CHUNK_HEADER_BYTES + chunk.length
+    }
+    const manifest: Manifest = {
+      format: 'ledgerq-snapshot',
+      version: VERSION,
+      stream,
+      revision,
+      bytes: at,
+      sha256: total.digest('hex'),
+      chunks: places,
+    }
+    const text = Buffer.from(JSON.stringify(manifest), 'utf8')
+    const footer = Buffer.alloc(FOOTER_BYTES)
+    footer.writeUInt32LE(text.length, 0)
+    footer.writeUInt32LE(crc32(text), 4)
+    MAGIC.copy(footer, 8)
+    await writeWhole(file, Buffer.concat([text, footer]), at)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+const readExactly = async (file: FileHandle, bytes: number, offset: number): Promise<Buffer | undefined> => {
+  const into = Buffer.alloc(bytes)
+  return (await readWhole(file, into, offset)) === bytes ? into : undefined
+}
+
+/** The manifest, or what is wrong with it. */
+const readManifest = async (path: string): Promise<Manifest | string> => {
+  const file = await open(path, 'r')
+  try {
+    const { size } = await file.stat()
+    const footer =
+      size < FOOTER_BYTES ? undefined : await readExactly(file, FOOTER_BYTES, size - FOOTER_BYTES)
+    if (footer === undefined || !footer.subarray(8).equals(MAGIC)) return 'no end mark'
+    const length = footer.readUInt32LE(0)
+    if (length > MANIFEST_BYTES_MAX || length + FOOTER_BYTES > size) return 'the manifest does not fit'
+    const text = await readExactly(file, length, size - FOOTER_BYTES - length)
+    if (text === undefined || crc32(text) !== footer.readUInt32LE(4))
+      return 'the checksum of the manifest does not hold'
+    const decoded = ManifestCodec.decode(JSON.parse(text.toString('utf8')))
+    return E.isRight(decoded) ? decoded.right : 'a manifest of another form'
+  } finally {
+    await file.close()
+  }
+}
+
+const readChunk = async (file: FileHandle, offset: number, bytes: number): Promise<Buffer | undefined> => {
+  const record = await readExactly(file, CHUNK_HEADER_BYTES + bytes, offset)
+  if (record === undefined || record.readUInt32LE(0) !== bytes) return undefined
+  const chunk = record.subarray(CHUNK_HEADER_BYTES)
+  return crc32(chunk) === record.readUInt32LE(4) ? record : undefined
+}
+
+/** Reads everything back: what is wrong with it, or undefined. */
+const problemOf = async (path: string): Promise<string | undefined> => {
+  const manifest = await readManifest(path)
+  if (typeof manifest === 'string') return manifest
+  const file = await open(path, 'r')
+  try {
+    const total = createHash('sha256')
+    for (const [offset, bytes] of manifest.chunks) {
+      const record = await readChunk(file, offset, bytes)
+      if (record === undefined) return `the chunk at offset ${offset} does not hold`
+      total.update(record)
+    }
+    return total.digest('hex') === manifest.sha256 ? undefined : 'the total hash does not hold'
+  } finally {
+    await file.close()
+  }
+}
+
+const storedSnapshot = (path: string, manifest: Manifest): StoredSnapshot => ({
+  revision: manifest.revision,
+  bytes: manifest.bytes,
+  read: (chunk) => async () => {
+    const place = manifest.chunks[chunk]
+    if (place === undefined) return E.right(undefined)
+    const [offset, bytes] = place
+    try {
+      const file = await open(path, 'r')
+      try {
+        const record = await readChunk(file, offset, bytes)
+        if (record !== undefined) return E.right(record.subarray(CHUNK_HEADER_BYTES))
+        const where = { stream: manifest.stream, revision: manifest.revision }
+        return E.left(corrupt(path, offset, `chunk ${chunk} does not hold`, where))
+      } finally {
+        await file.close()
+      }
+    } catch (cause) {
+      return E.left(unavailable(cause))
+    }
+  },
+})
