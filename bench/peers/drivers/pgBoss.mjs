@@ -14,7 +14,7 @@ export const peer = {
     throughput: { localConcurrency: 2, batchSize: 500, burstWhenBatchFull: true },
     latency: { localConcurrency: 2, batchSize: 50, burstWhenBatchFull: true, notify: true },
     pollingIntervalSeconds: 0.5,
-    poolConnections: 20,
+    poolConnections: 50,
   },
 }
 
