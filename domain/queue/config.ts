@@ -3,7 +3,13 @@
 // before it decides by it (§4.2), so replay never depends on today's defaults.
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import { DEFAULT_FAILURE_RULES, type FailureRules, FailureRulesCodec } from '../failure/index.js'
+import {
+  DEFAULT_FAILURE_RULES,
+  FAILURE_RULES_MAX,
+  type FailureRules,
+  FailureRulesCodec,
+} from '../failure/index.js'
+import type { RetryPolicy } from '../retry/index.js'
 
 export type QueueConfig = Readonly<{
   /** Fixed when the queue is created. More than 1: order, dedup and capacity hold within a partition only. */
@@ -95,7 +101,7 @@ export const configure = (
   base: QueueConfig = DEFAULT_QUEUE_CONFIG,
 ): Either<QueueSettingsRefusal, QueueConfig> => {
   for (const key of Object.keys(settings)) {
-    if (!(key in base)) {
+    if (!Object.hasOwn(base, key)) {
       return left({
         type: 'QueueSettingsInvalid',
         field: key,
@@ -116,5 +122,34 @@ export const configure = (
       })
     }
   }
+  // Each table may be within its bound and the two together not; and stored rules must be readable again (I8).
+  if (!FailureRulesCodec.is(config.failures)) {
+    return left({
+      type: 'QueueSettingsInvalid',
+      field: 'failures',
+      value: Object.keys(config.failures).length,
+      accepted: `at most ${FAILURE_RULES_MAX} failure types, each with a valid retry policy`,
+    })
+  }
   return right(config)
 }
+
+/** The first field in which two configurations differ; how their failure rules are ordered is no difference. */
+export const differingField = (one: QueueConfig, other: QueueConfig): string | undefined => {
+  for (const field of Object.keys(BOUNDS) as Array<keyof typeof BOUNDS>) {
+    if (one[field] !== other[field]) return field
+  }
+  const names = new Set([...Object.keys(one.failures), ...Object.keys(other.failures)])
+  for (const name of names) {
+    const [rule, otherRule] = [one.failures[name], other.failures[name]]
+    if (rule === undefined || otherRule === undefined || !samePolicy(rule, otherRule)) return 'failures'
+  }
+  return undefined
+}
+
+const samePolicy = (one: RetryPolicy, other: RetryPolicy): boolean =>
+  JSON.stringify(inOneOrder(one)) === JSON.stringify(inOneOrder(other))
+const inOneOrder = (policy: RetryPolicy): ReadonlyArray<readonly [string, unknown]> =>
+  Object.entries(policy)
+    .filter(([, value]) => value !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))

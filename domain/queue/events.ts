@@ -18,7 +18,11 @@ export type QueueDeleted = Readonly<{
 }>
 export type CatalogEvent = QueueCreated | QueueDeleted
 
-export type QueueConfigured = Readonly<{ type: 'QueueConfigured'; config: QueueConfig; by: Actor | undefined }>
+export type QueueConfigured = Readonly<{
+  type: 'QueueConfigured'
+  config: QueueConfig
+  by: Actor | undefined
+}>
 export type QueuePaused = Readonly<{ type: 'QueuePaused'; by: Actor | undefined }>
 export type QueueResumed = Readonly<{ type: 'QueueResumed'; by: Actor | undefined }>
 export type ControlEvent = QueueConfigured | QueuePaused | QueueResumed

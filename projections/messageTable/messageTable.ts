@@ -1,7 +1,7 @@
 // The live messages of one partition as fixed-width records in chunks (layout.ts). It stores and reads back; what an
-// event changes is decided in partition/reducer.ts. Chunks never move, so growth never stalls the loop; while a snapshot
+// event changes is decided in partition/partitionState.ts. Chunks never move, so growth never stalls the loop; while a snapshot
 // is being written, a chunk that is about to change is copied first (`touch`).
-import { invariant } from '../../domain/invariant.js'
+import { Defect } from '../../domain/invariant.js'
 import type { DeadMessage, LeasedMessage, MessageFacts, WaitingMessage } from '../../domain/message/index.js'
 import type { RetryPolicy } from '../../domain/retry/index.js'
 import * as L from './layout.js'
@@ -26,7 +26,12 @@ export type Chunk = {
   savedFor: number
 }
 
-const NOTHING_COLD: ColdFacts = { callerId: undefined, group: undefined, retry: undefined, timeoutMs: undefined }
+const NOTHING_COLD: ColdFacts = {
+  callerId: undefined,
+  group: undefined,
+  retry: undefined,
+  timeoutMs: undefined,
+}
 
 export class MessageTable {
   readonly chunks: Chunk[] = []
@@ -52,7 +57,7 @@ export class MessageTable {
   }
 
   insert(ordinal: number): number {
-    invariant(this.index.slotOf(ordinal) < 0, `I8 ordinal ${ordinal} is already in the table`)
+    if (this.index.slotOf(ordinal) >= 0) throw new Defect(`I8 ordinal ${ordinal} is already in the table`)
     let slot = this.freeSlot
     if (slot >= 0) {
       this.touch(slot)
@@ -91,9 +96,8 @@ export class MessageTable {
     ]!
   }
   setDouble(slot: number, field: number, value: number): void {
-    this.chunks[slot >> L.CHUNK_SLOTS_BITS]!.doubles[
-      (slot & L.CHUNK_SLOT_MASK) * L.RECORD_DOUBLES + field
-    ] = value
+    this.chunks[slot >> L.CHUNK_SLOTS_BITS]!.doubles[(slot & L.CHUNK_SLOT_MASK) * L.RECORD_DOUBLES + field] =
+      value
   }
   int(slot: number, field: number): number {
     return this.chunks[slot >> L.CHUNK_SLOTS_BITS]!.ints[(slot & L.CHUNK_SLOT_MASK) * L.RECORD_INTS + field]!

@@ -1,7 +1,7 @@
 // Small numbers for strings that many records share (workers, failure types), counted, so that names nobody holds any
 // more can go: a fleet of remote workers brings new names for ever.
 
-/** Names without holders are swept when this many are known. */
+/** Names without holders are swept when this many are known; afterwards at twice of what is left, so that it stays rare. */
 const SWEEP_AT = 4_096
 
 export class Names {
@@ -9,6 +9,7 @@ export class Names {
   private readonly names: Array<string | undefined> = [undefined]
   private readonly holders: number[] = [0]
   private readonly free: number[] = []
+  private sweepAt = SWEEP_AT
 
   /** The number of a name, from 1, with one more holder. */
   hold(name: string): number {
@@ -17,7 +18,7 @@ export class Names {
       this.holders[known]!++
       return known
     }
-    if (this.numbers.size >= SWEEP_AT && this.free.length === 0) this.sweep()
+    if (this.numbers.size >= this.sweepAt && this.free.length === 0) this.sweep()
     const number = this.free.pop() ?? this.names.length
     this.names[number] = name
     this.holders[number] = 1
@@ -46,5 +47,6 @@ export class Names {
       this.names[number] = undefined
       this.free.push(number)
     }
+    this.sweepAt = Math.max(SWEEP_AT, 2 * this.numbers.size)
   }
 }

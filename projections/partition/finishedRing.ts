@@ -19,7 +19,8 @@ export class FinishedRing {
 
   find(ordinal: number): FinishedMessage | undefined {
     const place = ordinal % PLACES
-    if (this.ordinals[place] !== ordinal) return undefined
+    // Ordinals count from 1: an empty place must not pass for a message 0 that was acked under fence 0.
+    if (ordinal < 1 || this.ordinals[place] !== ordinal) return undefined
     const outcome = OUTCOMES[this.outcomes[place]!]!
     return { tag: 'Finished', ordinal, outcome, fence: this.fences[place]! }
   }

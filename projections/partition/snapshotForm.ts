@@ -141,9 +141,15 @@ export class SnapshotLoader {
       if (this.header === undefined) return this.readHeader(bytes)
       const coldLength = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
       const start = Math.ceil((8 + coldLength) / 8) * 8
-      if (bytes.length !== start + L.CHUNK_SLOTS * L.RECORD_BYTES) return unusable('a chunk has the wrong size')
-      const cold = JSON.parse(fromUtf8.decode(bytes.subarray(8, 8 + coldLength))) as Array<[number, ColdFacts]>
-      this.state.table.load(bytes.slice(start).buffer, cold)
+      if (bytes.length !== start + L.CHUNK_SLOTS * L.RECORD_BYTES)
+        return unusable('a chunk has the wrong size')
+      const cold = JSON.parse(fromUtf8.decode(bytes.subarray(8, 8 + coldLength))) as Array<
+        [number, ColdFacts]
+      >
+      // A copy of its own: `bytes` may be a view of a pooled buffer, and `slice` of a Buffer copies nothing.
+      const records = new Uint8Array(bytes.length - start)
+      records.set(bytes.subarray(start))
+      this.state.table.load(records.buffer, cold)
       this.loaded++
       return right(undefined)
     } catch (error) {
@@ -162,8 +168,18 @@ export class SnapshotLoader {
   }
 
   finish(): Either<SnapshotFault, PartitionState> {
-    const { header, state } = this
+    const { header } = this
     if (header === undefined || this.loaded !== header.chunks) return unusable('chunks are missing')
+    try {
+      return right(this.link(header))
+    } catch (error) {
+      // Whatever is odd about a cache, the log still has it all.
+      return unusable(error instanceof Error ? error.message : 'unreadable')
+    }
+  }
+
+  private link(header: Header): PartitionState {
+    const { state } = this
     state.config = header.config
     state.controlRevision = header.controlRevision ?? Number.NaN
     state.paused = header.paused
@@ -185,6 +201,6 @@ export class SnapshotLoader {
       (n) => header.failureTypes[n] ?? '',
     )
     state.relink()
-    return right(state)
+    return state
   }
 }

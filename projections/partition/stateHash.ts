@@ -1,9 +1,9 @@
 // A hash of a partition's state that does not depend on the order of containers: the sum of one hash per live message
 // plus one over the rest. Equal histories give equal hashes, on any machine and after any snapshot (I6).
-import type { PartitionState } from './partitionState.js'
-import { COUNT_NAMES } from './counts.js'
-import type { LiveMessage } from '../messageTable/messageTable.js'
+
 import * as L from '../messageTable/layout.js'
+import { COUNT_NAMES } from './counts.js'
+import type { PartitionState } from './partitionState.js'
 
 /** Two 32-bit lanes, as 16 hexadecimal digits. */
 export const stateHash = (state: PartitionState): string => {
@@ -12,13 +12,13 @@ export const stateHash = (state: PartitionState): string => {
   for (let slot = 0; slot < table.slotCount; slot++) {
     if (table.int(slot, L.TAG) === L.TAG_FREE) continue
     const one = new Lanes()
-    one.text(messageText(table.read(slot)))
+    one.text(canonicalText(table.read(slot)))
     one.number(table.double(slot, L.PAYLOAD_REVISION))
     one.number(table.double(slot, L.LAST_REVISION))
     sum.add(one)
   }
   const rest = new Lanes()
-  rest.text(JSON.stringify(state.config))
+  rest.text(canonicalText(state.config))
   for (const n of [state.epoch, state.nextOrdinal, state.nextFence, state.nextRevision, state.lastAt]) {
     rest.number(n)
   }
@@ -41,9 +41,21 @@ export const stateHash = (state: PartitionState): string => {
   return sum.hex()
 }
 
-const messageText = (message: LiveMessage): string => {
-  const keys = Object.keys(message).sort() as Array<keyof typeof message>
-  return JSON.stringify(keys.map((key) => [key, message[key]]))
+/**
+ * JSON with the fields in one order and without the undefined ones: a policy that a caller wrote and the same one read
+ * back from the log differ in nothing else.
+ */
+const canonicalText = (value: unknown): string => JSON.stringify(canonical(value))
+
+const canonical = (value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(canonical)
+  const fields: unknown[] = []
+  const record = value as Readonly<Record<string, unknown>>
+  for (const key of Object.keys(record).sort()) {
+    if (record[key] !== undefined) fields.push(key, canonical(record[key]))
+  }
+  return fields
 }
 
 /** Two multiplicative lanes with different constants (FNV-1a's prime and MurmurHash3's first constant). */

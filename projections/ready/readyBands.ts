@@ -52,6 +52,14 @@ export class ReadyBands {
     return Number.NaN
   }
 
+  /** Visits the first entry of each priority that `isReady`; the others before it are dropped. */
+  forEachHead(isReady: (ordinal: number) => boolean, visit: (ordinal: number) => void): void {
+    for (const { band } of this.bands) {
+      while (band.size > 0 && !isReady(band.peek())) band.take()
+      if (band.size > 0) visit(band.peek())
+    }
+  }
+
   /** Drops the entry if it is the next of its priority; elsewhere it stays until it comes up. */
   dropHead(priority: number, ordinal: number): void {
     const band = this.byPriority.get(priority)

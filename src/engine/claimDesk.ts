@@ -51,9 +51,18 @@ export class ClaimDesk {
 
   /** Claims whose wait is over are answered empty. */
   endDue(tick: number, whenDurable: RegisterDurable): void {
-    if (this.nextTick() > tick) return
-    const over = this.waiting.filter(({ untilTick }) => untilTick <= tick)
-    this.waiting = this.waiting.filter(({ untilTick }) => untilTick > tick)
+    this.end(({ untilTick }) => untilTick <= tick, whenDurable)
+  }
+
+  endCancelled(whenDurable: RegisterDurable): void {
+    this.end(({ request }) => request.cancelled(), whenDurable)
+  }
+
+  private end(isOver: (claim: WaitingClaim) => boolean, whenDurable: RegisterDurable): void {
+    if (this.waiting.length === 0) return
+    const over = this.waiting.filter(isOver)
+    if (over.length === 0) return
+    this.waiting = this.waiting.filter((claim) => !isOver(claim))
     for (const { request } of over) this.handOver(request, [], whenDurable)
   }
 
@@ -68,6 +77,9 @@ export class ClaimDesk {
   /** The slots handed to this claim; undefined = nothing is ready for it, and it goes on waiting. */
   private pick(context: DecisionContext, request: ClaimRequest, eventsMax: number): number[] | undefined {
     const { state } = this
+    const max = request.max()
+    // A claim of nothing only wants to know when there is something: how several partitions are waited for at once.
+    if (max === 0) return state.nextReady() >= 0 ? [] : undefined
     if (request.claimId !== undefined) {
       const again = leasesOfClaim(state, request.claimId)
       if (again !== undefined) return again
@@ -77,14 +89,16 @@ export class ClaimDesk {
       if (inDoubt >= 0 && decideStart(context, inDoubt, request)) return [inDoubt]
     }
     const slots: number[] = []
-    while (slots.length < request.max && context.batch.events.length < eventsMax) {
+    while (slots.length < max && context.batch.events.length < eventsMax) {
       const slot = state.nextReady()
       if (slot < 0) break
       // Refused only when its time to live ended in this very batch: the expiry comes first next time.
       if (!decideStart(context, slot, request)) break
       slots.push(slot)
     }
-    return slots.length > 0 ? slots : undefined
+    if (slots.length > 0) return slots
+    // Only in-doubt ones are ready: whoever may not take them beside others must hear of it, and make room.
+    return state.nextReady(state.readyInDoubt) >= 0 ? [] : undefined
   }
 
   private handOver(request: ClaimRequest, slots: ReadonlyArray<number>, whenDurable: RegisterDurable): void {

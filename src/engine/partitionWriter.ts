@@ -3,7 +3,7 @@
 // being decided. Keeps I1 (three kinds of reply), I2 (identical repeat, expected revision), the reply barrier (§4.4) and
 // the order inside a batch: settlements, expiry, everything else, claims (§4.10).
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { type EventBatch, NO_REVISION } from '../../domain/batch.js'
+import type { EventBatch } from '../../domain/batch.js'
 import { type PartitionRef, partitionStream } from '../../domain/ids.js'
 import { type Defect, invariant } from '../../domain/invariant.js'
 import type { QueueControl } from '../../domain/queue/index.js'
@@ -139,6 +139,11 @@ export class PartitionWriter {
     this.schedule()
   }
 
+  /** A waiting claim was cancelled: it is answered empty soon. */
+  claimsChanged(): void {
+    this.schedule()
+  }
+
   operate(request: OperateRequest): void {
     if (this.stopped !== undefined) return request.answer({ _tag: 'Left', left: this.stopped })
     this.others.push(request)
@@ -161,6 +166,17 @@ export class PartitionWriter {
 
   now(): number {
     return this.logClock.now()
+  }
+
+  /** Resolves true once the event at `revision` is durable; false when the writer stops before. */
+  durable(revision: number): Promise<boolean> {
+    if (this.durableRevision >= revision) return Promise.resolve(true)
+    if (this.stopped !== undefined) return Promise.resolve(false)
+    const batch = this.flight !== undefined && this.flight.batch.lastRevision >= revision ? this.flight.batch : this.open
+    return new Promise((resolve) => {
+      if (batch === undefined) resolve(false)
+      else batch.waiting.push(({ ok }) => resolve(ok))
+    })
   }
 
   /** Everything asked so far has been answered when this resolves. Claims that wait for messages are answered empty. */
@@ -240,6 +256,7 @@ export class PartitionWriter {
     decideExpiries(context, tick)
     for (const request of takeWhile(this.others, enough)) this.decideOther(context, request)
     for (const request of takeWhile(this.enqueues, enough)) this.decideOneEnqueue(context, request)
+    this.claims.endCancelled(this.whenDurable(batch))
     if (!this.control.paused) this.claims.serve(context, this.whenDurable(batch), STEP_EVENTS_MAX)
     this.claims.endDue(tick, this.whenDurable(batch))
   }
@@ -422,5 +439,3 @@ function* takeWhile<A>(requests: A[], enough: () => boolean): Iterable<A> {
   }
   requests.splice(0, taken)
 }
-
-export { NO_REVISION }

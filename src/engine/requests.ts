@@ -62,13 +62,16 @@ export type Claimed = Readonly<{
 }>
 
 export type ClaimRequest = Readonly<{
-  max: number
+  /** Read when the claim is served: a worker may have more free slots by then. 0 = only say when something is ready. */
+  max: () => number
   worker: string
   leaseMs: number
   claimId: string | undefined
   /** Wait this long for a message to become ready; 0 = answer at once. */
   waitMs: number
   mayRunInDoubt: boolean
+  /** True = whoever asked has gone: nothing is handed out, the answer is empty. */
+  cancelled: () => boolean
   answer: Answer<Claimed>
 }>
 

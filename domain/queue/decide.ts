@@ -1,0 +1,131 @@
+// The decisions about queues themselves: which exist (catalogue) and how one behaves (control). Both are small folds with
+// one writer, kept here side by side because a queue's life runs through both.
+import { type Either, left, right } from 'fp-ts/lib/Either.js'
+import { invariant } from '../invariant.js'
+import type { Actor } from '../message/index.js'
+import {
+  configure,
+  differingField,
+  type QueueConfig,
+  type QueueSettings,
+  type QueueSettingsRefusal,
+} from './config.js'
+import type { CatalogEvent, ControlEvent } from './events.js'
+
+export type QueueEntry = Readonly<{
+  queue: string
+  generation: number
+  created: QueueConfig
+  deleted: boolean
+}>
+export type Catalog = ReadonlyMap<string, QueueEntry>
+export const EMPTY_CATALOG: Catalog = new Map()
+
+export type QueueRefusal =
+  | Readonly<{ type: 'QueueNotFound'; queue: string }>
+  /** `field` = the first setting in which the queue that exists was created otherwise. */
+  | Readonly<{ type: 'QueueExists'; queue: string; field: string }>
+  | Readonly<{ type: 'QueueNotEmpty'; queue: string; messages: number }>
+  | QueueSettingsRefusal
+
+/** Creating a queue again with the same settings is "already so"; with others it is refused: change it instead. */
+export const createQueue = (
+  catalog: Catalog,
+  queue: string,
+  settings: QueueSettings,
+  by: Actor | undefined,
+): Either<QueueRefusal, ReadonlyArray<CatalogEvent>> => {
+  const config = configure(settings)
+  if (config._tag === 'Left') return config
+  const known = catalog.get(queue)
+  if (known !== undefined && !known.deleted) {
+    const field = differingField(config.right, known.created)
+    return field === undefined ? right([]) : left({ type: 'QueueExists', queue, field })
+  }
+  const generation = (known?.generation ?? 0) + 1
+  return right([{ type: 'QueueCreated', queue, generation, config: config.right, by }])
+}
+
+/** `messages` = live ones in all partitions: a queue that holds any is deleted only with `evenIfNotEmpty`. */
+export const deleteQueue = (
+  catalog: Catalog,
+  queue: string,
+  messages: number,
+  evenIfNotEmpty: boolean,
+  by: Actor | undefined,
+): Either<QueueRefusal, ReadonlyArray<CatalogEvent>> => {
+  const known = catalog.get(queue)
+  if (known === undefined || known.deleted) return left({ type: 'QueueNotFound', queue })
+  if (messages > 0 && !evenIfNotEmpty) return left({ type: 'QueueNotEmpty', queue, messages })
+  return right([{ type: 'QueueDeleted', queue, generation: known.generation, by }])
+}
+
+/** Mutates its own copy only: the catalogue is small, and folded once at start. */
+export const evolveCatalog = (catalog: Catalog, event: CatalogEvent): Catalog => {
+  const next = new Map(catalog)
+  const known = catalog.get(event.queue)
+  switch (event.type) {
+    case 'QueueCreated':
+      invariant(known === undefined || known.deleted, `I8 queue ${event.queue} was created twice`)
+      next.set(event.queue, {
+        queue: event.queue,
+        generation: event.generation,
+        created: event.config,
+        deleted: false,
+      })
+      return next
+    case 'QueueDeleted':
+      invariant(
+        known !== undefined && !known.deleted && known.generation === event.generation,
+        `I8 generation ${event.generation} of queue ${event.queue} was deleted, but does not exist`,
+      )
+      next.set(event.queue, { ...known, deleted: true })
+      return next
+  }
+}
+
+/** What partitions adopt: `revision` counts the events of the control stream, -1 = as created. */
+export type QueueControl = Readonly<{ config: QueueConfig; paused: boolean; revision: number }>
+
+export const controlAtCreation = (config: QueueConfig): QueueControl => ({
+  config,
+  paused: false,
+  revision: -1,
+})
+
+export const configureQueue = (
+  control: QueueControl,
+  settings: QueueSettings,
+  by: Actor | undefined,
+): Either<QueueSettingsRefusal, ReadonlyArray<ControlEvent>> => {
+  const config = configure(settings, control.config)
+  if (config._tag === 'Left') return config
+  if (config.right.partitions !== control.config.partitions) {
+    return left({
+      type: 'QueueSettingsInvalid',
+      field: 'partitions',
+      value: config.right.partitions,
+      accepted: `${control.config.partitions}: the number of partitions is fixed when the queue is created`,
+    })
+  }
+  if (differingField(config.right, control.config) === undefined) return right([])
+  return right([{ type: 'QueueConfigured', config: config.right, by }])
+}
+
+export const pauseQueue = (control: QueueControl, by: Actor | undefined): ReadonlyArray<ControlEvent> =>
+  control.paused ? [] : [{ type: 'QueuePaused', by }]
+
+export const resumeQueue = (control: QueueControl, by: Actor | undefined): ReadonlyArray<ControlEvent> =>
+  control.paused ? [{ type: 'QueueResumed', by }] : []
+
+export const evolveControl = (control: QueueControl, event: ControlEvent): QueueControl => {
+  const revision = control.revision + 1
+  switch (event.type) {
+    case 'QueueConfigured':
+      return { ...control, revision, config: event.config }
+    case 'QueuePaused':
+      return { ...control, revision, paused: true }
+    case 'QueueResumed':
+      return { ...control, revision, paused: false }
+  }
+}

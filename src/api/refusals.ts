@@ -1,0 +1,102 @@
+// From typed refusals to what callers see: one stable code, one sentence and the facts for each. The only place where
+// these codes are written down; HTTP maps them to statuses.
+import type { QueueRefusal } from '../../domain/queue/index.js'
+import type { DoorRefusal } from '../door/newMessage.js'
+import type { Failure, PartitionRefusal } from '../engine/replies.js'
+import { LedgerqError, NotFoundError, RefusedError, UnavailableError, UnknownOutcomeError } from './errors.js'
+
+export type Refusal = PartitionRefusal | QueueRefusal | DoorRefusal
+
+export const errorOf = (refusal: Refusal): LedgerqError => {
+  const { code, message } = describeRefusal(refusal)
+  const { type: _type, ...details } = refusal
+  return refusal.type === 'MessageNotFound' || refusal.type === 'QueueNotFound'
+    ? new NotFoundError(code, message, details)
+    : new RefusedError(code, message, details)
+}
+
+export const describeRefusal = (refusal: Refusal): { code: string; message: string } => {
+  switch (refusal.type) {
+    case 'Invalid':
+      return { code: 'invalid', message: `${refusal.field}: ${refusal.problem}` }
+    case 'QueueSettingsInvalid':
+      return { code: 'invalid', message: `${refusal.field}: accepted is ${refusal.accepted}` }
+    case 'QueueNotFound':
+      return { code: 'queue_not_found', message: `there is no queue "${refusal.queue}"` }
+    case 'QueueExists':
+      return { code: 'queue_exists', message: `the queue "${refusal.queue}" exists already` }
+    case 'QueueNotEmpty':
+      return {
+        code: 'queue_not_empty',
+        message: `the queue "${refusal.queue}" holds ${refusal.messages} messages; delete it with evenIfNotEmpty to drop them`,
+      }
+    case 'QueueFull':
+      return {
+        code: 'queue_full',
+        message: `the queue holds ${refusal.size} messages, at most ${refusal.maxSize} are accepted (maxSize)`,
+      }
+    case 'Overloaded':
+      return {
+        code: 'overloaded',
+        message: `${refusal.pending} messages are waiting to be recorded, at most ${refusal.pendingMax}; come back shortly`,
+      }
+    case 'BatchTooLarge':
+      return {
+        code: 'batch_too_large',
+        message: `the batch has ${refusal.bytes} bytes for one partition, at most ${refusal.bytesMax} are accepted`,
+      }
+    case 'MessageNotFound':
+      return { code: 'message_not_found', message: 'there is no such message, or it was forgotten' }
+    case 'MessageExists':
+      return { code: 'message_exists', message: 'the message exists already' }
+    case 'LeaseNotHeld':
+      return { code: 'lease_not_held', message: leaseNotHeldText(refusal.now, refusal.heldBy) }
+    case 'MessageNotClaimable':
+      return { code: 'message_not_claimable', message: `the message is ${situation(refusal.now)}` }
+    case 'MessageNotCancellable':
+      return {
+        code: 'message_not_cancellable',
+        message: `the message is ${situation(refusal.now)}; only waiting messages can be cancelled`,
+      }
+    case 'MessageNotDead':
+      return { code: 'message_not_dead', message: `the message is ${situation(refusal.now)}, not a dead letter` }
+    case 'MessageNotExpired':
+      return { code: 'message_not_expired', message: `the message is ${situation(refusal.now)}` }
+  }
+}
+
+type Situation = 'Absent' | 'Waiting' | 'Leased' | 'Dead' | 'Finished'
+
+const situation = (now: Situation): string => {
+  switch (now) {
+    case 'Absent':
+      return 'finished long ago, or never was'
+    case 'Waiting':
+      return 'waiting'
+    case 'Leased':
+      return 'in work'
+    case 'Dead':
+      return 'a dead letter'
+    case 'Finished':
+      return 'finished'
+  }
+}
+
+const leaseNotHeldText = (now: Situation, heldBy: string | undefined): string =>
+  heldBy === undefined
+    ? `this lease has ended: the message is ${situation(now)}`
+    : `this lease has ended: the message is in work with ${heldBy} now`
+
+/** A failed reply as the error that the caller's promise rejects with. */
+export const errorOfFailure = (failure: Failure): LedgerqError => {
+  switch (failure.kind) {
+    case 'refused':
+      return errorOf(failure.refusal)
+    case 'unavailable':
+      return new UnavailableError(failure.reason)
+    case 'unknown':
+      return new UnknownOutcomeError(
+        `${failure.reason}; repeat the call with the same id or idempotency key to be sure`,
+      )
+  }
+}

@@ -1,0 +1,169 @@
+// One partition over time: opens it (recovery, then a writer with a new epoch), takes snapshots while it runs, and opens it
+// anew after a fault of the log, a bounded number of times. A defect is not tried again: it would only repeat.
+import { isLeft } from 'fp-ts/lib/Either.js'
+import { type PartitionRef, partitionStream } from '../../domain/ids.js'
+import type { QueueControl } from '../../domain/queue/index.js'
+import { type PartitionState, SnapshotInProgress } from '../../projections/partition/index.js'
+import type { FinishedRegister } from '../ports/finishedRegister.js'
+import { PartitionWriter, type WriterDeps, type WriterHooks } from './partitionWriter.js'
+import { Payloads } from './payloads.js'
+import { recoverPartition } from './recovery.js'
+import { catchUp, noteBatch } from './registerFeed.js'
+import type { Failure, Reply } from './replies.js'
+
+/** Reopenings after faults of the log, and the pause before each (doubling). */
+const REOPENINGS_MAX = 8
+const REOPEN_PAUSE_MS = 100
+
+export type PartitionDeps = WriterDeps &
+  Readonly<{
+    register: FinishedRegister
+    payloadCacheBytes: number
+    /** A snapshot after this many events; 0 = only at close. */
+    snapshotEveryEvents: number
+    isCertainlyDead: (worker: string) => boolean
+  }>
+
+export type PartitionEvents = Readonly<{
+  onDurable: WriterHooks['onDurable']
+  onTrouble: (partition: PartitionRef, message: string, final: boolean) => void
+}>
+
+export class Partition {
+  readonly stream: string
+  private writer: PartitionWriter | undefined
+  private trouble: Failure | undefined
+  private closing = false
+  private reopenings = 0
+  private eventsSinceSnapshot = 0
+  private snapshotting: Promise<void> | undefined
+  private catchingUp: Promise<void> = Promise.resolve()
+  private readonly stopCatchUp = new AbortController()
+
+  private constructor(
+    readonly ref: PartitionRef,
+    private control: QueueControl,
+    private readonly deps: PartitionDeps,
+    private readonly events: PartitionEvents,
+  ) {
+    this.stream = partitionStream(ref)
+  }
+
+  static async open(
+    ref: PartitionRef,
+    control: QueueControl,
+    deps: PartitionDeps,
+    events: PartitionEvents,
+  ): Promise<Partition> {
+    const partition = new Partition(ref, control, deps, events)
+    await partition.begin()
+    // The register is a view: it may lag, so bringing it up to date does not hold up the queue.
+    partition.catchingUp = catchUp(deps.log, deps.register, partition.stream, partition.stopCatchUp.signal).catch(
+      (error: Error) => events.onTrouble(ref, `the register of finished messages lags: ${error.message}`, false),
+    )
+    return partition
+  }
+
+  /** Runs against the writer of the present term; a definite failure while there is none. */
+  use<A>(
+    run: (writer: PartitionWriter) => A,
+    otherwise: (reply: Reply<never>) => A,
+  ): A {
+    if (this.writer !== undefined) return run(this.writer)
+    const failure: Failure = this.trouble ?? { kind: 'unavailable', reason: 'the partition is being opened' }
+    return otherwise({ _tag: 'Left', left: failure })
+  }
+
+  get state(): PartitionState | undefined {
+    return this.writer?.state
+  }
+
+  get failure(): Failure | undefined {
+    return this.writer === undefined ? this.trouble : undefined
+  }
+
+  setControl(control: QueueControl): void {
+    this.control = control
+    this.writer?.setControl(control)
+  }
+
+  async close(): Promise<void> {
+    this.closing = true
+    this.stopCatchUp.abort()
+    const { writer } = this
+    if (writer !== undefined) {
+      await writer.drain()
+      await this.snapshot()
+      await writer.close()
+    }
+    await this.catchingUp
+  }
+
+  private async begin(): Promise<void> {
+    const { log } = this.deps
+    const { state } = await recoverPartition(log, this.stream)
+    const payloads = new Payloads(log, this.stream, this.deps.payloadCacheBytes)
+    const writer = new PartitionWriter(this.ref, state, payloads, this.control, this.deps, {
+      onDurable: (batch, appended) => {
+        noteBatch(this.deps.register, this.stream, {
+          firstRevision: appended.firstRevision,
+          events: batch.events,
+        })
+        this.events.onDurable(batch, appended)
+        this.eventsSinceSnapshot += batch.events.length
+        const every = this.deps.snapshotEveryEvents
+        if (every > 0 && this.eventsSinceSnapshot >= every) void this.snapshot()
+      },
+      onStopped: (why, defect) => this.stopped(why, defect),
+    })
+    await writer.start(this.deps.isCertainlyDead)
+    this.writer = writer
+    this.trouble = undefined
+  }
+
+  private stopped(why: Failure, defect: Error | undefined): void {
+    this.writer = undefined
+    this.trouble = why
+    if (this.closing) return
+    const reason = why.kind === 'refused' ? why.refusal.type : why.reason
+    const { state } = this.deps.log.condition()
+    if (defect !== undefined || state !== 'open' || this.reopenings >= REOPENINGS_MAX) {
+      this.events.onTrouble(this.ref, defect?.message ?? reason, true)
+      return
+    }
+    this.events.onTrouble(this.ref, reason, false)
+    const pauseMs = REOPEN_PAUSE_MS * 2 ** this.reopenings++
+    this.deps.clock.after(pauseMs, () => {
+      if (this.closing) return
+      this.begin().catch((error: Error) => this.stopped({ kind: 'unavailable', reason: error.message }, undefined))
+    })
+  }
+
+  /** One at a time; what fails costs nothing but a longer replay. */
+  private snapshot(): Promise<void> {
+    this.snapshotting ??= this.takeSnapshot().finally(() => {
+      this.snapshotting = undefined
+    })
+    return this.snapshotting
+  }
+
+  private async takeSnapshot(): Promise<void> {
+    const { writer } = this
+    if (writer === undefined || this.eventsSinceSnapshot === 0) return
+    this.eventsSinceSnapshot = 0
+    const taken = new SnapshotInProgress(writer.state, this.stream)
+    try {
+      // The state may be ahead of the log: nothing is written before all that it holds is durable.
+      if (!(await writer.durable(taken.revision))) return
+      await this.deps.register.flush(this.stream, taken.revision)
+      const saved = await this.deps.log.saveSnapshot(this.stream, taken.revision, chunksOf(taken))()
+      if (isLeft(saved)) this.events.onTrouble(this.ref, `no snapshot: ${saved.left.type}`, false)
+    } finally {
+      taken.end()
+    }
+  }
+}
+
+async function* chunksOf(taken: SnapshotInProgress): AsyncIterable<Uint8Array> {
+  for (let number = 0; number <= taken.chunkCount; number++) yield taken.take(number)
+}

@@ -1,0 +1,181 @@
+// One queue: its control stream and its partitions. Routes each request to the partition that owns it (§4.1), and puts
+// together what several of them answer.
+import { isLeft, left } from 'fp-ts/lib/Either.js'
+import { controlStream, type PartitionRef, partitionOf } from '../../domain/ids.js'
+import {
+  type ControlEvent,
+  controlAtCreation,
+  evolveControl,
+  type QueueControl,
+  type QueueEntry,
+} from '../../domain/queue/index.js'
+import type { PartitionState } from '../../projections/partition/index.js'
+import { Partition, type PartitionDeps, type PartitionEvents } from './partition.js'
+import { answered, type Answered, type Failure, type Reply } from './replies.js'
+import type { Claimed, ClaimRequest, Enqueued, NewMessage, Settled, Settlement } from './requests.js'
+import { StreamFold } from './streamFold.js'
+
+export class QueueEngine {
+  readonly partitions: Partition[] = []
+  private nextPartition = 0
+
+  private constructor(
+    readonly entry: QueueEntry,
+    private readonly controlFold: StreamFold<QueueControl, ControlEvent>,
+    private readonly deps: PartitionDeps,
+  ) {}
+
+  static async open(entry: QueueEntry, deps: PartitionDeps, events: PartitionEvents): Promise<QueueEngine> {
+    const { queue, generation } = entry
+    const control = await StreamFold.open(
+      deps,
+      controlStream(queue, generation),
+      controlAtCreation(entry.created),
+      evolveControl,
+    )
+    const engine = new QueueEngine(entry, control, deps)
+    for (let partition = 0; partition < entry.created.partitions; partition++) {
+      const ref: PartitionRef = { queue, generation, partition }
+      engine.partitions.push(await Partition.open(ref, control.state, deps, events))
+    }
+    return engine
+  }
+
+  get name(): string {
+    return this.entry.queue
+  }
+  get control(): QueueControl {
+    return this.controlFold.state
+  }
+
+  /** Appends to the control stream, then lets the partitions adopt it. */
+  async changeControl(decide: (control: QueueControl) => ReadonlyArray<ControlEvent>): Promise<QueueControl> {
+    const control = await this.controlFold.change(decide)
+    for (const partition of this.partitions) partition.setControl(control)
+    return control
+  }
+
+  /** Which partition a new message goes to; messages that name nothing go round. */
+  route(message: NewMessage): number {
+    if (this.partitions.length === 1) return 0
+    const { callerId, attributes } = message
+    const key = attributes?.group ?? attributes?.dedupKey ?? callerId ?? attributes?.idempotencyKey
+    if (key !== undefined) return partitionOf(key, this.partitions.length)
+    this.nextPartition = (this.nextPartition + 1) % this.partitions.length
+    return this.nextPartition
+  }
+
+  partition(number: number): Partition {
+    const partition = this.partitions[number]
+    if (partition === undefined) throw new RangeError(`queue ${this.name} has no partition ${number}`)
+    return partition
+  }
+
+  enqueue(partition: number, messages: ReadonlyArray<NewMessage>): Promise<Reply<ReadonlyArray<Enqueued>>> {
+    return new Promise((resolve) => {
+      this.partition(partition).use((writer) => writer.enqueue({ messages, answer: resolve }), resolve)
+    })
+  }
+
+  settle(partition: number, settlements: ReadonlyArray<Settlement>): Promise<Reply<ReadonlyArray<Settled>>> {
+    return new Promise((resolve) => {
+      this.partition(partition).use((writer) => writer.settle({ settlements, answer: resolve }), resolve)
+    })
+  }
+
+  operate(
+    partition: number,
+    command: 'cancel' | 'redrive' | 'purge',
+    ordinals: ReadonlyArray<number>,
+    by: { who: string; why?: string; from?: string } | undefined,
+  ): Promise<Reply<ReadonlyArray<Settled>>> {
+    return new Promise((resolve) => {
+      this.partition(partition).use(
+        (writer) => writer.operate({ command, ordinals, by, answer: resolve }),
+        resolve,
+      )
+    })
+  }
+
+  look<A>(partition: number, look: (state: PartitionState, at: number) => A): Promise<Reply<A>> {
+    return this.partition(partition).use<Promise<Reply<A>>>(
+      (writer) => writer.look(look),
+      (reply) => Promise.resolve(reply),
+    )
+  }
+
+  /** Looks at every partition; the first failure is the answer. */
+  async lookAll<A>(
+    look: (state: PartitionState, at: number) => A,
+  ): Promise<Reply<ReadonlyArray<Answered<A>>>> {
+    const replies = await Promise.all(this.partitions.map((_, number) => this.look(number, look)))
+    const seen: Answered<A>[] = []
+    for (const reply of replies) {
+      if (isLeft(reply)) return reply
+      seen.push(reply.right)
+    }
+    const position = Math.max(-1, ...seen.map((one) => one.position))
+    return answered(seen, -1, position)
+  }
+
+  /** Claims from one partition after the other, beginning with another one each time; waits for all of them at once. */
+  async claim(
+    wish: Omit<ClaimRequest, 'answer'>,
+  ): Promise<Reply<Claimed & { partition: number }>> {
+    const untilTick = this.deps.clock.tickMs() + wish.waitMs
+    const single = this.partitions.length === 1
+    for (;;) {
+      let inDoubtWaiting = false
+      let failure: Failure | undefined
+      let last: Answered<Claimed> | undefined
+      for (let n = 0; n < this.partitions.length; n++) {
+        const partition = this.nextClaimed()
+        const waitMs = single ? wish.waitMs : 0
+        const reply = await this.claimFrom(partition, { ...wish, waitMs })
+        if (isLeft(reply)) {
+          failure = reply.left
+          continue
+        }
+        last = reply.right
+        const { value, revision, position } = reply.right
+        inDoubtWaiting ||= value.inDoubtWaiting
+        if (value.deliveries.length > 0) return answered({ ...value, partition }, revision, position)
+      }
+      const leftMs = untilTick - this.deps.clock.tickMs()
+      if (leftMs <= 0 || single || wish.cancelled()) {
+        if (last === undefined) return left(failure ?? { kind: 'unavailable', reason: 'no partition answers' })
+        const none: Claimed = { deliveries: [], alone: false, inDoubtWaiting }
+        return answered({ ...none, partition: 0 }, last.revision, last.position)
+      }
+      await Promise.race(
+        this.partitions.map((_, number) => this.claimFrom(number, { ...wish, max: () => 0, waitMs: leftMs })),
+      )
+    }
+  }
+
+  claimFrom(partition: number, wish: Omit<ClaimRequest, 'answer'>): Promise<Reply<Claimed>> {
+    return new Promise((resolve) => {
+      this.partition(partition).use((writer) => writer.claim({ ...wish, answer: resolve }), resolve)
+    })
+  }
+
+  /** Lets waiting claims notice that they were cancelled. */
+  claimsChanged(): void {
+    for (const partition of this.partitions) {
+      partition.use(
+        (writer) => writer.claimsChanged(),
+        () => undefined,
+      )
+    }
+  }
+
+  private claimTurn = 0
+  private nextClaimed(): number {
+    this.claimTurn = (this.claimTurn + 1) % this.partitions.length
+    return this.claimTurn
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.partitions.map((partition) => partition.close()))
+  }
+}
