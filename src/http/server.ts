@@ -137,7 +137,7 @@ export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' 
   const desk: Desk = {
     ledger,
     queues: queueHandles(ledger),
-    waits: { stopping: stopping.signal, tickMs: () => performance.now(), onError },
+    waits: { stopping: stopping.signal, tickMs: () => performance.now(), onError, inProgress: new Map() },
   }
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(

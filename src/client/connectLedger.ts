@@ -1,0 +1,68 @@
+// The ledger behind HTTP: the same interface as `openLedger`, against a server.
+import { randomBytes } from 'node:crypto'
+import { NotFoundError } from '../api/errors.js'
+import type { HistoryEntry, Ledger, LedgerStats, Queue, QueueOptions, QueueView } from '../api/types.js'
+import { systemClock } from '../runtime/systemClock.js'
+import { queuePath, type RemoteDeps, remoteQueue } from './remoteQueue.js'
+import type { RemoteWorker } from './remoteWorker.js'
+import { type ClientOptions, transport } from './transport.js'
+
+export type { ClientOptions } from './transport.js'
+
+export type RemoteLedger = Ledger &
+  Readonly<{
+    /** The handle of a queue that should be there: asks nothing, creates nothing; calls answer `queue_not_found`. */
+    knownQueue: (name: string) => Queue<unknown>
+  }>
+
+/**
+ * Nothing is sent yet: a server that is not there is found by the first call, which rejects with UnavailableError.
+ *
+ * @throws RangeError when `url` is none
+ */
+export const connectLedger = (options: ClientOptions): RemoteLedger => {
+  const connection = transport(options)
+  const { call } = connection
+  const workers = new Set<RemoteWorker<never>>()
+  // Names of workers of two processes must differ, or the log could not tell who held a lease.
+  const incarnation = randomBytes(6).toString('base64url')
+  const deps: RemoteDeps = {
+    transport: connection,
+    worker: { clock: systemClock, uniqueId: () => randomBytes(16).toString('base64url') },
+    nextWorkerName: () => `remote:${incarnation}:${workers.size + 1}`,
+    started: (worker) => {
+      workers.add(worker)
+    },
+  }
+  return {
+    queue: async <A>(name: string, queueOptions: QueueOptions<A> = {}) => {
+      const { payload, ...settings } = queueOptions
+      await call('PUT', queuePath(name), { body: settings, repeatable: true })
+      return remoteQueue<A>(deps, name, payload)
+    },
+    knownQueue: (name) => remoteQueue<unknown>(deps, name, undefined),
+    queues: async () =>
+      ((await call('GET', '/api/v1/queues')) as { queues: ReadonlyArray<QueueView> }).queues,
+    deleteQueue: async (name, { evenIfNotEmpty, by } = {}) => {
+      const query = {
+        ...(evenIfNotEmpty === true ? { evenIfNotEmpty: 'true' } : {}),
+        ...(by === undefined ? {} : { who: by.who, why: by.why }),
+      }
+      await call('DELETE', queuePath(name), { query })
+    },
+    history: async (id) => {
+      try {
+        const answer = await call('GET', `/api/v1/messages/${encodeURIComponent(id)}/history`)
+        return (answer as { events: ReadonlyArray<HistoryEntry> }).events
+      } catch (error) {
+        if (error instanceof NotFoundError) return []
+        throw error
+      }
+    },
+    stats: async () => (await call('GET', '/api/v1/stats')) as LedgerStats,
+    close: async () => {
+      await Promise.all([...workers].map((worker) => worker.stop()))
+      workers.clear()
+    },
+  }
+}
