@@ -25,55 +25,80 @@ export type InclusionProof = Readonly<{
 const LEAF_PREFIX = 0
 const INNER_PREFIX = 1
 const LINK_PREFIX = 2
+const TWO_32 = 2 ** 32
 
 const SCRATCH_BYTES = 4096
 const scratch = Buffer.alloc(SCRATCH_BYTES)
-const sha256 = (bytes: Uint8Array): Uint8Array => hash('sha256', bytes, 'buffer')
+const pair = Buffer.alloc(1 + 2 * DIGEST_BYTES, INNER_PREFIX)
+/** Hashes of one level of the tree, one after the other; each level overwrites the one below it. */
+let nodes = Buffer.alloc(64 * DIGEST_BYTES)
 
-/** Prefix and parts in one piece: one call into the hash costs less than three, even with the copy. */
-const sha256Of = (prefix: number, parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  let length = 1
-  for (const part of parts) length += part.length
-  const whole = length <= SCRATCH_BYTES ? scratch.subarray(0, length) : Buffer.allocUnsafe(length)
+/**
+ * Writes the hash to `into`. Text of one character per byte is how the engine hands out 32 bytes fastest: 0.5 us a short
+ * hash, against 1.1 us as a Buffer.
+ */
+const hashInto = (into: Buffer, at: number, bytes: Uint8Array): void => {
+  into.write(hash('sha256', bytes, 'binary'), at, 'latin1')
+}
+
+/** Prefix and part in one piece: one call into the hash costs less than two, even with the copy. */
+const prefixed = (prefix: number, part: Uint8Array): Buffer => {
+  const whole =
+    part.length < SCRATCH_BYTES ? scratch.subarray(0, part.length + 1) : Buffer.allocUnsafe(part.length + 1)
   whole[0] = prefix
-  let at = 1
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
+  whole.set(part, 1)
+  return whole
+}
+
+const innerInto = (into: Buffer, at: number, left: Uint8Array, right: Uint8Array): void => {
+  pair.set(left, 1)
+  pair.set(right, 1 + DIGEST_BYTES)
+  hashInto(into, at, pair)
+}
+
+/** Puts the leaves' hashes into `nodes`; returns how many there are. */
+const hashLeaves = (bytes: Uint8Array): number => {
+  const leaves = leavesOf(bytes)
+  if (nodes.length < leaves.length * DIGEST_BYTES) nodes = Buffer.alloc(leaves.length * 2 * DIGEST_BYTES)
+  for (let i = 0; i < leaves.length; i++) {
+    const [start, end] = leaves[i] as [number, number]
+    hashInto(nodes, i * DIGEST_BYTES, prefixed(LEAF_PREFIX, bytes.subarray(start, end)))
   }
-  return sha256(whole)
+  return leaves.length
 }
 
-/** The largest power of two below `count`: where RFC 6962 splits a list of two or more. */
-const splitOf = (count: number): number => {
-  let split = 1
-  while (split * 2 < count) split *= 2
-  return split
+const nodeAt = (i: number): Buffer => nodes.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES)
+
+/**
+ * Goes up one level: neighbours are joined, and one that is left over stands in the next level as it is. That gives the
+ * same tree as splitting at the largest power of two (RFC 6962, 2.1), without recursion.
+ */
+const joinNeighbours = (count: number): number => {
+  for (let i = 0; i + 1 < count; i += 2) innerInto(nodes, (i / 2) * DIGEST_BYTES, nodeAt(i), nodeAt(i + 1))
+  if (count % 2 === 1) nodeAt((count - 1) / 2).set(nodeAt(count - 1))
+  return Math.ceil(count / 2)
 }
 
-const rootOf = (hashes: ReadonlyArray<Uint8Array>, start: number, end: number): Uint8Array => {
-  const first = hashes[start]
-  invariant(first !== undefined, 'a batch has at least one leaf')
-  if (end - start === 1) return first
-  const middle = start + splitOf(end - start)
-  return sha256Of(INNER_PREFIX, [rootOf(hashes, start, middle), rootOf(hashes, middle, end)])
-}
-
-const leafHashesOf = (bytes: Uint8Array): ReadonlyArray<Uint8Array> =>
-  leavesOf(bytes).map(([start, end]) => sha256Of(LEAF_PREFIX, [bytes.subarray(start, end)]))
-
-const linkOf = (previous: Uint8Array, place: BatchPlace, root: Uint8Array): Uint8Array => {
-  const revision = Buffer.alloc(8)
-  revision.writeBigUInt64LE(BigInt(place.firstRevision))
+const linkOf = (previous: Uint8Array, place: BatchPlace, root: Uint8Array): Buffer => {
+  const fixed = 1 + 2 * DIGEST_BYTES + 8
   // The name comes last: everything before it has a fixed length, so no two inputs spell the same bytes.
-  return sha256Of(LINK_PREFIX, [previous, root, revision, Buffer.from(place.stream)])
+  const nameBytes = scratch.write(place.stream, fixed, 'utf8')
+  invariant(fixed + nameBytes < SCRATCH_BYTES - 4, 'a stream name is shorter than the room for it')
+  scratch[0] = LINK_PREFIX
+  scratch.set(previous, 1)
+  scratch.set(root, 1 + DIGEST_BYTES)
+  scratch.writeUInt32LE(place.firstRevision % TWO_32, fixed - 8)
+  scratch.writeUInt32LE(Math.floor(place.firstRevision / TWO_32), fixed - 4)
+  const link = Buffer.alloc(DIGEST_BYTES)
+  hashInto(link, 0, scratch.subarray(0, fixed + nameBytes))
+  return link
 }
 
 /** Digest of the batch at `place` whose canonical bytes these are; `previous` is the digest of the batch before it. */
 export const batchDigest = (previous: Uint8Array, place: BatchPlace, bytes: Uint8Array): Uint8Array => {
   invariant(previous.length === DIGEST_BYTES, 'a digest has 32 bytes')
-  const hashes = leafHashesOf(bytes)
-  return linkOf(previous, place, rootOf(hashes, 0, hashes.length))
+  for (let count = hashLeaves(bytes); count > 1; ) count = joinNeighbours(count)
+  return linkOf(previous, place, nodeAt(0))
 }
 
 /** The leaf in which event `index` of the batch stands; leaf 0 is the header, which every block is read with. */
@@ -81,22 +106,16 @@ export const leafOfEvent = (index: number): number => 1 + Math.floor(index / LEA
 
 /** What somebody who knows only the digests needs besides the leaf itself to be sure that it is in the batch. */
 export const inclusionProof = (bytes: Uint8Array, leaf: number): InclusionProof => {
-  const hashes = leafHashesOf(bytes)
-  invariant(leaf >= 0 && leaf < hashes.length, 'the batch has the leaf that is to be proved')
+  const leaves = hashLeaves(bytes)
+  invariant(leaf >= 0 && leaf < leaves, 'the batch has the leaf that is to be proved')
   const path: Uint8Array[] = []
-  let start = 0
-  let end = hashes.length
-  while (end - start > 1) {
-    const middle = start + splitOf(end - start)
-    if (leaf < middle) {
-      path.push(rootOf(hashes, middle, end))
-      end = middle
-    } else {
-      path.push(rootOf(hashes, start, middle))
-      start = middle
-    }
+  let at = leaf
+  for (let count = leaves; count > 1; count = joinNeighbours(count)) {
+    const neighbour = at % 2 === 0 ? at + 1 : at - 1
+    if (neighbour < count) path.push(Uint8Array.from(nodeAt(neighbour)))
+    at = Math.floor(at / 2)
   }
-  return { leaf, leaves: hashes.length, path: path.reverse() }
+  return { leaf, leaves, path }
 }
 
 /** True if `leafBytes` is that leaf of the batch at `place` whose digest is `digest`. Never throws for a bad proof. */
@@ -109,20 +128,21 @@ export const verifyInclusion = (
 ): boolean => {
   const { leaf, leaves, path } = proof
   if (!Number.isSafeInteger(leaf) || leaf < 0 || leaf >= leaves) return false
-  let node = sha256Of(LEAF_PREFIX, [leafBytes])
+  const node = Buffer.alloc(DIGEST_BYTES)
+  hashInto(node, 0, prefixed(LEAF_PREFIX, leafBytes))
   // RFC 9162, 2.1.3.2: at each level the bits of the leaf's number say on which side the neighbour stands.
   let at = leaf
   let last = leaves - 1
   for (const neighbour of path) {
-    if (last === 0) return false
+    if (last === 0 || neighbour.length !== DIGEST_BYTES) return false
     if (at % 2 === 1 || at === last) {
-      node = sha256Of(INNER_PREFIX, [neighbour, node])
+      innerInto(node, 0, neighbour, node)
       while (at % 2 === 0 && at !== 0) {
         at = Math.floor(at / 2)
         last = Math.floor(last / 2)
       }
     } else {
-      node = sha256Of(INNER_PREFIX, [node, neighbour])
+      innerInto(node, 0, node, neighbour)
     }
     at = Math.floor(at / 2)
     last = Math.floor(last / 2)
