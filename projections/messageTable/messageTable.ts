@@ -2,7 +2,7 @@
 // event changes is decided in partition/partitionState.ts. Chunks never move, so growth never stalls the loop; while a snapshot
 // is being written, a chunk that is about to change is copied first (`touch`).
 import { Defect } from '../../domain/invariant.js'
-import type { DeadMessage, LeasedMessage, MessageFacts, WaitingMessage } from '../../domain/message/index.js'
+import type { DeadMessage, LeasedMessage, WaitingMessage } from '../../domain/message/index.js'
 import type { RetryPolicy } from '../../domain/retry/index.js'
 import * as L from './layout.js'
 import { Names } from './names.js'
@@ -131,43 +131,84 @@ export class MessageTable {
     this.setInt(slot, L.FAILURE_TYPE, type === undefined ? 0 : this.failureTypes.hold(type))
   }
 
-  /** The message in its readable form, for decisions and queries. */
+  /**
+   * The message in its readable form, for decisions and queries. Each situation is written out as one literal: spreading
+   * the common facts into it cost 3 µs and most of the garbage of a job (bench/micro/partitionState.ts).
+   */
   read(slot: number): LiveMessage {
-    const facts = this.facts(slot)
-    const inDoubt = this.hasFlag(slot, L.FLAG_IN_DOUBT)
-    switch (this.int(slot, L.TAG)) {
+    const { doubles, ints, cold } = this.chunks[slot >> L.CHUNK_SLOTS_BITS]!
+    const place = slot & L.CHUNK_SLOT_MASK
+    const d = place * L.RECORD_DOUBLES
+    const i = place * L.RECORD_INTS
+    const flags = ints[i + L.FLAGS]!
+    const { callerId, group, retry, timeoutMs } =
+      ((flags & L.FLAG_COLD) === 0 ? undefined : cold[place]) ?? NOTHING_COLD
+    const ordinal = doubles[d + L.ORDINAL]!
+    const priority = ints[i + L.PRIORITY]!
+    const enqueuedAt = doubles[d + L.ENQUEUED_AT]!
+    const expiresAt = doubles[d + L.EXPIRES_AT]!
+    const attempts = ints[i + L.ATTEMPTS]!
+    const firstStartedAt = doubles[d + L.FIRST_STARTED_AT]!
+    const previousDelayMs = doubles[d + L.PREVIOUS_DELAY_MS]!
+    const typeNumber = ints[i + L.FAILURE_TYPE]!
+    const failureType = typeNumber === 0 ? undefined : this.failureTypes.name(typeNumber)
+    const inDoubt = (flags & L.FLAG_IN_DOUBT) !== 0
+    switch (ints[i + L.TAG]) {
       case L.TAG_WAITING:
-        return { ...facts, tag: 'Waiting', dueAt: this.double(slot, L.DUE_AT), inDoubt }
+        return {
+          tag: 'Waiting',
+          ordinal,
+          callerId,
+          group,
+          priority,
+          enqueuedAt,
+          expiresAt,
+          retry,
+          timeoutMs,
+          attempts,
+          firstStartedAt,
+          previousDelayMs,
+          failureType,
+          dueAt: doubles[d + L.DUE_AT]!,
+          inDoubt,
+        }
       case L.TAG_LEASED:
         return {
-          ...facts,
           tag: 'Leased',
-          fence: this.double(slot, L.FENCE),
-          leaseMs: this.int(slot, L.LEASE_MS),
-          worker: this.workers.name(this.int(slot, L.WORKER)),
+          ordinal,
+          callerId,
+          group,
+          priority,
+          enqueuedAt,
+          expiresAt,
+          retry,
+          timeoutMs,
+          attempts,
+          firstStartedAt,
+          previousDelayMs,
+          failureType,
+          fence: doubles[d + L.FENCE]!,
+          leaseMs: ints[i + L.LEASE_MS]!,
+          worker: this.workers.name(ints[i + L.WORKER]!),
           inDoubt,
         }
       default:
-        return { ...facts, tag: 'Dead', deadAt: this.double(slot, L.DUE_AT) }
-    }
-  }
-
-  private facts(slot: number): MessageFacts {
-    const cold = this.cold(slot)
-    const failureType = this.int(slot, L.FAILURE_TYPE)
-    return {
-      ordinal: this.double(slot, L.ORDINAL),
-      callerId: cold.callerId,
-      group: cold.group,
-      priority: this.int(slot, L.PRIORITY),
-      enqueuedAt: this.double(slot, L.ENQUEUED_AT),
-      expiresAt: this.double(slot, L.EXPIRES_AT),
-      retry: cold.retry,
-      timeoutMs: cold.timeoutMs,
-      attempts: this.int(slot, L.ATTEMPTS),
-      firstStartedAt: this.double(slot, L.FIRST_STARTED_AT),
-      previousDelayMs: this.double(slot, L.PREVIOUS_DELAY_MS),
-      failureType: failureType === 0 ? undefined : this.failureTypes.name(failureType),
+        return {
+          tag: 'Dead',
+          ordinal,
+          callerId,
+          group,
+          priority,
+          enqueuedAt,
+          expiresAt,
+          retry,
+          timeoutMs,
+          attempts,
+          firstStartedAt,
+          previousDelayMs,
+          failureType,
+          deadAt: doubles[d + L.DUE_AT]!,
+        }
     }
   }
 
