@@ -1,6 +1,5 @@
 // The ledger behind HTTP: the same interface as `openLedger`, against a server.
 import { randomBytes } from 'node:crypto'
-import { NotFoundError } from '../api/errors.js'
 import type { HistoryEntry, Ledger, LedgerStats, Queue, QueueOptions, QueueView } from '../api/types.js'
 import { systemClock } from '../runtime/systemClock.js'
 import { queuePath, type RemoteDeps, remoteQueue } from './remoteQueue.js'
@@ -51,13 +50,8 @@ export const connectLedger = (options: ClientOptions): RemoteLedger => {
       await call('DELETE', queuePath(name), { query })
     },
     history: async (id) => {
-      try {
-        const answer = await call('GET', `/api/v1/messages/${encodeURIComponent(id)}/history`)
-        return (answer as { events: ReadonlyArray<HistoryEntry> }).events
-      } catch (error) {
-        if (error instanceof NotFoundError) return []
-        throw error
-      }
+      const answer = await call('GET', `/api/v1/messages/${encodeURIComponent(id)}/history`)
+      return (answer as { events: ReadonlyArray<HistoryEntry> }).events
     },
     stats: async () => (await call('GET', '/api/v1/stats')) as LedgerStats,
     close: async () => {

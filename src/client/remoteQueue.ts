@@ -112,8 +112,8 @@ export const remoteQueue = <A>(
     settle,
     message: (id) => orUndefined(call('GET', messagePath(id))) as Promise<MessageView | undefined>,
     history: async (id) => {
-      const answer = await orUndefined(call('GET', `${messagePath(id)}/history`))
-      return (answer as { events: ReadonlyArray<HistoryEntry> } | undefined)?.events ?? []
+      const answer = await call('GET', `${messagePath(id)}/history`)
+      return (answer as { events: ReadonlyArray<HistoryEntry> }).events
     },
     list: async (query = {}) => (await call('GET', `${path}/messages`, { query })) as Listed,
     deadLetters: async (query = {}) => (await call('GET', `${path}/dlq`, { query })) as DeadLetters,

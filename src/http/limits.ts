@@ -11,7 +11,7 @@ export const BATCH_MESSAGES_MAX = 10_000
 export const SETTLEMENTS_MAX = 10_000
 export const CLAIM_MESSAGES_MAX = 1_000
 export const LIST_LIMIT_DEFAULT = 50
-export const LIST_LIMIT_MAX = 1_000
+export const LIST_LIMIT_MAX = 500
 
 /** All request headers together, the request line included. */
 export const HEADER_BYTES_MAX = 16 * KIB

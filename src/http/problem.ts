@@ -133,3 +133,6 @@ export const headersOf = ({ status }: Problem): Readonly<Record<string, string>>
 /** Failures that say something is broken here, not in the request: worth a line in the server's own log. */
 export const isOurs = (error: unknown, { status }: Problem): boolean =>
   status >= 500 && !(error instanceof HttpProblem)
+
+/** The call was understood, but things stand otherwise than it expects. */
+export const isConflict = (code: string): boolean => STATUS_BY_CODE.get(code) === 409

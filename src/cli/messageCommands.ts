@@ -1,0 +1,196 @@
+// ledgerq message send | list | show | history | cancel
+import type { Command } from 'commander'
+import { parseGeneratedId } from '../../domain/ids.js'
+import { MESSAGE_STATES } from '../../domain/message/index.js'
+import { isFields } from '../../domain/storedFields.js'
+import { NotFoundError } from '../api/errors.js'
+import type { HistoryEntry, MessageState, MessageView } from '../api/types.js'
+import { LIST_LIMIT_MAX } from '../http/limits.js'
+import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
+import { UsageError } from './exitCode.js'
+import { type SendCommandOptions, sendFile, sendOne } from './sendCommand.js'
+import { type Column, clockTime, facts, shortJson, table } from './table.js'
+
+const COLUMNS: ReadonlyArray<Column<MessageView>> = [
+  { title: 'id', cell: ({ id }) => id },
+  { title: 'state', cell: ({ state }) => state },
+  { title: 'attempts', cell: ({ attempts }) => attempts, align: 'right' },
+  { title: 'priority', cell: ({ priority }) => priority, align: 'right' },
+  { title: 'enqueued', cell: ({ enqueuedAt }) => clockTime(enqueuedAt) },
+  { title: 'failure', cell: ({ failureType }) => failureType },
+  { title: 'type', cell: ({ type }) => type },
+  { title: 'payload', cell: ({ payload }) => shortJson(payload) },
+]
+
+type ListOptions = Readonly<{ state?: string; limit?: number; cursor?: string }>
+
+const stateOf = (text: string): MessageState => {
+  const state = MESSAGE_STATES.find((name) => name === text)
+  if (state === undefined) throw new UsageError(`--state: accepted is one of ${MESSAGE_STATES.join(', ')}`)
+  return state
+}
+
+const list = async (context: Context, name: string, { state, limit, cursor }: ListOptions): Promise<void> => {
+  const found = await context.ledger.knownQueue(name).list({
+    ...(state === undefined ? {} : { state: stateOf(state) }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(cursor === undefined ? {} : { cursor }),
+  })
+  context.show(found, () =>
+    found.messages.length === 0
+      ? 'No such messages.'
+      : table(found.messages, COLUMNS, context.terminal.columns),
+  )
+  if (found.cursor !== undefined && !context.json) context.terminal.say(`More: --cursor ${found.cursor}`)
+}
+
+const described = (view: MessageView): string =>
+  facts([
+    ['id', view.id],
+    ['queue', view.queue],
+    ['state', view.state],
+    ['attempts', view.attempts],
+    ['priority', view.priority],
+    ['type', view.type],
+    ['topic', view.topic],
+    ['group', view.group],
+    ['enqueued', clockTime(view.enqueuedAt)],
+    ['not before', clockTime(view.notBefore)],
+    ['expires', clockTime(view.expiresAt)],
+    ['worker', view.worker],
+    ['last failure', view.failureType],
+    ['headers', Object.keys(view.headers).length === 0 ? undefined : JSON.stringify(view.headers)],
+    ['correlation', view.correlationId],
+    ['causation', view.causationId],
+    ['result', view.result === undefined ? undefined : JSON.stringify(view.result)],
+    ['payload', JSON.stringify(view.payload)],
+  ])
+
+/** Ids that were generated name their queue; for others it must be given. */
+const queueOf = (id: string, given: string | undefined): string => {
+  const name = given ?? parseGeneratedId(id)?.queue
+  if (name === undefined) throw new UsageError(`The id ${id} does not name its queue: give it with --queue.`)
+  return name
+}
+
+type OfQueue = Readonly<{ queue?: string }>
+
+const show = async (context: Context, id: string, { queue }: OfQueue): Promise<void> => {
+  const view = await context.ledger.knownQueue(queueOf(id, queue)).message(id)
+  if (view === undefined)
+    throw new NotFoundError('message_not_found', `There is no message ${id}, or it was forgotten.`)
+  context.show(view, () => described(view))
+}
+
+/** What is the same in every event of a message is left out; `--json` has it all. */
+const UNTOLD = new Set(['ordinal', 'payload', 'attributes'])
+
+const told = (data: unknown): string =>
+  isFields(data)
+    ? Object.entries(data)
+        .filter(([key]) => !UNTOLD.has(key))
+        .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+        .join(' ')
+    : ''
+
+const HISTORY: ReadonlyArray<Column<HistoryEntry>> = [
+  { title: 'position', cell: ({ position }) => position, align: 'right' },
+  { title: 'at', cell: ({ at }) => at },
+  { title: 'event', cell: ({ type }) => type },
+  { title: 'what', cell: ({ data }) => told(data) },
+]
+
+const history = async (context: Context, id: string, { queue }: OfQueue): Promise<void> => {
+  const events =
+    queue === undefined
+      ? await context.ledger.history(id)
+      : await context.ledger.knownQueue(queue).history(id)
+  context.show({ id, events }, () => table(events, HISTORY))
+}
+
+const cancel = async (context: Context, id: string, { queue }: OfQueue): Promise<void> => {
+  await context.ledger.knownQueue(queueOf(id, queue)).cancel(id, context.actor)
+  context.show({ cancelled: id }, () => `${id} is cancelled.`)
+}
+
+const send = (
+  context: Context,
+  name: string,
+  payload: string | undefined,
+  options: SendCommandOptions,
+): Promise<void> => {
+  if ((payload === undefined) === (options.file === undefined)) {
+    throw new UsageError(
+      'Give one payload as JSON, or --file with one message per line (- is standard input).',
+    )
+  }
+  return payload === undefined
+    ? sendFile(context, name, options.file ?? '-', options)
+    : sendOne(context, name, payload, options)
+}
+
+const collect = (value: string, former: ReadonlyArray<string> = []): ReadonlyArray<string> => [
+  ...former,
+  value,
+]
+
+const addSend = (message: Command, surroundings: Surroundings): void => {
+  message
+    .command('send <queue> [payload]')
+    .description('enqueue one message, or with --file one for each line')
+    .option(
+      '--file <path>',
+      'one JSON object per line: {"payload": ..., and options}; - reads standard input',
+    )
+    .option('--payload-only', 'each line is a payload')
+    .option('--run <id>', 'repeat or go on with an earlier run: its messages are not enqueued twice')
+    .option('--from-line <n>', 'start at this line', wholeNumber('--from-line', 1))
+    .option(
+      '--patience <seconds>',
+      'give up after so long without progress (300)',
+      wholeNumber('--patience', 0),
+    )
+    .option('--id <id>', 'unique in the queue')
+    .option('--type <type>', 'what kind of message it is')
+    .option('--topic <topic>', 'topic')
+    .option('--priority <priority>', 'high, normal, low, or a number: higher first')
+    .option('--delay-ms <ms>', 'not before', wholeNumber('--delay-ms', 0))
+    .option('--not-before <instant>', 'not before this ISO 8601 instant')
+    .option('--group <group>', 'one at a time, in order, within the group')
+    .option('--dedup-key <key>', 'a second message with this key is the first one')
+    .option('--idempotency-key <key>', 'the same call again is the first one')
+    .option('--ttl-ms <ms>', 'never started later', wholeNumber('--ttl-ms', 1))
+    .option('--timeout-ms <ms>', 'time limit of one run', wholeNumber('--timeout-ms', 1))
+    .option('--correlation-id <id>', 'correlation id')
+    .option('--header <name=value>', 'header, may be repeated', collect)
+    .action((name: string, payload: string | undefined, options: SendCommandOptions, command) =>
+      send(contextOf(surroundings, command), name, payload, options),
+    )
+}
+
+export const addMessageCommands = (program: Command, surroundings: Surroundings): void => {
+  const message = program.command('message').description('messages: send, list, show, history, cancel')
+  addSend(message, surroundings)
+  message
+    .command('list <queue>')
+    .description('messages of a queue')
+    .option('--state <state>', MESSAGE_STATES.join(', '))
+    .option('--limit <n>', 'at most this many', wholeNumber('--limit', 1, LIST_LIMIT_MAX))
+    .option('--cursor <cursor>', 'the next page')
+    .action((name: string, options: ListOptions, command) =>
+      list(contextOf(surroundings, command), name, options),
+    )
+  for (const [name, description, action] of [
+    ['show', 'one message as it stands', show],
+    ['history', 'every event of one message', history],
+    ['cancel', 'take a waiting message out of its queue', cancel],
+  ] as const) {
+    message
+      .command(`${name} <id>`)
+      .description(description)
+      .option('--queue <queue>', 'needed for ids that callers chose')
+      .action((id: string, options: OfQueue, command) =>
+        action(contextOf(surroundings, command), id, options),
+      )
+  }
+}

@@ -1,0 +1,78 @@
+// The command line as a whole: nouns with their verbs, the global flags, and the way from a failure to one line on stderr
+// and an exit code.
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { isLedgerqError } from '../api/errors.js'
+import { addBenchCommand } from './benchCommand.js'
+import type { Surroundings } from './context.js'
+import { addDlqCommands } from './dlqCommands.js'
+import { CommandFailed, EXIT, type ExitCode, exitCodeOf } from './exitCode.js'
+import { addLogCommands } from './logCommands.js'
+import { addMessageCommands } from './messageCommands.js'
+import { addQueueCommands } from './queueCommands.js'
+import { addServeCommand } from './serveCommand.js'
+import { printable } from './terminal.js'
+import { addWorkerCommand } from './workerCommand.js'
+
+const versionOf = (): string => {
+  // Compiled to dist/src/cli; the package's own file lies above it.
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+const EPILOGUE = `
+Environment: LEDGERQ_URL, LEDGERQ_TOKEN, LEDGERQ_DATA, LEDGERQ_HOST, LEDGERQ_PORT.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict.`
+
+export const programOf = (surroundings: Surroundings): Command => {
+  const { terminal } = surroundings
+  const program = new Command('ledgerq')
+    .description('An event-sourced message queue.')
+    .version(versionOf())
+    .option('--url <url>', 'server to talk to (LEDGERQ_URL, http://127.0.0.1:7654)')
+    .option('--token <token>', 'bearer token; LEDGERQ_TOKEN keeps it out of the process list')
+    .option('--json', 'print JSON for programs')
+    .addHelpText('after', EPILOGUE)
+    .showHelpAfterError('(--help lists what is accepted)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.say(text.trimEnd()),
+    })
+  addServeCommand(program, surroundings)
+  addQueueCommands(program, surroundings)
+  addMessageCommands(program, surroundings)
+  addDlqCommands(program, surroundings)
+  addLogCommands(program, surroundings)
+  addWorkerCommand(program, surroundings)
+  addBenchCommand(program, surroundings)
+  return program
+}
+
+/** What is said about a failure; nothing where it has been said, or where commander has. */
+const sentenceOf = (error: unknown): string => {
+  if (error instanceof CommanderError) return ''
+  const message = error instanceof Error ? error.message : String(error)
+  // A mistake of ours: where it happened is what its report needs.
+  const isOurs = !(
+    isLedgerqError(error) ||
+    exitCodeOf(error) === EXIT.usage ||
+    error instanceof CommandFailed
+  )
+  return isOurs && error instanceof Error ? (error.stack ?? message) : printable(message)
+}
+
+/** Never rejects. `args` without the program's own name. */
+export const runCommand = async (
+  surroundings: Surroundings,
+  args: ReadonlyArray<string>,
+): Promise<ExitCode> => {
+  try {
+    await programOf(surroundings).parseAsync([...args], { from: 'user' })
+    return EXIT.ok
+  } catch (error) {
+    const sentence = sentenceOf(error)
+    if (sentence !== '') surroundings.terminal.say(sentence)
+    return exitCodeOf(error)
+  }
+}

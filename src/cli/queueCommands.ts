@@ -1,0 +1,157 @@
+// ledgerq queue list | create | show | delete | pause | resume
+import type { Command } from 'commander'
+import type { QueueStats, QueueView } from '../api/types.js'
+import {
+  type Context,
+  contextOf,
+  type DestructiveOptions,
+  isConfirmed,
+  type Surroundings,
+  wholeNumber,
+} from './context.js'
+import { type Column, duration, facts, grouped, table } from './table.js'
+
+const COLUMNS: ReadonlyArray<Column<QueueStats>> = [
+  { title: 'queue', cell: ({ queue }) => queue },
+  { title: 'state', cell: ({ paused }) => (paused ? 'paused' : 'open') },
+  { title: 'pending', cell: ({ pending }) => pending, align: 'right' },
+  { title: 'scheduled', cell: ({ scheduled }) => scheduled, align: 'right' },
+  { title: 'retrying', cell: ({ retrying }) => retrying, align: 'right' },
+  { title: 'processing', cell: ({ processing }) => processing, align: 'right' },
+  { title: 'dead', cell: ({ dead }) => dead, align: 'right' },
+  { title: 'succeeded', cell: ({ succeeded }) => succeeded, align: 'right' },
+  {
+    title: 'oldest',
+    cell: ({ oldestClaimableAgeMs: ms }) => (ms === 0 ? undefined : duration(ms)),
+    align: 'right',
+  },
+]
+
+const list = async ({ ledger, show, terminal }: Context): Promise<void> => {
+  const { queues } = await ledger.stats()
+  show({ queues }, () =>
+    queues.length === 0
+      ? 'No queues yet: ledgerq queue create NAME'
+      : table(
+          [...queues].sort((a, b) => (a.queue < b.queue ? -1 : 1)),
+          COLUMNS,
+          terminal.columns,
+        ),
+  )
+}
+
+const described = (view: QueueView, stats: QueueStats): string => {
+  const { config } = view
+  const failed = Object.entries(stats.failuresByType).map(([type, count]) => `${type} ${grouped(count)}`)
+  return facts([
+    ['queue', view.queue],
+    ['state', view.paused ? 'paused' : 'open'],
+    ['pending', stats.pending],
+    ['scheduled', stats.scheduled],
+    ['retrying', stats.retrying],
+    ['processing', stats.processing],
+    ['dead letters', stats.dead],
+    ['succeeded', stats.succeeded],
+    ['attempts', stats.attempts],
+    ['failures', failed.join(', ')],
+    ['partitions', config.partitions],
+    ['at most', `${grouped(config.maxSize)} messages per partition`],
+    ['lease', duration(config.leaseMs)],
+    ['time limit', duration(config.handlerTimeoutMs)],
+    ['time to live', config.ttlMs === 0 ? 'no limit' : duration(config.ttlMs)],
+    ['dedup window', config.dedupWindowMs === 0 ? 'off' : duration(config.dedupWindowMs)],
+    ['log position', stats.position],
+  ])
+}
+
+const show = async (context: Context, name: string): Promise<void> => {
+  const queue = context.ledger.knownQueue(name)
+  const [view, stats] = await Promise.all([queue.view(), queue.stats()])
+  context.show({ ...view, stats }, () => described(view, stats))
+}
+
+const SETTINGS = [
+  'partitions',
+  'maxSize',
+  'dedupWindowMs',
+  'leaseMs',
+  'handlerTimeoutMs',
+  'ttlMs',
+  'delayMs',
+] as const
+type SettingOptions = Readonly<Partial<Record<(typeof SETTINGS)[number], number>>>
+
+const create = async (context: Context, name: string, options: SettingOptions): Promise<void> => {
+  const settings = Object.fromEntries(
+    SETTINGS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
+  )
+  const queue = await context.ledger.queue(name, settings)
+  const view = await queue.view()
+  context.show(view, () => `The queue ${view.queue} is there.`)
+}
+
+const remove = async (
+  context: Context,
+  name: string,
+  options: DestructiveOptions & { evenIfNotEmpty?: boolean },
+): Promise<void> => {
+  const stats = await context.ledger.knownQueue(name).stats()
+  const count = stats.pending + stats.scheduled + stats.retrying + stats.processing + stats.dead
+  const messages = count === 1 ? 'a message' : count === 0 ? 'no messages' : `${grouped(count)} messages`
+  if (!isConfirmed(context, options, `delete the queue ${name}, which holds ${messages}`)) return
+  await context.ledger.deleteQueue(name, {
+    by: context.actor,
+    ...(options.evenIfNotEmpty === true ? { evenIfNotEmpty: true } : {}),
+  })
+  context.show({ deleted: name }, () => `The queue ${name} is deleted; its events stay in the log.`)
+}
+
+/** Pausing what is not there is a mistake worth an exit code, not a queue worth creating. */
+const setPaused = async (context: Context, name: string, paused: boolean): Promise<void> => {
+  const queue = context.ledger.knownQueue(name)
+  if (paused) await queue.pause(context.actor)
+  else await queue.resume(context.actor)
+  context.show({ queue: name, paused }, () => `The queue ${name} is ${paused ? 'paused' : 'open'}.`)
+}
+
+export const addQueueCommands = (program: Command, surroundings: Surroundings): void => {
+  const queue = program.command('queue').description('queues: list, create, show, delete, pause, resume')
+  queue
+    .command('list')
+    .description('all queues with their counts')
+    .action((_options, command) => list(contextOf(surroundings, command)))
+  queue
+    .command('create <name>')
+    .description('create a queue, or change the settings that are given')
+    .option('--partitions <n>', 'fixed when it is created', wholeNumber('--partitions', 1))
+    .option('--max-size <n>', 'messages per partition', wholeNumber('--max-size', 1))
+    .option('--dedup-window-ms <ms>', 'how long keys are remembered', wholeNumber('--dedup-window-ms', 0))
+    .option('--lease-ms <ms>', 'how long a silent worker keeps a message', wholeNumber('--lease-ms', 1))
+    .option('--handler-timeout-ms <ms>', 'time limit of one run', wholeNumber('--handler-timeout-ms', 1))
+    .option('--ttl-ms <ms>', 'never started later than this', wholeNumber('--ttl-ms', 0))
+    .option('--delay-ms <ms>', 'never started earlier than this', wholeNumber('--delay-ms', 0))
+    .action((name: string, options: SettingOptions, command) =>
+      create(contextOf(surroundings, command), name, options),
+    )
+  queue
+    .command('show <name>')
+    .description('settings and counts of one queue')
+    .action((name: string, _options, command) => show(contextOf(surroundings, command), name))
+  queue
+    .command('delete <name>')
+    .description('delete a queue; its events stay in the log')
+    .option('--even-if-not-empty', 'drop the messages it holds')
+    .option('--yes', 'do it')
+    .option('--dry-run', 'only say what would be done')
+    .action((name: string, options: DestructiveOptions, command) =>
+      remove(contextOf(surroundings, command), name, options),
+    )
+  queue
+    .command('pause <name>')
+    .description('hand out no messages; enqueues go on')
+    .action((name: string, _options, command) => setPaused(contextOf(surroundings, command), name, true))
+  queue
+    .command('resume <name>')
+    .description('hand out messages again')
+    .action((name: string, _options, command) => setPaused(contextOf(surroundings, command), name, false))
+}
