@@ -12,6 +12,11 @@ import { LATE_NOTE_BYTES, PAGE_BYTES, type PageBudget, type RegisterPage } from 
 /** No ordinal falls into it, so the first note looks for its page. */
 const NO_PAGE_FIRST = Number.POSITIVE_INFINITY
 
+/** A search through pages that are all in memory lets others run after so many; one takes about 30 µs. */
+const PAGES_PER_TURN = 32
+
+const turnOfLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 const readFully = async (handle: FileHandle, into: Uint8Array, offset: number): Promise<number> => {
   let done = 0
   while (done < into.length) {
@@ -27,6 +32,17 @@ const writeFully = async (handle: FileHandle, bytes: Uint8Array, offset: number)
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done)
     if (bytesWritten === 0) throw new Error(`the disk took ${done} of ${bytes.length} bytes`)
     done += bytesWritten
+  }
+}
+
+const openOrCreate = async (path: string): Promise<FileHandle> => {
+  try {
+    return await open(path, 'r+')
+  } catch (cause) {
+    // Any other reason may pass, and creating the file would then have emptied it.
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
+      return await open(path, 'wx+', 0o600)
+    throw cause
   }
 }
 
@@ -46,7 +62,7 @@ export const readRegisterHeader = async (path: string): Promise<RegisterHeader |
 export class RegisterFile {
   coveredTo = NO_REVISION
   hasCallerIds = false
-  private current = new Float64Array(0)
+  private current: Float64Array = new Float64Array(0)
   private currentPage: RegisterPage | undefined
   private currentFirst = NO_PAGE_FIRST
   private readonly pages = new Map<number, RegisterPage>()
@@ -100,6 +116,7 @@ export class RegisterFile {
     const found: FinishedEntry[] = []
     const top = Math.min(query.before ?? Number.POSITIVE_INFINITY, (this.lastPage + 1) * PAGE_ENTRIES) - 1
     for (let index = pageOf(top); index >= 0 && found.length < query.limit; index--) {
+      if (index % PAGES_PER_TURN === 0) await turnOfLoop()
       const page = this.pages.get(index) ?? (await this.pageAt(index))
       if (page !== undefined) collectDownwards(page.codes, index, top, query, found)
     }
@@ -112,12 +129,12 @@ export class RegisterFile {
   }
 
   /** `alsoSynced` runs between the sync of the pages and the header that speaks of both. */
-  flush(revision: number, alsoSynced: () => Promise<void>): Promise<void> {
+  flush(revision: number, alsoSynced: (coveredTo: number) => Promise<void>): Promise<void> {
     return this.inTurn(async () => {
       await this.writePages()
-      await alsoSynced()
+      await alsoSynced(this.covers(revision))
       const handle = await this.file()
-      const coveredTo = this.isLost ? NO_REVISION : Math.max(this.coveredTo, revision)
+      const coveredTo = this.covers(revision)
       const { stream, pagesOnDisk: pages, hasCallerIds } = this
       await handle.datasync()
       await writeFully(handle, headerBytes({ stream, coveredTo, pages, hasCallerIds }), 0)
@@ -130,17 +147,17 @@ export class RegisterFile {
   destroy(): Promise<void> {
     this.discard()
     return this.inTurn(async () => {
-      this.discard()
       await this.closeFile()
       await rm(this.path, { force: true })
     })
   }
 
   close(): Promise<void> {
-    return this.inTurn(async () => {
-      this.discard()
-      await this.closeFile()
-    })
+    return this.inTurn(() => this.closeFile())
+  }
+
+  private covers(revision: number): number {
+    return this.isLost ? NO_REVISION : Math.max(this.coveredTo, revision)
   }
 
   private noteElsewhere(ordinal: number, code: number): void {
@@ -148,7 +165,10 @@ export class RegisterFile {
     const slot = ordinal - index * PAGE_ENTRIES
     let page = this.pages.get(index)
     if (page === undefined) {
-      if (index < this.pagesOnDisk) return this.noteLate(index, slot, code)
+      if (index < this.pagesOnDisk) {
+        this.noteLate(index, slot, code)
+        return
+      }
       page = this.addPage(index, new Float64Array(PAGE_ENTRIES))
     }
     if (!page.dirty) this.budget.soilPage(page)
@@ -169,7 +189,7 @@ export class RegisterFile {
   }
 
   private addPage(index: number, codes: Float64Array): RegisterPage {
-    const page: RegisterPage = { index, codes, dirty: false, forget: this.forget }
+    const page: RegisterPage = { index, codes, dirty: false, writing: false, forget: this.forget }
     this.pages.set(index, page)
     this.lastPage = Math.max(this.lastPage, index)
     return page
@@ -222,11 +242,14 @@ export class RegisterFile {
       const handle = await this.file()
       this.budget.cleanPage(page)
       try {
+        page.writing = true
         // A note during the write may or may not be in it: the page is dirty again, and written again.
         await writeFully(handle, new Uint8Array(page.codes.buffer), HEADER_BYTES + index * PAGE_BYTES)
       } catch (cause) {
-        if (!page.dirty) this.budget.soilPage(page)
+        if (!page.dirty && this.pages.get(index) === page) this.budget.soilPage(page)
         throw cause
+      } finally {
+        page.writing = false
       }
       this.pagesOnDisk = Math.max(this.pagesOnDisk, index + 1)
       this.budget.keep(page)
@@ -238,17 +261,23 @@ export class RegisterFile {
     for (const notes of this.late.values()) this.budget.soil(-LATE_NOTE_BYTES * notes.size)
     this.pages.clear()
     this.late.clear()
+    this.pagesOnDisk = 0
+    this.lastPage = -1
     this.currentPage = undefined
     this.currentFirst = NO_PAGE_FIRST
   }
 
   private file(): Promise<FileHandle> {
-    // Not 'a+': it would append wherever we say to write. 'r+' first, or an existing register would be emptied.
-    this.handle ??= open(this.path, 'r+').catch(() => open(this.path, 'w+'))
+    this.handle ??= openOrCreate(this.path).catch((cause: unknown) => {
+      this.handle = undefined
+      throw cause
+    })
     return this.handle
   }
 
   private async closeFile(): Promise<void> {
+    await Promise.allSettled(this.loading.values())
+    this.discard()
     const { handle } = this
     this.handle = undefined
     if (handle !== undefined) await (await handle).close()

@@ -14,6 +14,8 @@ export type RegisterPage = {
   readonly index: number
   readonly codes: Float64Array
   dirty: boolean
+  /** It must stay until the disk has it, or what is read from there would be older. */
+  writing: boolean
   /** Tells the owner that it is gone. */
   readonly forget: (page: RegisterPage) => void
 }
@@ -48,7 +50,7 @@ export class PageBudget {
 
   /** Keeps a clean page for a while, at the cost of the one that was not used for longest. */
   keep(page: RegisterPage): void {
-    if (page.dirty) return
+    if (page.dirty || page.writing) return
     this.clean.delete(page)
     this.clean.add(page)
     if (this.clean.size <= CLEAN_PAGES_MAX) return
