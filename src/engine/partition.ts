@@ -58,7 +58,8 @@ export class Partition {
     const partition = new Partition(ref, control, deps, events)
     await partition.begin()
     // The register is a view: it may lag, so bringing it up to date does not hold up the queue.
-    partition.catchingUp = catchUp(deps.log, deps.register, partition.stream, partition.stopCatchUp.signal).catch(
+    partition.catchingUp = catchUp(deps.log, deps.register, partition.stream, partition.stopCatchUp.signal).then(
+      () => undefined,
       (error: Error) => events.onTrouble(ref, `the register of finished messages lags: ${error.message}`, false),
     )
     return partition
