@@ -12,7 +12,15 @@ import { corrupt } from './errors.js'
 import { type ChainPlace, firstPlace, hashOf, type LedgerId, sameBytes } from './frames.js'
 import { type HeadMark, HeadMarkWriter, readHeadMark } from './headMark.js'
 import { addFrame, addSegment, emptyIndex, type LogIndex, newStream, type SegmentIndex } from './logIndex.js'
-import { hasFrameBehind, likelyContent, type ScanEnd, type ScannedFrame, scanSegment } from './scan.js'
+import {
+  hasFrameBehind,
+  likelyContent,
+  type Misfit,
+  type ScanEnd,
+  type ScannedFrame,
+  scanSegment,
+  sectionMisfit,
+} from './scan.js'
 import {
   fillSteps,
   headerHolds,
@@ -168,7 +176,7 @@ class Recovery {
       onFrame: (frame) => this.enter(segment, frame),
     })
     this.place = end.place
-    if (end.rest.kind === 'misplaced') this.refuseAt(number, bytes, end.offset, end.rest.reason)
+    if (end.rest.kind === 'misplaced') this.refuseAt(number, bytes, end.offset, end.rest.misfit)
     if (end.rest.kind === 'broken') {
       this.broken = { segment: number, bytes, end }
       if (end.rest.frameBehind || this.mark.frame >= this.place.frame) this.refuseBroken(this.broken)
@@ -199,14 +207,15 @@ class Recovery {
     }
   }
 
-  private enter(segment: SegmentIndex, frame: ScannedFrame): string | undefined {
+  private enter(segment: SegmentIndex, frame: ScannedFrame): Misfit | undefined {
     const hash = hashOf(frame.bytes)
     if (frame.head.frame === this.mark.frame && !sameBytes(hash, this.mark.hash))
-      return 'the head mark names another frame here'
+      return { reason: 'the head mark names another frame here' }
     for (const section of frame.sections) {
       const stream = this.index.streams.get(section.stream)
-      const reason = brokenSection(stream, section)
-      if (reason !== undefined) return reason
+      const known = stream && { ...stream, isSeen: stream.segments.length > 0 }
+      const misfit = sectionMisfit(known, section)
+      if (misfit !== undefined) return misfit
     }
     const sections = frame.sections.map(({ stream, firstRevision, events, digest }) => ({
       stream,
@@ -218,14 +227,15 @@ class Recovery {
     return undefined
   }
 
-  private refuseAt(segment: number, bytes: Uint8Array, offset: number, reason: string): never {
-    const where = likelyContent(bytes, offset, (stream) => this.index.streams.has(stream))
-    throw new Refused(corrupt(this.path(segment), offset, reason, where))
+  private refuseAt(segment: number, bytes: Uint8Array, offset: number, misfit: Misfit): never {
+    const likely = likelyContent(bytes, offset, (stream) => this.index.streams.has(stream))
+    const where = { stream: misfit.stream ?? likely.stream, revision: misfit.revision ?? likely.revision }
+    throw new Refused(corrupt(this.path(segment), offset, misfit.reason, where))
   }
 
   private refuseBroken({ segment, bytes, end }: Broken): never {
     const reason = end.rest.kind === 'broken' ? end.rest.reason : 'no frame'
-    this.refuseAt(segment, bytes, end.offset, `${reason}, and it was durable once`)
+    this.refuseAt(segment, bytes, end.offset, { reason: `${reason}, and it was durable once` })
   }
 
   private checkMarkReached(): void {
@@ -317,26 +327,4 @@ class Recovery {
     }
     return isNextPrepared
   }
-}
-
-const brokenSection = (
-  stream:
-    | Readonly<{ head: number; lowMark: number; digest: Uint8Array; segments: ReadonlyArray<number> }>
-    | undefined,
-  section: ScannedFrame['sections'][number],
-): string | undefined => {
-  const { firstRevision } = section
-  if (stream === undefined)
-    return firstRevision === 0 ? undefined : `stream "${section.stream}" starts at revision ${firstRevision}`
-  if (firstRevision === stream.head + 1)
-    return sameBytes(section.previousDigest, stream.digest)
-      ? undefined
-      : `the digest before revision ${firstRevision} of "${section.stream}" does not match`
-  // Before and between what is left, events below the low mark may be gone with their segments, and nothing else may.
-  const isFirstLeft = stream.segments.length === 0
-  if (isFirstLeft || firstRevision > stream.head + 1)
-    return firstRevision <= stream.lowMark
-      ? undefined
-      : `revisions of "${section.stream}" before ${firstRevision} are missing`
-  return `revision ${firstRevision} of "${section.stream}" stands after revision ${stream.head}`
 }

@@ -34,22 +34,33 @@ export type ScanEnd = Readonly<{
     | Readonly<{ kind: 'zeros' }>
     | Readonly<{ kind: 'broken'; reason: string; bytes: number; frameBehind: boolean }>
     /** A sound frame of this ledger that does not belong here: no interrupted write can leave that behind. */
-    | Readonly<{ kind: 'misplaced'; reason: string }>
+    | Readonly<{ kind: 'misplaced'; misfit: Misfit }>
+    /** `bytesMax` was reached, and all was well so far. */
+    | Readonly<{ kind: 'more' }>
 }>
+
+/** Why a frame cannot stand where it stands, and where in it. */
+export type Misfit = Readonly<{ reason: string; stream?: string; revision?: number }>
 
 export type ScanOptions = Readonly<{
   ledgerId: LedgerId
   /** Without, frames are followed by their links only. */
   hashesChecked: boolean
+  /** Where to start; after the segment's header if not given. */
+  offset?: number
+  /** Pauses at the first frame after so many. */
+  bytesMax?: number
   /** Says why the frame cannot stand here, or undefined. */
-  onFrame: (frame: ScannedFrame) => string | undefined
+  onFrame: (frame: ScannedFrame) => Misfit | undefined
 }>
 
 export const scanSegment = (bytes: Uint8Array, start: ChainPlace, options: ScanOptions): ScanEnd => {
   const view = viewOf(bytes)
   let place = start
-  let offset = SEGMENT_HEADER_BYTES
+  let offset = options.offset ?? SEGMENT_HEADER_BYTES
+  const pauseAt = offset + (options.bytesMax ?? bytes.length)
   for (;;) {
+    if (offset >= pauseAt) return { place, offset, rest: { kind: 'more' } }
     const head = frameHeadAt(bytes, view, offset, options.ledgerId)
     if (head === undefined)
       return { place, offset, rest: restAt(bytes, offset, 'no frame', options.ledgerId) }
@@ -57,23 +68,43 @@ export const scanSegment = (bytes: Uint8Array, start: ChainPlace, options: ScanO
     if (options.hashesChecked && !hashHolds(frame))
       return { place, offset, rest: restAt(bytes, offset, 'the hash does not hold', options.ledgerId) }
     const sections = sectionsOf(frame)
-    const reason =
+    const misfit =
       sections === undefined
-        ? 'the sections do not fill the frame'
-        : (linkBroken(place, head, frame) ?? options.onFrame({ head, bytes: frame, offset, sections }))
-    if (reason !== undefined) return { place, offset, rest: { kind: 'misplaced', reason } }
+        ? { reason: 'the sections do not fill the frame' }
+        : (linkMisfit(place, head, frame) ?? options.onFrame({ head, bytes: frame, offset, sections }))
+    if (misfit !== undefined) return { place, offset, rest: { kind: 'misplaced', misfit } }
     offset += head.bytes
     place = { frame: head.frame + 1, position: head.position + head.events, previousHash: hashOf(frame) }
   }
 }
 
-const linkBroken = (place: ChainPlace, head: FrameHead, frame: Uint8Array): string | undefined => {
-  if (head.frame !== place.frame) return `frame ${head.frame} stands where frame ${place.frame} belongs`
+const linkMisfit = (place: ChainPlace, head: FrameHead, frame: Uint8Array): Misfit | undefined => {
+  if (head.frame !== place.frame)
+    return { reason: `frame ${head.frame} stands where frame ${place.frame} belongs` }
   if (head.position !== place.position)
-    return `position ${head.position} stands where ${place.position} belongs`
+    return { reason: `position ${head.position} stands where ${place.position} belongs` }
   return sameBytes(previousHashOf(frame), place.previousHash)
     ? undefined
-    : 'the hash of the frame before does not match'
+    : { reason: 'the hash of the frame before does not match' }
+}
+
+/** How far a stream was followed. `isSeen`: a batch of it was met, so that only a truncation explains a gap. */
+export type StreamPlace = Readonly<{ head: number; lowMark: number; digest: Uint8Array; isSeen: boolean }>
+
+/** Why the section cannot be the next one of its stream; `stream` undefined: nothing is known of it. */
+export const sectionMisfit = (stream: StreamPlace | undefined, section: Section): Misfit | undefined => {
+  const { firstRevision } = section
+  const misfit = (reason: string): Misfit => ({ reason, stream: section.stream, revision: firstRevision })
+  if (stream === undefined)
+    return firstRevision === 0 ? undefined : misfit('the stream starts later than at 0')
+  if (firstRevision === stream.head + 1)
+    return sameBytes(section.previousDigest, stream.digest)
+      ? undefined
+      : misfit('the digest of the batch before does not match')
+  // Before and between what is left, events below the low mark may be gone with their segments, and nothing else may.
+  if (stream.isSeen && firstRevision <= stream.head)
+    return misfit(`the revision stands after revision ${stream.head}`)
+  return firstRevision <= stream.lowMark ? undefined : misfit('revisions before it are missing')
 }
 
 const restAt = (bytes: Uint8Array, offset: number, reason: string, ledgerId: LedgerId): ScanEnd['rest'] => {

@@ -88,7 +88,7 @@ export const prepareSegment = async (
     await rename(unfinished, path)
     await syncFolder(directory)
   } catch (cause) {
-    await rm(unfinished, { force: true })
+    await rm(unfinished, { force: true }).catch(() => {})
     throw cause
   }
 }
