@@ -2,7 +2,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { FAILURE_TYPE_RULE, failureMessage, isFailureType } from '../../domain/failure/index.js'
 import { generatedIdPrefix, leaseToken, parseLeaseToken } from '../../domain/ids.js'
-import { acceptJson, describePayloadRefusal, DEFAULT_PAYLOAD_LIMITS } from '../../domain/payload/index.js'
+import { acceptJson, DEFAULT_PAYLOAD_LIMITS, describePayloadRefusal } from '../../domain/payload/index.js'
 import { DURATION_MS_MAX, LEASE_MS_MAX, LEASE_MS_MIN } from '../../domain/queue/index.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { Delivery, Settlement } from '../engine/requests.js'
@@ -64,10 +64,12 @@ export const claimMessages = async (
   const { deliveries, partition } = reply.right.value
   const { ref, state } = engine.partition(partition)
   const now = state?.lastAt ?? 0
-  return deliveries.map((delivery) => toClaimed(delivery, now, config.handlerTimeoutMs, (d) => ({
-    id: d.enqueued.callerId ?? generatedIdPrefix(ref) + d.ordinal.toString(36),
-    leaseToken: leaseToken(ref, d.ordinal, d.fence),
-  })))
+  return deliveries.map((delivery) =>
+    toClaimed(delivery, now, config.handlerTimeoutMs, (d) => ({
+      id: d.enqueued.callerId ?? generatedIdPrefix(ref) + d.ordinal.toString(36),
+      leaseToken: leaseToken(ref, d.ordinal, d.fence),
+    })),
+  )
 }
 
 const toClaimed = (
@@ -182,4 +184,7 @@ const settlementOf = (
   }
 }
 
-const delayProblem = invalid('delayMs', `accepted is a whole number of milliseconds from 0 to ${DURATION_MS_MAX}`)
+const delayProblem = invalid(
+  'delayMs',
+  `accepted is a whole number of milliseconds from 0 to ${DURATION_MS_MAX}`,
+)

@@ -1,7 +1,13 @@
 // What lists and look-ups show of a message: a fold of its own history, so that live and finished ones are shown alike.
 import { encodeEvent } from '../../domain/codecs.js'
 import { generatedId, type PartitionRef } from '../../domain/ids.js'
-import { ABSENT, evolveMessage, type Message, type MessageEvent, stateAt } from '../../domain/message/index.js'
+import {
+  ABSENT,
+  evolveMessage,
+  type Message,
+  type MessageEvent,
+  stateAt,
+} from '../../domain/message/index.js'
 import type { PastEvent } from '../engine/history.js'
 import type { DeadLetter, HistoryEntry, MessageView } from './types.js'
 
@@ -70,4 +76,3 @@ export const deadLetterOf = (view: MessageView, history: ReadonlyArray<PastEvent
   }
   return { ...view, deadAt, reason, failure }
 }
-

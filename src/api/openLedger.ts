@@ -1,6 +1,7 @@
 // Opens a ledger in this process: the log, the catalogue of queues, and an engine for each queue. This is the composition
 // root of the library; nothing below it builds an adapter.
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { CATALOG_STREAM, parseGeneratedId, QUEUE_NAME_RULE, QueueNameCodec } from '../../domain/ids.js'
@@ -29,9 +30,9 @@ import { LocalWorker } from '../worker/localWorker.js'
 import { isOfLostProcess, localWorkerName } from '../worker/localWorkers.js'
 import { Quarantine } from '../worker/quarantine.js'
 import { UnavailableError } from './errors.js'
+import { historyEntry } from './messageViews.js'
 import { QueueHandle, queueView } from './queueHandle.js'
 import { historyOf, locate, queueStats } from './queueReads.js'
-import { historyEntry } from './messageViews.js'
 import { errorOf } from './refusals.js'
 import type { Ledger, Queue, QueueOptions, Worker } from './types.js'
 
@@ -79,7 +80,7 @@ const openStores = async (options: LogOptions): Promise<{ log: EventLog; registe
   if (isLeft(opened)) {
     throw new UnavailableError(describeOpenFault(opened.left, directory), { fault: opened.left.type })
   }
-  return { log: opened.right, register: await openFinishedRegister(directory) }
+  return { log: opened.right, register: await openFinishedRegister(join(directory, 'views')) }
 }
 
 class LocalLedger implements Ledger {
@@ -131,7 +132,8 @@ class LocalLedger implements Ledger {
     const known = this.opening.get(name)
     if (known !== undefined) return known
     const entry = this.catalog.state.get(name)
-    if (entry === undefined || entry.deleted) return Promise.reject(errorOf({ type: 'QueueNotFound', queue: name }))
+    if (entry === undefined || entry.deleted)
+      return Promise.reject(errorOf({ type: 'QueueNotFound', queue: name }))
     const opening = QueueEngine.open(entry, this.deps, this.events).then((engine) => {
       this.engines.set(name, engine)
       return engine
@@ -143,7 +145,8 @@ class LocalLedger implements Ledger {
 
   readonly queue = async <A = unknown>(name: string, options: QueueOptions<A> = {}): Promise<Queue<A>> => {
     this.refuseWhenClosed()
-    if (!QueueNameCodec.is(name)) throw errorOf({ type: 'Invalid', field: 'queue', problem: `accepted are ${QUEUE_NAME_RULE}` })
+    if (!QueueNameCodec.is(name))
+      throw errorOf({ type: 'Invalid', field: 'queue', problem: `accepted are ${QUEUE_NAME_RULE}` })
     const { payload, ...settings } = options
     const known = this.catalog.state.get(name)
     if (known === undefined || known.deleted) {
@@ -156,7 +159,8 @@ class LocalLedger implements Ledger {
       })
     }
     const handle = this.handle<A>(await this.engine(name), payload)
-    if (known !== undefined && !known.deleted && Object.keys(settings).length > 0) await handle.configure(settings)
+    if (known !== undefined && !known.deleted && Object.keys(settings).length > 0)
+      await handle.configure(settings)
     return handle
   }
 
@@ -173,7 +177,10 @@ class LocalLedger implements Ledger {
   ): Worker => {
     this.refuseWhenClosed()
     const { quarantine, deps } = this
-    const name = options.name === undefined ? localWorkerName(this.incarnation, ++this.workerCount) : `${localWorkerName(this.incarnation, ++this.workerCount)}:${options.name}`
+    const name =
+      options.name === undefined
+        ? localWorkerName(this.incarnation, ++this.workerCount)
+        : `${localWorkerName(this.incarnation, ++this.workerCount)}:${options.name}`
     const worker = new LocalWorker(
       { engine, clock: deps.clock, quarantine, name },
       handler,
@@ -218,7 +225,10 @@ class LocalLedger implements Ledger {
   readonly stats: Ledger['stats'] = async () => {
     const queues = await Promise.all([...this.engines.values()].map((engine) => queueStats({ engine })))
     const { kind, state, reason, nextPosition, bytes, syncs, discardedTailBytes } = this.log.condition()
-    return { queues, log: { kind, state, reason, position: nextPosition - 1, bytes, syncs, discardedTailBytes } }
+    return {
+      queues,
+      log: { kind, state, reason, position: nextPosition - 1, bytes, syncs, discardedTailBytes },
+    }
   }
 
   readonly close = (): Promise<void> => {
@@ -239,13 +249,25 @@ class LocalLedger implements Ledger {
 }
 
 const reportTrouble = ({ queue, partition, message, final }: Trouble): void => {
-  const line = { level: final ? 'error' : 'warn', event: 'partition trouble', queue, partition, message, final }
+  const line = {
+    level: final ? 'error' : 'warn',
+    event: 'partition trouble',
+    queue,
+    partition,
+    message,
+    final,
+  }
   process.stderr.write(`${JSON.stringify(line)}\n`)
 }
 
-
 const describeOpenFault = (
-  fault: Readonly<{ type: string; reason?: string; file?: string; offset?: number; revision?: number | undefined }>,
+  fault: Readonly<{
+    type: string
+    reason?: string
+    file?: string
+    offset?: number
+    revision?: number | undefined
+  }>,
   directory: string,
 ): string => {
   switch (fault.type) {
@@ -257,5 +279,3 @@ const describeOpenFault = (
       return `the directory ${directory} cannot be opened: ${fault.reason ?? fault.type}`
   }
 }
-
-

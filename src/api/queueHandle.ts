@@ -35,7 +35,14 @@ import type {
 } from './types.js'
 
 export type QueueHandleDeps = ReadDeps &
-  Readonly<{ startWorker: (engine: QueueEngine, handler: Handler<never>, codec: unknown, options: ProcessOptions) => Worker }>
+  Readonly<{
+    startWorker: (
+      engine: QueueEngine,
+      handler: Handler<never>,
+      codec: unknown,
+      options: ProcessOptions,
+    ) => Worker
+  }>
 
 const PROBLEMS_MAX = 3
 

@@ -1,13 +1,13 @@
 // Reads of one queue: a message, its history, lists, dead letters, statistics. Live messages are asked of the writer's state
 // (behind the reply barrier), finished ones of the register; both lead to the message's history in the log.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { parseGeneratedId, type PartitionRef } from '../../domain/ids.js'
+import { type PartitionRef, parseGeneratedId } from '../../domain/ids.js'
 import { MESSAGE_STATES, type Outcome } from '../../domain/message/index.js'
 import * as L from '../../projections/messageTable/layout.js'
 import { Counts, viewOf } from '../../projections/partition/index.js'
 import { newestLive, oldestClaimableAgeMs } from '../../projections/queries/partitionQueries.js'
-import type { QueueEngine } from '../engine/queueEngine.js'
 import { type PastEvent, readHistory } from '../engine/history.js'
+import type { QueueEngine } from '../engine/queueEngine.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
 import { deadLetterOf, viewOfHistory } from './messageViews.js'
@@ -20,7 +20,13 @@ export const LIST_LIMIT_MAX = 500
 const LIST_LIMIT_DEFAULT = 50
 const FINISHED: ReadonlySet<string> = new Set<Outcome>(['succeeded', 'cancelled', 'expired', 'purged'])
 
-export type Located = Readonly<{ ref: PartitionRef; ordinal: number; lastRevision: number; at: number; position: number }>
+export type Located = Readonly<{
+  ref: PartitionRef
+  ordinal: number
+  lastRevision: number
+  at: number
+  position: number
+}>
 
 /** Where a message is; undefined when there is none by this id, or it was forgotten. */
 export const locate = async ({ engine, register }: ReadDeps, id: string): Promise<Located | undefined> => {
@@ -34,7 +40,8 @@ export const locate = async ({ engine, register }: ReadDeps, id: string): Promis
   for (const { ref } of engine.partitions) {
     const live = await engine.look(ref.partition, (state) => state.callerIds.get(id))
     if (isLeft(live)) throw errorOfFailure(live.left)
-    const ordinal = live.right.value ?? (await register.findCallerId(engine.partition(ref.partition).stream, id))
+    const ordinal =
+      live.right.value ?? (await register.findCallerId(engine.partition(ref.partition).stream, id))
     if (ordinal !== undefined) return locateOrdinal({ engine, register }, ref.partition, ordinal)
   }
   return undefined
@@ -62,7 +69,12 @@ const locateOrdinal = async (
 export const historyOf = async (deps: ReadDeps, id: string): Promise<ReadonlyArray<PastEvent>> => {
   const located = await locate(deps, id)
   if (located === undefined) throw errorOf({ type: 'MessageNotFound' })
-  return readHistory(deps.log, deps.engine.partition(located.ref.partition).stream, located.lastRevision)
+  return readHistory(
+    deps.log,
+    deps.engine.partition(located.ref.partition).stream,
+    located.ordinal,
+    located.lastRevision,
+  )
 }
 
 export const messageView = async (deps: ReadDeps, id: string): Promise<MessageView | undefined> => {
@@ -72,9 +84,9 @@ export const messageView = async (deps: ReadDeps, id: string): Promise<MessageVi
 
 const viewAt = async (
   { engine, log }: ReadDeps,
-  { ref, lastRevision, at, position }: Located,
+  { ref, ordinal, lastRevision, at, position }: Located,
 ): Promise<{ view: MessageView; history: ReadonlyArray<PastEvent> } | undefined> => {
-  const history = await readHistory(log, engine.partition(ref.partition).stream, lastRevision)
+  const history = await readHistory(log, engine.partition(ref.partition).stream, ordinal, lastRevision)
   const view = viewOfHistory(ref, history, at, position)
   return view === undefined ? undefined : { view, history }
 }
@@ -83,7 +95,11 @@ const viewAt = async (
 export const listMessages = async (deps: ReadDeps, options: ListOptions): Promise<Listed> => {
   const limit = limitOf(options.limit)
   if (options.state !== undefined && !MESSAGE_STATES.includes(options.state)) {
-    throw errorOf({ type: 'Invalid', field: 'state', problem: `accepted is one of ${MESSAGE_STATES.join(', ')}` })
+    throw errorOf({
+      type: 'Invalid',
+      field: 'state',
+      problem: `accepted is one of ${MESSAGE_STATES.join(', ')}`,
+    })
   }
   let { partition, before } = cursorOf(options.cursor)
   const located: Located[] = []
@@ -101,7 +117,11 @@ export const listMessages = async (deps: ReadDeps, options: ListOptions): Promis
   }
   const last = located[located.length - 1]
   const full = located.length === limit && last !== undefined
-  return { messages, position, cursor: full ? `${last.ref.partition}.${last.ordinal.toString(36)}` : undefined }
+  return {
+    messages,
+    position,
+    cursor: full ? `${last.ref.partition}.${last.ordinal.toString(36)}` : undefined,
+  }
 }
 
 const pageOf = async (
@@ -136,13 +156,18 @@ const pageOf = async (
 const limitOf = (limit: number | undefined): number => {
   if (limit === undefined) return LIST_LIMIT_DEFAULT
   if (Number.isInteger(limit) && limit >= 1 && limit <= LIST_LIMIT_MAX) return limit
-  throw errorOf({ type: 'Invalid', field: 'limit', problem: `accepted is a whole number from 1 to ${LIST_LIMIT_MAX}` })
+  throw errorOf({
+    type: 'Invalid',
+    field: 'limit',
+    problem: `accepted is a whole number from 1 to ${LIST_LIMIT_MAX}`,
+  })
 }
 
 const cursorOf = (cursor: string | undefined): { partition: number; before: number } => {
   if (cursor === undefined) return { partition: 0, before: Number.POSITIVE_INFINITY }
   const found = /^(\d{1,4})\.([0-9a-z]{1,11})$/.exec(cursor)
-  if (found === null) throw errorOf({ type: 'Invalid', field: 'cursor', problem: 'accepted is a cursor of an earlier answer' })
+  if (found === null)
+    throw errorOf({ type: 'Invalid', field: 'cursor', problem: 'accepted is a cursor of an earlier answer' })
   return { partition: Number(found[1]), before: Number.parseInt(found[2] ?? '', 36) }
 }
 

@@ -3,7 +3,13 @@
 import type { QueueRefusal } from '../../domain/queue/index.js'
 import type { DoorRefusal } from '../door/newMessage.js'
 import type { Failure, PartitionRefusal } from '../engine/replies.js'
-import { LedgerqError, NotFoundError, RefusedError, UnavailableError, UnknownOutcomeError } from './errors.js'
+import {
+  type LedgerqError,
+  NotFoundError,
+  RefusedError,
+  UnavailableError,
+  UnknownOutcomeError,
+} from './errors.js'
 
 export type Refusal = PartitionRefusal | QueueRefusal | DoorRefusal
 
@@ -59,7 +65,10 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
         message: `the message is ${situation(refusal.now)}; only waiting messages can be cancelled`,
       }
     case 'MessageNotDead':
-      return { code: 'message_not_dead', message: `the message is ${situation(refusal.now)}, not a dead letter` }
+      return {
+        code: 'message_not_dead',
+        message: `the message is ${situation(refusal.now)}, not a dead letter`,
+      }
     case 'MessageNotExpired':
       return { code: 'message_not_expired', message: `the message is ${situation(refusal.now)}` }
   }

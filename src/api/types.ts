@@ -190,10 +190,18 @@ export type HistoryEntry = Readonly<{
 }>
 
 export type ListOptions = Readonly<{ state?: MessageState; cursor?: string; limit?: number }>
-export type Listed = Readonly<{ messages: ReadonlyArray<MessageView>; cursor: string | undefined; position: number }>
+export type Listed = Readonly<{
+  messages: ReadonlyArray<MessageView>
+  cursor: string | undefined
+  position: number
+}>
 
 export type DeadLetter = MessageView &
-  Readonly<{ deadAt: string; reason: string; failure: Readonly<{ type: string; message: string }> | undefined }>
+  Readonly<{
+    deadAt: string
+    reason: string
+    failure: Readonly<{ type: string; message: string }> | undefined
+  }>
 export type DeadLetters = Readonly<{
   messages: ReadonlyArray<DeadLetter>
   cursor: string | undefined
@@ -238,7 +246,15 @@ export type QueueStats = Readonly<{
 
 export type LedgerStats = Readonly<{
   queues: ReadonlyArray<QueueStats>
-  log: Readonly<{ kind: string; state: string; reason: string | undefined; position: number; bytes: number; syncs: number; discardedTailBytes: number }>
+  log: Readonly<{
+    kind: string
+    state: string
+    reason: string | undefined
+    position: number
+    bytes: number
+    syncs: number
+    discardedTailBytes: number
+  }>
 }>
 
 export type QueueView = Readonly<{

@@ -69,10 +69,14 @@ const withOptions = (payload: string, options: EnqueueOptions): Either<DoorRefus
     if (!OPTION_NAMES.has(name)) return invalid(name, `unknown; known are ${[...OPTION_NAMES].join(', ')}`)
   }
   const { id } = options
-  if (id !== undefined && !(typeof id === 'string' && isCallerId(id))) return invalid('id', `accepted are ${CALLER_ID_RULE}`)
+  if (id !== undefined && !(typeof id === 'string' && isCallerId(id)))
+    return invalid('id', `accepted are ${CALLER_ID_RULE}`)
   const priority = priorityOf(options.priority)
   if (priority === undefined) {
-    return invalid('priority', `accepted are high, normal, low and whole numbers from ${PRIORITY_MIN} to ${PRIORITY_MAX}`)
+    return invalid(
+      'priority',
+      `accepted are high, normal, low and whole numbers from ${PRIORITY_MIN} to ${PRIORITY_MAX}`,
+    )
   }
   for (const field of ['delayMs', 'ttlMs', 'timeoutMs'] as const) {
     const value = options[field]
@@ -83,7 +87,10 @@ const withOptions = (payload: string, options: EnqueueOptions): Either<DoorRefus
   }
   const notBefore = instantOf(options.notBefore)
   if (notBefore === undefined) {
-    return invalid('notBefore', 'accepted are a Date, milliseconds since the epoch, or an ISO 8601 instant with a zone')
+    return invalid(
+      'notBefore',
+      'accepted are a Date, milliseconds since the epoch, or an ISO 8601 instant with a zone',
+    )
   }
   if (options.delayMs !== undefined && options.notBefore !== undefined) {
     return invalid('notBefore', 'give delayMs or notBefore, not both')
@@ -136,26 +143,31 @@ const attributesOf = (options: EnqueueOptions): Either<DoorRefusal, MessageAttri
   for (const [field, charsMax] of Object.entries(limits)) {
     const value = options[field as keyof typeof limits]
     if (value === undefined) continue
-    if (typeof value !== 'string' || value.length === 0 || value.length > charsMax || !CLEAN_TEXT.test(value)) {
+    if (
+      typeof value !== 'string' ||
+      value.length === 0 ||
+      value.length > charsMax ||
+      !CLEAN_TEXT.test(value)
+    ) {
       return invalid(field, `accepted is text of 1 to ${charsMax} characters without control characters`)
     }
     found[field] = value
     count++
   }
   if (options.timeoutMs !== undefined) {
-    found['timeoutMs'] = options.timeoutMs
+    found.timeoutMs = options.timeoutMs
     count++
   }
   if (options.retry !== undefined) {
     const retry = fromJSON(options.retry)
     if (isLeft(retry)) return invalid('retry', describeRetryPolicyRefusal(retry.left))
-    found['retry'] = retry.right
+    found.retry = retry.right
     count++
   }
   if (options.headers !== undefined) {
     const problem = headersProblem(options.headers)
     if (problem !== undefined) return invalid('headers', problem)
-    found['headers'] = { ...options.headers }
+    found.headers = { ...options.headers }
     count++
   }
   return right(count === 0 ? undefined : (found as MessageAttributes))

@@ -21,6 +21,7 @@ export type PastEvent = Readonly<{
 export const readHistory = async (
   log: EventLog,
   stream: string,
+  ordinal: number,
   lastRevision: number,
 ): Promise<ReadonlyArray<PastEvent>> => {
   const events: PastEvent[] = []
@@ -38,7 +39,8 @@ export const readHistory = async (
     while (revision >= batch.firstRevision) {
       const index = revision - batch.firstRevision
       const event = batch.events[index]
-      if (event === undefined) break
+      // The register that led here is a cache without checksums: an entry that does not fit is no history.
+      if (event === undefined || !('ordinal' in event) || event.ordinal !== ordinal) return events.reverse()
       events.push({ revision, position: batch.position + index, at: batch.at, epoch: batch.epoch, event })
       revision = batch.previous[index] ?? -1
     }

@@ -1,6 +1,6 @@
 // The batch that is being decided: events applied to the state but not yet sent, and who is to be told once they are
 // durable. One recorded time for all of it.
-import { NO_REVISION, type EventBatch, type LedgerEvent } from '../../domain/batch.js'
+import { type EventBatch, type LedgerEvent, NO_REVISION } from '../../domain/batch.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import type { Failure } from './replies.js'
 

@@ -14,6 +14,8 @@ import type { Failure, Reply } from './replies.js'
 /** Reopenings after faults of the log, and the pause before each (doubling). */
 const REOPENINGS_MAX = 8
 const REOPEN_PAUSE_MS = 100
+/** After this many durable events in a term, earlier reopenings no longer count. */
+const FORGIVEN_AFTER_EVENTS = 10_000
 
 export type PartitionDeps = WriterDeps &
   Readonly<{
@@ -36,8 +38,11 @@ export class Partition {
   private closing = false
   private reopenings = 0
   private eventsSinceSnapshot = 0
+  private durableEvents = 0
   private snapshotting: Promise<void> | undefined
   private catchingUp: Promise<void> = Promise.resolve()
+  /** The register has seen all that was in the log when this term began; until then it must not claim to cover it. */
+  private registerIsCaughtUp = false
   private readonly stopCatchUp = new AbortController()
 
   private constructor(
@@ -57,19 +62,11 @@ export class Partition {
   ): Promise<Partition> {
     const partition = new Partition(ref, control, deps, events)
     await partition.begin()
-    // The register is a view: it may lag, so bringing it up to date does not hold up the queue.
-    partition.catchingUp = catchUp(deps.log, deps.register, partition.stream, partition.stopCatchUp.signal).then(
-      () => undefined,
-      (error: Error) => events.onTrouble(ref, `the register of finished messages lags: ${error.message}`, false),
-    )
     return partition
   }
 
   /** Runs against the writer of the present term; a definite failure while there is none. */
-  use<A>(
-    run: (writer: PartitionWriter) => A,
-    otherwise: (reply: Reply<never>) => A,
-  ): A {
+  use<A>(run: (writer: PartitionWriter) => A, otherwise: (reply: Reply<never>) => A): A {
     if (this.writer !== undefined) return run(this.writer)
     const failure: Failure = this.trouble ?? { kind: 'unavailable', reason: 'the partition is being opened' }
     return otherwise({ _tag: 'Left', left: failure })
@@ -102,7 +99,9 @@ export class Partition {
 
   private async begin(): Promise<void> {
     const { log } = this.deps
-    const { state } = await recoverPartition(log, this.stream)
+    const { state, eventsReplayed } = await recoverPartition(log, this.stream)
+    this.eventsSinceSnapshot = eventsReplayed
+    this.durableEvents = 0
     const payloads = new Payloads(log, this.stream, this.deps.payloadCacheBytes)
     const writer = new PartitionWriter(this.ref, state, payloads, this.control, this.deps, {
       onDurable: (batch, appended) => {
@@ -112,6 +111,8 @@ export class Partition {
         })
         this.events.onDurable(batch, appended)
         this.eventsSinceSnapshot += batch.events.length
+        this.durableEvents += batch.events.length
+        if (this.durableEvents > FORGIVEN_AFTER_EVENTS) this.reopenings = 0
         const every = this.deps.snapshotEveryEvents
         if (every > 0 && this.eventsSinceSnapshot >= every) void this.snapshot()
       },
@@ -120,6 +121,29 @@ export class Partition {
     await writer.start(this.deps.isCertainlyDead)
     this.writer = writer
     this.trouble = undefined
+    this.catchUpRegister()
+  }
+
+  /** The register is a view: it may lag, so bringing it up to date does not hold up the queue. */
+  private catchUpRegister(): void {
+    const { log, register } = this.deps
+    this.registerIsCaughtUp = false
+    this.catchingUp = catchUp(log, register, this.stream, this.stopCatchUp.signal).then(
+      (reachedEnd) => {
+        this.registerIsCaughtUp = reachedEnd
+      },
+      (error: Error) => {
+        this.events.onTrouble(this.ref, `the register of finished messages lags: ${error.message}`, false)
+      },
+    )
+  }
+
+  private async flushRegister(revision: number): Promise<void> {
+    if (!this.registerIsCaughtUp) return
+    const { register } = this.deps
+    await register.flush(this.stream, revision)
+    // Its file was lost meanwhile: everything is noted again, from the log.
+    if (register.coveredTo(this.stream) < 0 && !this.closing) this.catchUpRegister()
   }
 
   private stopped(why: Failure, defect: Error | undefined): void {
@@ -136,7 +160,9 @@ export class Partition {
     const pauseMs = REOPEN_PAUSE_MS * 2 ** this.reopenings++
     this.deps.clock.after(pauseMs, () => {
       if (this.closing) return
-      this.begin().catch((error: Error) => this.stopped({ kind: 'unavailable', reason: error.message }, undefined))
+      this.begin().catch((error: Error) =>
+        this.stopped({ kind: 'unavailable', reason: error.message }, undefined),
+      )
     })
   }
 
@@ -156,7 +182,7 @@ export class Partition {
     try {
       // The state may be ahead of the log: nothing is written before all that it holds is durable.
       if (!(await writer.durable(taken.revision))) return
-      await this.deps.register.flush(this.stream, taken.revision)
+      await this.flushRegister(taken.revision)
       const saved = await this.deps.log.saveSnapshot(this.stream, taken.revision, chunksOf(taken))()
       if (isLeft(saved)) this.events.onTrouble(this.ref, `no snapshot: ${saved.left.type}`, false)
     } finally {

@@ -10,7 +10,7 @@ import type { QueueControl } from '../../domain/queue/index.js'
 import * as L from '../../projections/messageTable/layout.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
-import type { AppendFault, Appended, EventLog } from '../ports/eventLog.js'
+import type { Appended, AppendFault, EventLog } from '../ports/eventLog.js'
 import type { Ids } from '../ports/ids.js'
 import { ClaimDesk } from './claimDesk.js'
 import {
@@ -25,14 +25,14 @@ import {
 import { LogClock } from './logClock.js'
 import { type BatchOutcome, OpenBatch, type WhenDurable } from './openBatch.js'
 import type { Payloads } from './payloads.js'
-import { type Answer, answered, type Failure, refused, type Reply, unavailable } from './replies.js'
+import { type Answer, answered, type Failure, type Reply, refused, unavailable } from './replies.js'
 import type {
   ClaimRequest,
   EnqueueRequest,
   LookRequest,
   OperateRequest,
-  SettleRequest,
   Settled,
+  SettleRequest,
 } from './requests.js'
 
 /** Messages waiting to be decided; above it callers are told to come back (429). Settlements are never turned away. */
@@ -48,7 +48,13 @@ export const CALL_BYTES_MAX = 900_000
 const REPEATS_MAX = 20
 const REPEAT_PAUSE_MS = 250
 
-export type WriterDeps = Readonly<{ log: EventLog; clock: Clock; ids: Ids; node: string; incarnation: string }>
+export type WriterDeps = Readonly<{
+  log: EventLog
+  clock: Clock
+  ids: Ids
+  node: string
+  incarnation: string
+}>
 
 export type WriterHooks = Readonly<{
   /** Each batch once it is durable, in order. */
@@ -110,7 +116,9 @@ export class PartitionWriter {
         }
       }
       batch.waiting.push((outcome) =>
-        outcome.ok ? resolve() : reject(new Error(outcome.failure.kind === 'refused' ? '' : outcome.failure.reason)),
+        outcome.ok
+          ? resolve()
+          : reject(new Error(outcome.failure.kind === 'refused' ? '' : outcome.failure.reason)),
       )
       this.send()
     })
@@ -172,7 +180,8 @@ export class PartitionWriter {
   durable(revision: number): Promise<boolean> {
     if (this.durableRevision >= revision) return Promise.resolve(true)
     if (this.stopped !== undefined) return Promise.resolve(false)
-    const batch = this.flight !== undefined && this.flight.batch.lastRevision >= revision ? this.flight.batch : this.open
+    const batch =
+      this.flight !== undefined && this.flight.batch.lastRevision >= revision ? this.flight.batch : this.open
     return new Promise((resolve) => {
       if (batch === undefined) resolve(false)
       else batch.waiting.push(({ ok }) => resolve(ok))
@@ -279,7 +288,9 @@ export class PartitionWriter {
     const placed = decideEnqueue(context, request.messages)
     if ('type' in placed) {
       this.whenDurable(batch)(({ ok, ...outcome }) =>
-        request.answer(ok ? refused(placed) : { _tag: 'Left', left: (outcome as { failure: Failure }).failure }),
+        request.answer(
+          ok ? refused(placed) : { _tag: 'Left', left: (outcome as { failure: Failure }).failure },
+        ),
       )
       return
     }
@@ -328,7 +339,10 @@ export class PartitionWriter {
       this.wakeIdle()
       return
     }
-    const sealed = batch.seal(`${this.deps.incarnation}.${this.stream}.${batch.firstRevision}`, this.state.epoch)
+    const sealed = batch.seal(
+      `${this.deps.incarnation}.${this.stream}.${batch.firstRevision}`,
+      this.state.epoch,
+    )
     const flight: Flight = { batch, sealed, promise: Promise.resolve() }
     this.flight = flight
     flight.promise = this.appendUntilDefinite(flight)
@@ -356,9 +370,14 @@ export class PartitionWriter {
     // What was decided meanwhile goes out before the callers hear of this batch: the disk works while they do.
     this.send()
     this.hooks.onDurable(sealed, appended)
-    const outcome: BatchOutcome = { ok: true, firstRevision: appended.firstRevision, position: appended.position }
+    const outcome: BatchOutcome = {
+      ok: true,
+      firstRevision: appended.firstRevision,
+      position: appended.position,
+    }
     for (const waiting of batch.waiting) waiting(outcome)
-    if (this.settlements.length + this.enqueues.length + this.others.length + this.claims.size > 0) this.schedule()
+    if (this.settlements.length + this.enqueues.length + this.others.length + this.claims.size > 0)
+      this.schedule()
     this.wakeIdle()
   }
 

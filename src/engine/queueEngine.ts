@@ -11,7 +11,7 @@ import {
 } from '../../domain/queue/index.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import { Partition, type PartitionDeps, type PartitionEvents } from './partition.js'
-import { answered, type Answered, type Failure, type Reply } from './replies.js'
+import { type Answered, answered, type Failure, type Reply } from './replies.js'
 import type { Claimed, ClaimRequest, Enqueued, NewMessage, Settled, Settlement } from './requests.js'
 import { StreamFold } from './streamFold.js'
 
@@ -119,9 +119,7 @@ export class QueueEngine {
   }
 
   /** Claims from one partition after the other, beginning with another one each time; waits for all of them at once. */
-  async claim(
-    wish: Omit<ClaimRequest, 'answer'>,
-  ): Promise<Reply<Claimed & { partition: number }>> {
+  async claim(wish: Omit<ClaimRequest, 'answer'>): Promise<Reply<Claimed & { partition: number }>> {
     const untilTick = this.deps.clock.tickMs() + wish.waitMs
     const single = this.partitions.length === 1
     for (;;) {
@@ -143,7 +141,8 @@ export class QueueEngine {
       }
       const leftMs = untilTick - this.deps.clock.tickMs()
       if (leftMs <= 0 || single || wish.cancelled()) {
-        if (last === undefined) return left(failure ?? { kind: 'unavailable', reason: 'no partition answers' })
+        if (last === undefined)
+          return left(failure ?? { kind: 'unavailable', reason: 'no partition answers' })
         const none: Claimed = { deliveries: [], alone: false, inDoubtWaiting }
         return answered({ ...none, partition: 0 }, last.revision, last.position)
       }

@@ -3,8 +3,7 @@
 import type { Either } from 'fp-ts/lib/Either.js'
 import type { Actor, MessageAttributes, MessageEnqueued } from '../../domain/message/index.js'
 import type { PartitionState } from '../../projections/partition/index.js'
-import type { PartitionRefusal } from './replies.js'
-import type { Answer } from './replies.js'
+import type { Answer, PartitionRefusal } from './replies.js'
 
 export type NewMessage = Readonly<{
   callerId: string | undefined
@@ -95,4 +94,7 @@ export type OperateRequest = Readonly<{
 }>
 
 /** A read of the state, answered like everything else behind the reply barrier (§4.4). */
-export type LookRequest = Readonly<{ look: (state: PartitionState, at: number) => unknown; answer: Answer<unknown> }>
+export type LookRequest = Readonly<{
+  look: (state: PartitionState, at: number) => unknown
+  answer: Answer<unknown>
+}>

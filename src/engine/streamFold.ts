@@ -6,7 +6,7 @@ import type { EventLog } from '../ports/eventLog.js'
 import type { Ids } from '../ports/ids.js'
 import { LogClock } from './logClock.js'
 import { LogFault } from './recovery.js'
-import { type Failure } from './replies.js'
+import type { Failure } from './replies.js'
 
 const PAGE_BYTES = 1_048_576
 

@@ -79,7 +79,12 @@ export const settlementOfError = (
   error: unknown,
   classify: (error: unknown) => FailureType,
 ): Settlement => {
-  const retryable = !(typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === false)
+  const retryable = !(
+    typeof error === 'object' &&
+    error !== null &&
+    'retryable' in error &&
+    error.retryable === false
+  )
   return {
     ordinal: lease.ordinal,
     fence: lease.fence,

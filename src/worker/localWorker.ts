@@ -55,7 +55,8 @@ export class LocalWorker<A> implements Worker {
     if (!Number.isInteger(this.concurrency) || this.concurrency < 1 || this.concurrency > CONCURRENCY_MAX) {
       throw new RangeError(`concurrency: accepted is a whole number from 1 to ${CONCURRENCY_MAX}`)
     }
-    this.classifier = options.classify === undefined ? classify : composeClassifiers(options.classify, classify)
+    this.classifier =
+      options.classify === undefined ? classify : composeClassifiers(options.classify, classify)
     this.outbox = deps.engine.partitions.map(() => [])
     this.idPrefixes = deps.engine.partitions.map(({ ref }) => generatedIdPrefix(ref))
     this.beat()
@@ -190,19 +191,25 @@ export class LocalWorker<A> implements Worker {
 
   private recorded(
     settlements: ReadonlyArray<Settlement>,
-    reply: { _tag: 'Left'; left: { kind: string } } | { _tag: 'Right'; right: { value: ReadonlyArray<Settled> } },
+    reply:
+      | { _tag: 'Left'; left: { kind: string } }
+      | { _tag: 'Right'; right: { value: ReadonlyArray<Settled> } },
   ): void {
     this.unsettled--
     if (isLeft(reply)) {
       this.options.onError?.(
-        new Error(`${settlements.length} outcomes were not recorded (${reply.left.kind}); the messages will run again`),
+        new Error(
+          `${settlements.length} outcomes were not recorded (${reply.left.kind}); the messages will run again`,
+        ),
       )
     } else {
       const { value } = reply.right
       for (let i = 0; i < value.length; i++) {
         const result = value[i]
         if (result !== undefined && isLeft(result)) {
-          this.options.onError?.(new Error(`message ${settlements[i]?.ordinal}: ${result.left.type}, outcome dropped`))
+          this.options.onError?.(
+            new Error(`message ${settlements[i]?.ordinal}: ${result.left.type}, outcome dropped`),
+          )
         }
       }
     }
@@ -211,7 +218,9 @@ export class LocalWorker<A> implements Worker {
 
   private readonly extend = async (attempt: Attempt, leaseMs: number): Promise<void> => {
     const { ordinal, fence } = attempt
-    const reply = await this.deps.engine.settle(attempt.partition, [{ ordinal, fence, outcome: 'extend', leaseMs }])
+    const reply = await this.deps.engine.settle(attempt.partition, [
+      { ordinal, fence, outcome: 'extend', leaseMs },
+    ])
     if (isLeft(reply)) throw new Error(`the lease could not be extended: ${reply.left.kind}`)
     const result = reply.right.value[0]
     if (result !== undefined && isLeft(result)) this.lost(attempt)
@@ -229,11 +238,14 @@ export class LocalWorker<A> implements Worker {
     this.cancelDeadline?.()
     this.deadlineAt = deadlineTick
     const { clock } = this.deps
-    this.cancelDeadline = clock.after(Math.max(0, Math.min(deadlineTick - clock.tickMs(), 2 ** 31 - 1)), () => {
-      this.deadlineAt = Number.POSITIVE_INFINITY
-      this.cancelDeadline = undefined
-      this.endOverdue()
-    })
+    this.cancelDeadline = clock.after(
+      Math.max(0, Math.min(deadlineTick - clock.tickMs(), 2 ** 31 - 1)),
+      () => {
+        this.deadlineAt = Number.POSITIVE_INFINITY
+        this.cancelDeadline = undefined
+        this.endOverdue()
+      },
+    )
   }
 
   private endOverdue(): void {
@@ -258,7 +270,8 @@ export class LocalWorker<A> implements Worker {
     const { leaseMs } = engine.control.config
     this.cancelHeartbeat = clock.after(Math.max(10, Math.floor(leaseMs / HEARTBEATS_PER_LEASE)), () => {
       for (const attempt of this.attempts) {
-        if (!attempt.settled) this.extend(attempt, leaseMs).catch((error: Error) => this.options.onError?.(error))
+        if (!attempt.settled)
+          this.extend(attempt, leaseMs).catch((error: Error) => this.options.onError?.(error))
       }
       this.beat()
     })
