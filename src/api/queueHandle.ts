@@ -99,8 +99,8 @@ export class QueueHandle<A> implements Queue<A> {
     const results: BatchResult[] = new Array<BatchResult>(items.length)
     const byPartition = new Map<number, { indexes: number[]; messages: NewMessage[]; bytes: number }>()
     for (let index = 0; index < items.length; index++) {
-      const { payload, ...options } = items[index] as BatchItem<A>
-      const message = this.accept(payload, isEmpty(options) ? undefined : options)
+      const item = items[index] as BatchItem<A>
+      const message = this.accept(item.payload, optionsOf(item))
       if (message instanceof LedgerqError) {
         // One bad message fails the call before anything is recorded: nothing is half done.
         throw new LedgerqErrorAt(message, index)
@@ -181,9 +181,14 @@ export const queueView = ({ name, entry, control }: QueueEngine): QueueView => (
   config: control.config,
 })
 
-const isEmpty = (options: object): boolean => {
-  for (const _name in options) return false
-  return true
+/** Most items are nothing but a payload; taking them apart with a rest pattern cost a third of a microsecond each. */
+const optionsOf = <A>(item: BatchItem<A>): EnqueueOptions | undefined => {
+  for (const name in item) {
+    if (name === 'payload') continue
+    const { payload: _payload, ...options } = item
+    return options
+  }
+  return undefined
 }
 
 const errorView = ({ code, message }: LedgerqError): { code: string; message: string; unknown: boolean } => ({

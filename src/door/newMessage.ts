@@ -44,15 +44,6 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<keyof EnqueueOptions>([
   'causationId',
 ])
 
-const PLAIN: Omit<NewMessage, 'payload'> = {
-  callerId: undefined,
-  priority: 0,
-  delayMs: 0,
-  notBefore: 0,
-  ttlMs: 0,
-  attributes: undefined,
-}
-
 /** `payload` is any JSON value; it is kept as JSON text. */
 export const newMessage = (
   payload: unknown,
@@ -60,7 +51,17 @@ export const newMessage = (
 ): Either<DoorRefusal, NewMessage> => {
   const text = acceptJson(payload, DEFAULT_PAYLOAD_LIMITS)
   if (isLeft(text)) return invalid('payload', describePayloadRefusal(text.left))
-  if (options === undefined) return right({ ...PLAIN, payload: text.right })
+  if (options === undefined) {
+    return right({
+      callerId: undefined,
+      payload: text.right,
+      priority: 0,
+      delayMs: 0,
+      notBefore: 0,
+      ttlMs: 0,
+      attributes: undefined,
+    })
+  }
   return withOptions(text.right, options)
 }
 
