@@ -2,16 +2,17 @@
 // of them in one call, and answers when that is durable (group commit). While one append is in flight the next batch is
 // being decided. Keeps I1 (three kinds of reply), I2 (identical repeat, expected revision), the reply barrier (§4.4) and
 // the order inside a batch: settlements, expiry, everything else, claims (§4.10).
-import { isLeft } from 'fp-ts/lib/Either.js'
 import type { EventBatch } from '../../domain/batch.js'
 import { type PartitionRef, partitionStream } from '../../domain/ids.js'
-import { type Defect, invariant } from '../../domain/invariant.js'
+import type { Defect } from '../../domain/invariant.js'
 import type { QueueControl } from '../../domain/queue/index.js'
 import * as L from '../../projections/messageTable/layout.js'
 import type { PartitionState } from '../../projections/partition/index.js'
-import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
+import type { Clock } from '../ports/clock.js'
 import type { Appended, AppendFault, EventLog } from '../ports/eventLog.js'
 import type { Ids } from '../ports/ids.js'
+import { Alarm } from './alarm.js'
+import { AppendLoop, describeAppendFault } from './appendLoop.js'
 import { ClaimDesk } from './claimDesk.js'
 import {
   type DecisionContext,
@@ -22,6 +23,7 @@ import {
   failAttempt,
   messageIdOf,
 } from './decideRequests.js'
+import { Intake, takeWhile } from './intake.js'
 import { LogClock } from './logClock.js'
 import { type BatchOutcome, OpenBatch, type WhenDurable } from './openBatch.js'
 import type { Payloads } from './payloads.js'
@@ -35,8 +37,6 @@ import type {
   SettleRequest,
 } from './requests.js'
 
-/** Messages waiting to be decided; above it callers are told to come back (429). Settlements are never turned away. */
-export const PENDING_MESSAGES_MAX = 100_000
 /** Events decided in one turn of the event loop. */
 const STEP_EVENTS_MAX = 4_096
 /** A batch this long, or with this many bytes, waits for no more company. */
@@ -44,10 +44,6 @@ const BATCH_EVENTS_MAX = 8_192
 const BATCH_BYTES_SOFT_MAX = 1_000_000
 /** Bytes of messages in one all-or-nothing call; below the append limit of the smallest log we run on. */
 export const CALL_BYTES_MAX = 900_000
-/** Identical repeats of an append whose outcome is unknown, and the pause before each, before stepping down. */
-const REPEATS_MAX = 20
-const REPEAT_PAUSE_MS = 250
-
 export type WriterDeps = Readonly<{
   log: EventLog
   clock: Clock
@@ -63,24 +59,16 @@ export type WriterHooks = Readonly<{
   onStopped: (why: Failure, defect: Defect | undefined) => void
 }>
 
-type Flight = { batch: OpenBatch; sealed: EventBatch; promise: Promise<void> }
-
 export class PartitionWriter {
   readonly stream: string
   private readonly logClock: LogClock
   private readonly claims: ClaimDesk
-  private readonly settlements: SettleRequest[] = []
-  private readonly enqueues: EnqueueRequest[] = []
-  private readonly others: Array<OperateRequest | LookRequest> = []
-  private pendingMessages = 0
+  private readonly intake = new Intake()
   private open: OpenBatch | undefined
-  private flight: Flight | undefined
-  private durableRevision: number
-  private durablePosition = -1
+  private readonly appends: AppendLoop
   private scheduled = false
   private stopped: Failure | undefined
-  private cancelTimer: (() => void) | undefined
-  private timerAt = Number.POSITIVE_INFINITY
+  private readonly alarm: Alarm
   private control: QueueControl
   private idle: Array<() => void> = []
 
@@ -94,9 +82,13 @@ export class PartitionWriter {
   ) {
     this.stream = partitionStream(ref)
     this.control = control
-    this.durableRevision = state.nextRevision - 1
+    this.appends = new AppendLoop(this.stream, state.nextRevision - 1, deps, {
+      landed: (batch, sealed, appended) => this.landed(batch, sealed, appended),
+      failed: (batch, fault) => this.failed(batch, fault),
+    })
     this.logClock = new LogClock(deps.clock, state.lastAt)
     this.claims = new ClaimDesk(ref, state, payloads)
+    this.alarm = new Alarm(deps.clock, () => this.schedule())
     state.regrantLeases(deps.clock.tickMs())
   }
 
@@ -126,18 +118,14 @@ export class PartitionWriter {
 
   enqueue(request: EnqueueRequest): void {
     if (this.stopped !== undefined) return request.answer({ _tag: 'Left', left: this.stopped })
-    const pending = this.pendingMessages + request.messages.length
-    if (pending > PENDING_MESSAGES_MAX) {
-      return request.answer(refused({ type: 'Overloaded', pending, pendingMax: PENDING_MESSAGES_MAX }))
-    }
-    this.pendingMessages = pending
-    this.enqueues.push(request)
+    const refusal = this.intake.addEnqueue(request)
+    if (refusal !== undefined) return request.answer(refused(refusal))
     this.schedule()
   }
 
   settle(request: SettleRequest): void {
     if (this.stopped !== undefined) return request.answer({ _tag: 'Left', left: this.stopped })
-    this.settlements.push(request)
+    this.intake.settlements.push(request)
     this.schedule()
   }
 
@@ -154,14 +142,14 @@ export class PartitionWriter {
 
   operate(request: OperateRequest): void {
     if (this.stopped !== undefined) return request.answer({ _tag: 'Left', left: this.stopped })
-    this.others.push(request)
+    this.intake.others.push(request)
     this.schedule()
   }
 
   look<A>(look: (state: PartitionState, at: number) => A): Promise<Reply<A>> {
     return new Promise((resolve) => {
       if (this.stopped !== undefined) return resolve({ _tag: 'Left', left: this.stopped })
-      this.others.push({ look, answer: resolve as Answer<unknown> })
+      this.intake.others.push({ look, answer: resolve as Answer<unknown> })
       this.schedule()
     })
   }
@@ -178,10 +166,10 @@ export class PartitionWriter {
 
   /** Resolves true once the event at `revision` is durable; false when the writer stops before. */
   durable(revision: number): Promise<boolean> {
-    if (this.durableRevision >= revision) return Promise.resolve(true)
+    const { durableRevision, inFlight } = this.appends
+    if (durableRevision >= revision) return Promise.resolve(true)
     if (this.stopped !== undefined) return Promise.resolve(false)
-    const batch =
-      this.flight !== undefined && this.flight.batch.lastRevision >= revision ? this.flight.batch : this.open
+    const batch = inFlight !== undefined && inFlight.lastRevision >= revision ? inFlight : this.open
     return new Promise((resolve) => {
       if (batch === undefined) resolve(false)
       else batch.waiting.push(({ ok }) => resolve(ok))
@@ -204,12 +192,10 @@ export class PartitionWriter {
   }
 
   private isIdle(): boolean {
-    const { settlements, enqueues, others, open, flight } = this
     return (
-      settlements.length + enqueues.length + others.length === 0 &&
-      this.claims.size === 0 &&
-      open === undefined &&
-      flight === undefined
+      this.intake.size + this.claims.size === 0 &&
+      this.open === undefined &&
+      this.appends.inFlight === undefined
     )
   }
 
@@ -245,9 +231,8 @@ export class PartitionWriter {
         return
       }
     }
-    if (this.flight === undefined) this.send()
-    const more = this.settlements.length + this.enqueues.length + this.others.length > 0
-    if (more && this.flight === undefined) this.schedule()
+    this.send()
+    if (this.appends.inFlight === undefined && this.intake.size > 0) this.schedule()
     this.armTimer()
   }
 
@@ -257,14 +242,14 @@ export class PartitionWriter {
     this.adoptControl(batch)
     const enough = (): boolean =>
       batch.events.length >= STEP_EVENTS_MAX || batch.roughBytes >= BATCH_BYTES_SOFT_MAX
-    for (const request of takeWhile(this.settlements, enough)) {
+    for (const request of takeWhile(this.intake.settlements, enough)) {
       const results: Settled[] = []
       for (const settlement of request.settlements) results.push(decideSettlement(context, settlement))
       this.answerWhenDurable(batch, request.answer, () => results)
     }
     decideExpiries(context, tick)
-    for (const request of takeWhile(this.others, enough)) this.decideOther(context, request)
-    for (const request of takeWhile(this.enqueues, enough)) this.decideOneEnqueue(context, request)
+    for (const request of takeWhile(this.intake.others, enough)) this.decideOther(context, request)
+    for (const request of takeWhile(this.intake.enqueues, enough)) this.decideOneEnqueue(context, request)
     this.claims.endCancelled(this.whenDurable(batch))
     if (!this.control.paused) this.claims.serve(context, this.whenDurable(batch), STEP_EVENTS_MAX)
     this.claims.endDue(tick, this.whenDurable(batch))
@@ -284,7 +269,7 @@ export class PartitionWriter {
 
   private decideOneEnqueue(context: DecisionContext, request: EnqueueRequest): void {
     const { batch } = context
-    this.pendingMessages -= request.messages.length
+    this.intake.enqueueTaken(request)
     const placed = decideEnqueue(context, request.messages)
     if ('type' in placed) {
       this.whenDurable(batch)(({ ok, ...outcome }) =>
@@ -298,7 +283,7 @@ export class PartitionWriter {
     this.answerWhenDurable(batch, request.answer, (position) =>
       placed.map(({ index }, i) => ({
         id: ids[i] ?? '',
-        position: index < 0 ? Math.max(0, this.durablePosition) : position + index,
+        position: index < 0 ? Math.max(0, this.appends.durablePosition) : position + index,
         duplicate: index < 0,
       })),
     )
@@ -319,54 +304,34 @@ export class PartitionWriter {
   private whenDurable(batch: OpenBatch): (callback: WhenDurable) => void {
     return (callback) => {
       if (batch.events.length > 0) batch.waiting.push(callback)
-      else if (this.flight !== undefined) this.flight.batch.waiting.push(callback)
-      else callback({ ok: true, firstRevision: this.state.nextRevision, position: this.durablePosition })
+      else if (this.appends.inFlight !== undefined) this.appends.inFlight.waiting.push(callback)
+      else
+        callback({ ok: true, firstRevision: this.state.nextRevision, position: this.appends.durablePosition })
     }
   }
 
   private answerWhenDurable<A>(batch: OpenBatch, answer: Answer<A>, value: (position: number) => A): void {
     this.whenDurable(batch)((outcome) => {
-      if (outcome.ok) answer(answered(value(outcome.position), this.durableRevision, this.durablePosition))
+      const { durableRevision, durablePosition } = this.appends
+      if (outcome.ok) answer(answered(value(outcome.position), durableRevision, durablePosition))
       else answer({ _tag: 'Left', left: outcome.failure })
     })
   }
 
   private send(): void {
     const batch = this.open
-    if (batch === undefined || this.flight !== undefined) return
+    if (batch === undefined || this.appends.inFlight !== undefined) return
     this.open = undefined
     if (batch.events.length === 0) {
       this.wakeIdle()
       return
     }
-    const sealed = batch.seal(
-      `${this.deps.incarnation}.${this.stream}.${batch.firstRevision}`,
-      this.state.epoch,
-    )
-    const flight: Flight = { batch, sealed, promise: Promise.resolve() }
-    this.flight = flight
-    flight.promise = this.appendUntilDefinite(flight)
+    const batchId = `${this.deps.incarnation}.${this.stream}.${batch.firstRevision}`
+    this.appends.begin(batch, batch.seal(batchId, this.state.epoch))
   }
 
-  private async appendUntilDefinite(flight: Flight): Promise<void> {
-    const { log, clock } = this.deps
-    const { sealed, batch } = flight
-    for (let repeat = 0; ; repeat++) {
-      const result = await log.append(this.stream, this.durableRevision, sealed)()
-      if (!isLeft(result)) return this.landed(flight, result.right)
-      if (result.left.type !== 'OutcomeUnknown') return this.failed(batch, result.left)
-      if (repeat === REPEATS_MAX) return this.failed(batch, result.left)
-      await new Promise<void>((resolve) => clock.after(REPEAT_PAUSE_MS, resolve))
-    }
-  }
-
-  private landed(flight: Flight, appended: Appended): void {
-    const { batch, sealed } = flight
+  private landed(batch: OpenBatch, sealed: EventBatch, appended: Appended): void {
     if (this.stopped !== undefined) return
-    invariant(appended.firstRevision === batch.firstRevision, 'I2 the log put a batch elsewhere')
-    this.durableRevision = appended.lastRevision
-    this.durablePosition = appended.position + batch.events.length - 1
-    this.flight = undefined
     // What was decided meanwhile goes out before the callers hear of this batch: the disk works while they do.
     this.send()
     this.hooks.onDurable(sealed, appended)
@@ -376,34 +341,28 @@ export class PartitionWriter {
       position: appended.position,
     }
     for (const waiting of batch.waiting) waiting(outcome)
-    if (this.settlements.length + this.enqueues.length + this.others.length + this.claims.size > 0)
-      this.schedule()
+    if (this.intake.size + this.claims.size > 0) this.schedule()
     this.wakeIdle()
   }
 
   /** The state is ahead of the log now, and nothing more can be decided on it: the partition is rebuilt from the log. */
   private failed(batch: OpenBatch, fault: AppendFault): void {
-    const why: Failure =
-      fault.type === 'OutcomeUnknown'
-        ? { kind: 'unknown', reason: fault.reason }
-        : { kind: 'unavailable', reason: sentence(fault) }
+    const reason = describeAppendFault(fault)
+    const why: Failure = { kind: fault.type === 'OutcomeUnknown' ? 'unknown' : 'unavailable', reason }
     for (const waiting of batch.waiting) waiting({ ok: false, failure: why })
-    this.flight = undefined
     // What was decided behind it was never sent: a definite failure, whatever became of the first.
-    this.stop({ kind: 'unavailable', reason: sentence(fault) }, undefined)
+    this.stop({ kind: 'unavailable', reason }, undefined)
   }
 
   private stop(why: Failure, defect: Defect | undefined): void {
     if (this.stopped !== undefined) return
     this.stopped = why
-    this.cancelTimer?.()
+    this.alarm.clear()
     const outcome: BatchOutcome = { ok: false, failure: why }
     for (const waiting of this.open?.waiting ?? []) waiting(outcome)
     this.open = undefined
     const reply: Reply<never> = why.kind === 'refused' ? { _tag: 'Left', left: why } : unavailable(why.reason)
-    for (const request of this.settlements.splice(0)) request.answer(reply)
-    for (const request of this.enqueues.splice(0)) request.answer(reply)
-    for (const request of this.others.splice(0)) request.answer(reply)
+    this.intake.answerAll(reply)
     this.claims.stop(reply)
     this.wakeIdle()
     this.hooks.onStopped(why, defect)
@@ -414,47 +373,12 @@ export class PartitionWriter {
     for (const wake of this.idle.splice(0)) wake()
   }
 
-  /** One timer for whatever comes first: a due message, a lease that runs out, a claim that has waited long enough. */
+  /** For whatever comes first: a due message, a lease that runs out, a claim that has waited long enough. */
   private armTimer(): void {
-    const { state, deps } = this
-    const tick = deps.clock.tickMs()
+    const { state } = this
     const dueIn = state.due.nextAt() - this.logClock.now()
-    const inMs = Math.max(0, Math.min(dueIn, state.leases.nextAt() - tick, this.claims.nextTick() - tick))
-    if (inMs === Number.POSITIVE_INFINITY) return
-    const at = tick + inMs
-    if (this.cancelTimer !== undefined && this.timerAt <= at) return
-    this.cancelTimer?.()
-    this.timerAt = at
-    this.cancelTimer = deps.clock.after(Math.min(TIMER_MS_MAX, Math.ceil(inMs)), () => {
-      this.cancelTimer = undefined
-      this.timerAt = Number.POSITIVE_INFINITY
-      this.schedule()
-    })
+    this.alarm.setFor(
+      Math.min(this.deps.clock.tickMs() + dueIn, state.leases.nextAt(), this.claims.nextTick()),
+    )
   }
-}
-
-const sentence = (fault: AppendFault): string => {
-  switch (fault.type) {
-    case 'RevisionConflict':
-      return 'another writer has taken over this partition'
-    case 'LogFull':
-      return `the log is full: ${fault.freeBytes} bytes free`
-    case 'BatchTooLarge':
-      return `the batch has ${fault.bytes} bytes, at most ${fault.bytesMax} are accepted`
-    case 'LogStopped':
-    case 'OutcomeUnknown':
-      return fault.reason
-  }
-}
-
-/** Takes requests from the front until there is enough; at least one. */
-function* takeWhile<A>(requests: A[], enough: () => boolean): Iterable<A> {
-  if (requests.length === 0) return
-  let taken = 0
-  for (const request of requests) {
-    if (taken > 0 && enough()) break
-    taken++
-    yield request
-  }
-  requests.splice(0, taken)
 }
