@@ -82,16 +82,19 @@ const show = async (context: Context, id: string, { queue }: OfQueue): Promise<v
   context.show(view, () => described(view))
 }
 
-/** What is the same in every event of a message is left out; `--json` has it all. */
-const UNTOLD = new Set(['ordinal', 'payload', 'attributes'])
+/** The payload and what names the message are left out; `--json` has it all. */
+const UNTOLD = new Set(['ordinal', 'callerId', 'payload', 'attributes'])
+const INSTANT = /(?:At|Before)$/
+
+const toldField = ([key, value]: readonly [string, unknown]): ReadonlyArray<string> => {
+  // 0 stands for "none" in instants, and is the default of everything else that is a number.
+  if (UNTOLD.has(key) || value === 0) return []
+  if (INSTANT.test(key) && typeof value === 'number') return [`${key}=${new Date(value).toISOString()}`]
+  return [`${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`]
+}
 
 const told = (data: unknown): string =>
-  isFields(data)
-    ? Object.entries(data)
-        .filter(([key]) => !UNTOLD.has(key))
-        .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-        .join(' ')
-    : ''
+  isFields(data) ? Object.entries(data).flatMap(toldField).join(' ') : ''
 
 const HISTORY: ReadonlyArray<Column<HistoryEntry>> = [
   { title: 'position', cell: ({ position }) => position, align: 'right' },

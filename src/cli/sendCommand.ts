@@ -170,11 +170,14 @@ export const sendFile = async (
 
 const pauseUnlessStopped = (ms: number, stopping: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    stopping.addEventListener('abort', () => {
+    const over = (): void => {
       clearTimeout(timer)
+      stopping.removeEventListener('abort', over)
       resolve()
-    })
+    }
+    const timer = setTimeout(over, ms)
+    stopping.addEventListener('abort', over)
+    if (stopping.aborted) over()
   })
 
 type Sent = Readonly<{ run: string; file: string; report: SendReport; isStopped: boolean }>

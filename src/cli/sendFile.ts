@@ -2,7 +2,7 @@
 // or a server that is away is waited for; an unknown outcome is repeated under the same keys, which changes nothing. The
 // keys are made of the run's id and the line number, so a run that was interrupted can be taken up again.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { isLedgerqError, type LedgerqError, UnavailableError, UnknownOutcomeError } from '../api/errors.js'
+import { isLedgerqError, type LedgerqError, RefusedError, UnknownOutcomeError } from '../api/errors.js'
 import type { BatchItem, BatchResult, Queue } from '../api/types.js'
 import { itemOfLine, type LineFormat } from './fileLine.js'
 import { LINE_BYTES_MAX, type NumberedLine, ndjsonLines } from './ndjsonLines.js'
@@ -106,21 +106,34 @@ export class FileSender {
     this.events.onBadLine(number, reason)
   }
 
-  /** Until every line of it is in the log or refused for good. */
+  /**
+   * Until every line of it is in the log or refused for good. A queue that has room for a few only refuses the whole
+   * batch: it is cut in halves until the first part fits, and waited for when there is no room for one.
+   */
   private async sendBatch(lines: ReadonlyArray<Line>): Promise<void> {
     let left = lines
+    let size = left.length
     let pauseMs = PAUSE_FIRST_MS
     let waitedMs = 0
     while (left.length > 0) {
-      const { again, error } = await this.tryOnce(left)
-      if (again.length < left.length) {
+      const part = left.slice(0, size)
+      const { again, error } = await this.tryOnce(part)
+      left = [...again, ...left.slice(size)]
+      if (again.length < part.length) {
         pauseMs = PAUSE_FIRST_MS
         waitedMs = 0
       }
-      left = again
-      if (error === undefined || left.length === 0) continue
+      if (error === undefined) {
+        size = Math.min(size * 2, lines.length)
+        continue
+      }
+      if (error.code === 'queue_full' && size > 1) {
+        size = Math.ceil(size / 2)
+        continue
+      }
       if (waitedMs >= this.options.patienceMs || this.events.stopping.aborted) {
         this.tally.gaveUp = error
+        this.tally.doneLine = (left[0]?.number ?? 1) - 1
         return
       }
       this.events.onWait(error.message, pauseMs)
@@ -157,8 +170,8 @@ export class FileSender {
       else if (!('error' in result)) this.tally[result.duplicate ? 'duplicates' : 'sent'] += 1
       else if (result.error.unknown || isPassing(result.error.code)) {
         again.push(line)
-        const { message, unknown } = result.error
-        error ??= unknown ? new UnknownOutcomeError(message) : new UnavailableError(message)
+        const { code, message, unknown } = result.error
+        error ??= unknown ? new UnknownOutcomeError(message) : new RefusedError(code, message)
       } else this.badLine(line.number, result.error.message)
     }
     return { again, error }

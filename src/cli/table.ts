@@ -52,11 +52,13 @@ export const table = <Row>(
   return [titles, ...cells].map((texts) => cut(line(texts), columns)).join('\n')
 }
 
+/** What is absent is left out. */
 export const facts = (
   entries: ReadonlyArray<readonly [name: string, value: string | number | boolean | undefined]>,
 ): string => {
-  const width = Math.max(...entries.map(([name]) => widthOf(name)))
-  return entries.map(([name, value]) => `${name.padEnd(width)}${GAP}${shown(value)}`).join('\n')
+  const present = entries.filter(([, value]) => value !== undefined && value !== '')
+  const width = Math.max(...present.map(([name]) => widthOf(name)))
+  return present.map(([name, value]) => `${name.padEnd(width)}${GAP}${shown(value)}`).join('\n')
 }
 
 const SECOND_MS = 1_000
