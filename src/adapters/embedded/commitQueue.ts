@@ -266,7 +266,7 @@ export class CommitQueue {
       end: SEGMENT_HEADER_BYTES,
       bytes: this.options.segmentBytes,
     }
-    supply.start(this.tail.segment + 1)
+    supply.start(this.tail.segment + 1, 0)
     return true
   }
 
@@ -309,6 +309,7 @@ export class CommitQueue {
     }))
     addFrame(index, segment, { bytes, hash, sections })
     this.tail.end += bytes
+    this.options.supply.consumed(this.tail.end / this.tail.bytes)
     this.place = {
       frame: this.place.frame + 1,
       position: this.place.position + frame.events,

@@ -13,11 +13,6 @@ export const reasonOf = (cause: unknown): string => (cause instanceof Error ? ca
 export const codeOf = (cause: unknown): string | undefined =>
   cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined
 
-export const isNoSpace = (cause: unknown): boolean => {
-  const code = codeOf(cause)
-  return code === 'ENOSPC' || code === 'EDQUOT'
-}
-
 export const unavailable = (cause: unknown): LogUnavailable => ({
   type: 'LogUnavailable',
   reason: reasonOf(cause),

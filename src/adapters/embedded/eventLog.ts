@@ -185,7 +185,7 @@ class EmbeddedLog {
     this.blocks = new BlockCache(segmentsFolder, ledgerId, index)
     this.reader = new LogReader(index, this.blocks)
     this.supply = new SegmentSupply(
-      (segment) => prepareSegment(segmentsFolder, segment, bounds.segmentBytes, ledgerId),
+      (segment, pace) => prepareSegment(segmentsFolder, segment, bounds.segmentBytes, ledgerId, pace),
       () => this.queue.supplyChanged(),
     )
     this.queue = new CommitQueue({
@@ -202,7 +202,7 @@ class EmbeddedLog {
       answerMisplaced: (stream, expected, batch) => this.answerMisplaced(stream, expected, batch),
     })
     if (recovered.isNextPrepared) this.supply.startReady()
-    else this.supply.start(tail.segment + 1)
+    else this.supply.start(tail.segment + 1, tail.end / tail.bytes)
   }
 
   asPort(): EventLog {

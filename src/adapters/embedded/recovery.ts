@@ -78,6 +78,7 @@ class Recovery {
   private readonly mark: HeadMark
   private place: ChainPlace
   private lastNumber = 0
+  private buffer = new Uint8Array(0)
   private broken: Broken | undefined
   private current: SegmentIndex | undefined
   /** Segments behind the last frame; they hold nothing. */
@@ -136,10 +137,12 @@ class Recovery {
     return numbers[Math.max(0, numbers.length - segments)] ?? 0
   }
 
+  /** Valid until the next call: one buffer serves all segments. */
   private readSegment(segment: number): Uint8Array {
     return this.withSegment(segment, (fd) => {
-      const bytes = new Uint8Array(this.disk.sizeOf(fd))
-      return bytes.subarray(0, this.disk.read(fd, bytes, 0))
+      const size = this.disk.sizeOf(fd)
+      if (this.buffer.length < size) this.buffer = new Uint8Array(size)
+      return this.buffer.subarray(0, this.disk.read(fd, this.buffer.subarray(0, size), 0))
     })
   }
 
@@ -178,7 +181,7 @@ class Recovery {
     this.place = end.place
     if (end.rest.kind === 'misplaced') this.refuseAt(number, bytes, end.offset, end.rest.misfit)
     if (end.rest.kind === 'broken') {
-      this.broken = { segment: number, bytes, end }
+      this.broken = { segment: number, bytes: bytes.slice(), end }
       if (end.rest.frameBehind || this.mark.frame >= this.place.frame) this.refuseBroken(this.broken)
     }
     const isBehindTail =

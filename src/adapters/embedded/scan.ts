@@ -74,7 +74,8 @@ export const scanSegment = (bytes: Uint8Array, start: ChainPlace, options: ScanO
         : (linkMisfit(place, head, frame) ?? options.onFrame({ head, bytes: frame, offset, sections }))
     if (misfit !== undefined) return { place, offset, rest: { kind: 'misplaced', misfit } }
     offset += head.bytes
-    place = { frame: head.frame + 1, position: head.position + head.events, previousHash: hashOf(frame) }
+    const previousHash = hashOf(frame).slice() // The caller may use the segment's buffer again.
+    place = { frame: head.frame + 1, position: head.position + head.events, previousHash }
   }
 }
 

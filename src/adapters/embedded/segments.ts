@@ -61,6 +61,9 @@ export const isZero = (bytes: Uint8Array): boolean => {
   return true
 }
 
+/** Resolves when so much of the next segment, from 0 to 1, may go on to be filled. */
+export type Pace = (done: number) => Promise<void>
+
 /**
  * Makes segment `segment` ready ahead of time, without the log thread. Throws what the file system says (ENOSPC above
  * all), after taking back the unfinished file: its blocks may be just what acks need elsewhere.
@@ -70,6 +73,7 @@ export const prepareSegment = async (
   segment: number,
   bytes: number,
   ledgerId: LedgerId,
+  pace: Pace,
 ): Promise<void> => {
   const path = join(directory, segmentName(segment))
   const unfinished = path + UNFINISHED_ENDING
@@ -77,6 +81,7 @@ export const prepareSegment = async (
     const file = await open(unfinished, 'w+', 0o600)
     try {
       for (const [chunk, offset] of fillSteps(0, bytes)) {
+        await pace(offset / bytes)
         await writeWhole(file, chunk, offset)
         await file.datasync()
       }
