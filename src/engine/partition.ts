@@ -116,7 +116,10 @@ export class Partition {
         const every = this.deps.snapshotEveryEvents
         if (every > 0 && this.eventsSinceSnapshot >= every) void this.snapshot()
       },
-      onStopped: (why, defect) => this.stopped(why, defect),
+      // One that stops before its term has begun makes `start` reject, and is dealt with there.
+      onStopped: (why, defect) => {
+        if (this.writer === writer) this.stopped(why, defect)
+      },
     })
     await writer.start(this.deps.isCertainlyDead)
     this.writer = writer

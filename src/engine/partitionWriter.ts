@@ -61,6 +61,11 @@ export type WriterHooks = Readonly<{
 
 export class PartitionWriter {
   readonly stream: string
+  /**
+   * Names this writer's batches. Random for each writer, not for each process: after stepping down from an append of unknown
+   * outcome the same process writes other events at the same revision, and must never be answered with that append's success.
+   */
+  private readonly term: string
   private readonly logClock: LogClock
   private readonly claims: ClaimDesk
   private readonly intake = new Intake()
@@ -82,6 +87,7 @@ export class PartitionWriter {
   ) {
     this.stream = partitionStream(ref)
     this.control = control
+    this.term = deps.ids.unique()
     this.appends = new AppendLoop(this.stream, state.nextRevision - 1, deps, {
       landed: (batch, sealed, appended) => this.landed(batch, sealed, appended),
       failed: (batch, fault) => this.failed(batch, fault),
@@ -113,6 +119,7 @@ export class PartitionWriter {
           : reject(new Error(outcome.failure.kind === 'refused' ? '' : outcome.failure.reason)),
       )
       this.send()
+      this.armTimer()
     })
   }
 
@@ -326,7 +333,7 @@ export class PartitionWriter {
       this.wakeIdle()
       return
     }
-    const batchId = `${this.deps.incarnation}.${this.stream}.${batch.firstRevision}`
+    const batchId = `${this.term}.${batch.firstRevision}`
     this.appends.begin(batch, batch.seal(batchId, this.state.epoch))
   }
 
