@@ -65,13 +65,20 @@ const PAYLOAD_CACHE_BYTES = 64 * 1_048_576
 export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
   const { log, register } = await openStores(options.log)
   try {
-    return await LocalLedger.open(log, register, options)
+    return await openLedgerOn(log, register, options)
   } catch (error) {
     await register.close()
     await log.close()
     throw error
   }
 }
+
+/** The same on stores that are open already; closing the ledger closes them. */
+export const openLedgerOn = (
+  log: EventLog,
+  register: FinishedRegister,
+  options: Omit<LedgerOptions, 'log'>,
+): Promise<Ledger> => LocalLedger.open(log, register, options)
 
 const openStores = async (options: LogOptions): Promise<{ log: EventLog; register: FinishedRegister }> => {
   if (options.kind === 'memory') return { log: openMemoryLog(), register: memoryFinishedRegister() }
@@ -102,7 +109,11 @@ class LocalLedger implements Ledger {
     this.incarnation = deps.incarnation
   }
 
-  static async open(log: EventLog, register: FinishedRegister, options: LedgerOptions): Promise<LocalLedger> {
+  static async open(
+    log: EventLog,
+    register: FinishedRegister,
+    options: Omit<LedgerOptions, 'log'>,
+  ): Promise<LocalLedger> {
     const { clock = systemClock, ids = systemIds } = options
     const incarnation = ids.unique()
     const deps: PartitionDeps = {
