@@ -162,7 +162,7 @@ export const blockOfRevision = (
 /** The block that holds the position, or the first one after it. */
 export const blockOfPosition = (index: LogIndex, position: number): BlockPlace | undefined => {
   const segment = index.segments[Math.max(0, lastNotAbove(index.segments, position, firstPositionOf))]
-  if (segment === undefined) return undefined
+  if (segment === undefined || segment.blockOffsets.length === 0) return undefined
   return {
     segment: segment.number,
     block: Math.max(0, lastNotAbove(segment.blockPositions, position, itself)),

@@ -14,6 +14,7 @@ import {
   SMALL_SEGMENT_BYTES,
   SmallLog,
   segmentPath,
+  setMark,
 } from '../../support/embedded/smallLog.js'
 
 /** Five frames over two segments and a prepared third; the last one marked as durable, or still in flight. */
@@ -134,6 +135,32 @@ describe('R04: the last commit was interrupted at any byte', () => {
   })
 })
 
+describe('R03: power cut', () => {
+  it('any part of the last commit may be missing, and the head mark may be as old as it likes: no durable one is lost', () => {
+    const SECTOR_BYTES = 512
+    const log = new SmallLog()
+    for (let n = 0; n < 4; n++) log.append('a', 1)
+    log.append('b', 600, false)
+    const { start, end } = log.lastFrame()
+    const sectors: Array<readonly [number, number]> = []
+    for (let at = start; at < end; at = Math.min(end, at - (at % SECTOR_BYTES) + SECTOR_BYTES))
+      sectors.push([at, Math.min(end, at - (at % SECTOR_BYTES) + SECTOR_BYTES)])
+    expect(sectors.length).toBeGreaterThan(4)
+    for (const { mark } of log.frames.slice(0, 4)) {
+      for (let kept = 0; kept < 2 ** sectors.length; kept++) {
+        const { answer } = recoveredAfter(log.files, (copy) => {
+          setMark(copy, mark)
+          for (const [n, [from, to]] of sectors.entries())
+            if ((kept & (1 << n)) === 0) bytesOf(copy, segmentPath(1)).fill(0, from, to)
+        })
+        const found = sound(answer)
+        expect(headsOf(found).a).toBe(3)
+        expect(headsOf(found).b).toBe(kept === 2 ** sectors.length - 1 ? 599 : undefined)
+      }
+    }
+  })
+})
+
 describe('R05: one bit flipped at any byte', () => {
   const inFrames = (log: SmallLog, segment: number, at: number): boolean =>
     log.frames.some((frame) => frame.segment === segment && frame.start <= at && at < frame.end)
@@ -213,7 +240,7 @@ describe('R06: an old block over a newer place', () => {
         for (const { mark } of log.frames) {
           const { answer } = recoveredAfter(log.files, (copy) => {
             bytesOf(copy, path).copyWithin(to.start, from.start, from.end)
-            log.writeMark(mark, copy)
+            setMark(copy, mark)
           })
           expect(answer).toMatchObject({ left: { type: 'LogCorrupt', file: path, offset: to.start } })
         }

@@ -88,6 +88,19 @@ describe('segments', () => {
       expect(await proved(directory)).toMatchObject({ events: 180 })
     }))
 
+  it('with `strict` have the head mark synced before each reply too', () =>
+    withDirectory(async (directory) => {
+      const syncsPerAppend: number[] = []
+      for (const strict of [false, true]) {
+        const log = await openLog(join(directory, String(strict)), { segmentBytes: 1024 * 1024, strict })
+        const before = log.condition().syncs
+        await appendMany(log, A, 20, acked)
+        syncsPerAppend.push(Math.round((log.condition().syncs - before) / 20))
+        await log.close()
+      }
+      expect(syncsPerAppend).toEqual([1, 2])
+    }))
+
   it('are read at the head while others append, and only what is durable shows', () =>
     withDirectory(async (directory) => {
       const log = await openLog(directory)

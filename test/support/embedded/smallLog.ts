@@ -113,8 +113,8 @@ export class SmallLog {
     if (isMarked) this.writeMark(mark)
   }
 
-  writeMark(mark: HeadMark, files: MemoryFiles = this.files): void {
-    const disk = memoryDisk(files)
+  private writeMark(mark: HeadMark): void {
+    const disk = memoryDisk(this.files)
     new HeadMarkWriter(disk, disk.open(HEAD_PATH), LEDGER_ID).write(mark)
   }
 
@@ -124,6 +124,11 @@ export class SmallLog {
     if (last === undefined) throw new Error('nothing was appended')
     return last
   }
+}
+
+/** The head mark stands there, and nothing is left of any other. */
+export const setMark = (files: MemoryFiles, mark: HeadMark): void => {
+  files.set(HEAD_PATH, firstHeadFile(LEDGER_ID, mark))
 }
 
 export const recovered = (
