@@ -85,13 +85,16 @@ const duplicateOf = ({ state, batch }: DecisionContext, message: NewMessage): nu
 /** How many of the messages are none that is known already, nor the same as an earlier one of the call. */
 const newOnes = (context: DecisionContext, messages: ReadonlyArray<NewMessage>): number => {
   const seen = new Set<string>()
+  // Without a window no key is remembered, so none of this very call either.
+  const remembersKeys = context.state.config.dedupWindowMs > 0
   let count = 0
   for (const message of messages) {
     if (duplicateOf(context, message) !== undefined) continue
-    const names = [
-      message.callerId === undefined ? undefined : `c${message.callerId}`,
-      message.attributes?.dedupKey === undefined ? undefined : `d${message.attributes.dedupKey}`,
-    ].filter((name) => name !== undefined)
+    const { dedupKey, idempotencyKey } = remembersKeys ? (message.attributes ?? {}) : {}
+    const names: string[] = []
+    if (message.callerId !== undefined) names.push(`c${message.callerId}`)
+    if (dedupKey !== undefined) names.push(`d${dedupKey}`)
+    if (idempotencyKey !== undefined) names.push(`i${idempotencyKey}`)
     if (names.some((name) => seen.has(name))) continue
     for (const name of names) seen.add(name)
     count++
@@ -99,8 +102,16 @@ const newOnes = (context: DecisionContext, messages: ReadonlyArray<NewMessage>):
   return count
 }
 
-export const messageIdOf = ({ ref, state }: DecisionContext, ordinal: number): string => {
+/** `asked` = the caller's id in the request. Once a message has finished, that is where its id may still be known from. */
+export const messageIdOf = (
+  { ref, state, batch }: DecisionContext,
+  ordinal: number,
+  asked: string | undefined,
+): string => {
   const slot = state.table.slotOf(ordinal)
+  if (slot < 0 && asked !== undefined) {
+    if (state.dedup.find('id', asked, batch.at, state.config.dedupWindowMs) === ordinal) return asked
+  }
   const callerId = slot < 0 ? undefined : state.table.cold(slot).callerId
   return callerId ?? generatedIdPrefix(ref) + ordinal.toString(36)
 }

@@ -286,7 +286,7 @@ export class PartitionWriter {
       )
       return
     }
-    const ids = placed.map(({ ordinal }) => messageIdOf(context, ordinal))
+    const ids = placed.map(({ ordinal }, i) => messageIdOf(context, ordinal, request.messages[i]?.callerId))
     this.answerWhenDurable(batch, request.answer, (position) =>
       placed.map(({ index }, i) => ({
         id: ids[i] ?? '',
