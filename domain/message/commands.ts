@@ -50,7 +50,12 @@ export type FailAttempt = Readonly<{
   at: EpochMs
 }>
 
-export type ReleaseAttempt = Readonly<{ type: 'ReleaseAttempt'; fence: number; delayMs: DurationMs; at: EpochMs }>
+export type ReleaseAttempt = Readonly<{
+  type: 'ReleaseAttempt'
+  fence: number
+  delayMs: DurationMs
+  at: EpochMs
+}>
 export type ExtendLease = Readonly<{ type: 'ExtendLease'; fence: number; leaseMs: DurationMs; at: EpochMs }>
 export type CancelMessage = Readonly<{ type: 'CancelMessage'; by: Actor | undefined; at: EpochMs }>
 export type ExpireMessage = Readonly<{ type: 'ExpireMessage'; at: EpochMs }>

@@ -3,7 +3,13 @@
 // ends it) and I7 (retry decisions become recorded facts).
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import { ruleFor } from '../failure/index.js'
-import { decideRetry } from '../retry/index.js'
+import {
+  decideRetry,
+  type RetryDecision,
+  type RetryPolicy,
+  retriesLeft,
+  wouldExceedBudget,
+} from '../retry/index.js'
 import { NO_INSTANT } from '../time.js'
 import type {
   CancelMessage,
@@ -65,7 +71,8 @@ const startAttempt = (command: StartAttempt, message: Message): MessageDecision 
       return left(messageNotFound)
     case 'Waiting': {
       const expired = message.expiresAt !== NO_INSTANT && message.expiresAt <= command.at
-      if (expired || message.dueAt > command.at) return left({ type: 'MessageNotClaimable', now: message.tag })
+      if (expired || message.dueAt > command.at)
+        return left({ type: 'MessageNotClaimable', now: message.tag })
       return right([
         {
           type: 'AttemptStarted',
@@ -133,18 +140,22 @@ const afterFailure = (command: FailAttempt, message: LeasedMessage): MessageEven
   const { ordinal, callerId } = message
   if (!command.retryable) return { type: 'MessageDeadLettered', ordinal, callerId, reason: 'notRetryable' }
   const policy = message.retry ?? ruleFor(command.rules, command.failureType)
-  const verdict = decideRetry(policy, {
-    attempt: message.attempts,
-    firstAt: message.firstStartedAt,
-    at: command.at,
-    random: command.random,
-    previousDelayMs: message.previousDelayMs,
-  })
+  const verdict = retryVerdict(command, message, policy)
   if (verdict._tag === 'GiveUp') {
     return { type: 'MessageDeadLettered', ordinal, callerId, reason: verdict.reason }
   }
-  const delayMs = command.delayMs ?? verdict.delayMs
+  const { delayMs } = verdict
   return { type: 'RetryScheduled', ordinal, callerId, retryAt: command.at + delayMs, delayMs }
+}
+
+const retryVerdict = (command: FailAttempt, message: LeasedMessage, policy: RetryPolicy): RetryDecision => {
+  const { at, random, delayMs } = command
+  const { attempts: attempt, firstStartedAt: firstAt, previousDelayMs } = message
+  if (delayMs === undefined) return decideRetry(policy, { attempt, firstAt, at, random, previousDelayMs })
+  // The worker chooses when, not whether: the number of retries and the time budget stay those of the policy (C2).
+  if (retriesLeft(policy, attempt) === 0) return { _tag: 'GiveUp', reason: 'attemptsExhausted' }
+  if (wouldExceedBudget(policy, firstAt, at, delayMs)) return { _tag: 'GiveUp', reason: 'budgetExceeded' }
+  return { _tag: 'Retry', delayMs }
 }
 
 const release = (command: ReleaseAttempt, message: Message): MessageDecision => {
@@ -161,9 +172,7 @@ const extend = (command: ExtendLease, message: Message): MessageDecision => {
     return left(leaseNotHeld(command.fence, message))
   }
   const { ordinal, callerId } = message
-  return right([
-    { type: 'LeaseExtended', ordinal, callerId, fence: command.fence, leaseMs: command.leaseMs },
-  ])
+  return right([{ type: 'LeaseExtended', ordinal, callerId, fence: command.fence, leaseMs: command.leaseMs }])
 }
 
 const cancel = (command: CancelMessage, message: Message): MessageDecision => {

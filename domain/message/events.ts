@@ -46,7 +46,8 @@ export type AttemptStarted = OfMessage &
     claimId: string | undefined
   }>
 
-export type LeaseExtended = OfMessage & Readonly<{ type: 'LeaseExtended'; fence: number; leaseMs: DurationMs }>
+export type LeaseExtended = OfMessage &
+  Readonly<{ type: 'LeaseExtended'; fence: number; leaseMs: DurationMs }>
 
 export type AttemptSucceeded = OfMessage &
   Readonly<{
@@ -63,14 +64,17 @@ export type AttemptFailed = OfMessage &
   Readonly<{ type: 'AttemptFailed'; fence: number; failureType: string; message: string; ended: AttemptEnd }>
 
 /** The decision is a recorded fact: replay never asks a policy or a random number again (I7). */
-export type RetryScheduled = OfMessage & Readonly<{ type: 'RetryScheduled'; retryAt: EpochMs; delayMs: DurationMs }>
+export type RetryScheduled = OfMessage &
+  Readonly<{ type: 'RetryScheduled'; retryAt: EpochMs; delayMs: DurationMs }>
 
 export type DeadLetterReason = 'attemptsExhausted' | 'budgetExceeded' | 'notRetryable'
 
-export type MessageDeadLettered = OfMessage & Readonly<{ type: 'MessageDeadLettered'; reason: DeadLetterReason }>
+export type MessageDeadLettered = OfMessage &
+  Readonly<{ type: 'MessageDeadLettered'; reason: DeadLetterReason }>
 
 /** Handed back without an outcome: the attempt does not count (C12). */
-export type AttemptReleased = OfMessage & Readonly<{ type: 'AttemptReleased'; fence: number; notBefore: EpochMs }>
+export type AttemptReleased = OfMessage &
+  Readonly<{ type: 'AttemptReleased'; fence: number; notBefore: EpochMs }>
 
 /** Who asked, and why, where an operator acted (E16). */
 export type Actor = Readonly<{ who: string; why?: string; from?: string }>

@@ -137,6 +137,9 @@ const expectWaiting = (message: Message, event: MessageEvent): WaitingMessage =>
 
 const expectLeased = (message: Message, event: MessageEvent, fence: number): LeasedMessage => {
   invariant(message.tag === 'Leased', `I8 ${event.type} on a message that is ${message.tag}`)
-  invariant(message.fence === fence, `I3 ${event.type} carries fence ${fence}, the lease has ${message.fence}`)
+  invariant(
+    message.fence === fence,
+    `I3 ${event.type} carries fence ${fence}, the lease has ${message.fence}`,
+  )
   return message
 }

@@ -8,13 +8,13 @@ import { evolve } from './evolve.js'
 import { ABSENT, type Message } from './message.js'
 import type { MessageRefusal } from './refusals.js'
 
-export type { MessageDecision } from './decide.js'
 export * from './commands.js'
+export type { MessageDecision } from './decide.js'
+export { decide as decideMessage } from './decide.js'
 export * from './events.js'
+export { evolve as evolveMessage } from './evolve.js'
 export * from './message.js'
 export * from './refusals.js'
-export { decide as decideMessage } from './decide.js'
-export { evolve as evolveMessage } from './evolve.js'
 
 /** A message event with the recorded time of its batch. */
 export type TimedMessageEvent = Readonly<{ event: MessageEvent; at: EpochMs }>
