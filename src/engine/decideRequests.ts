@@ -13,6 +13,9 @@ import type { Payloads } from './payloads.js'
 import type { PartitionRefusal } from './replies.js'
 import type { NewMessage, OperatorCommand, Settled, Settlement } from './requests.js'
 
+/** Payloads of messages that are due within this time are kept in memory, if there is room. */
+const KEPT_IF_DUE_WITHIN_MS = 60_000
+
 /** Due times looked at in one decision step: bounds its share of the event loop. */
 export const PROMOTE_MAX = 4_096
 
@@ -60,7 +63,8 @@ export const decideEnqueue = (
     } as const
     placed.push({ ordinal: event.ordinal, index: batch.events.length })
     batch.add(event)
-    payloads.keep(state.table.slotOf(event.ordinal), event)
+    // What cannot run soon would only take the room of what can: it is read from the log when its time has come.
+    if (event.notBefore <= at + KEPT_IF_DUE_WITHIN_MS) payloads.keep(state.table.slotOf(event.ordinal), event)
   }
   return placed
 }
@@ -124,7 +128,10 @@ export const decideSettlement = (context: DecisionContext, settlement: Settlemen
   const decision = decideMessage(settlementCommand(context, settlement), message)
   if (isLeft(decision)) return decision
   const slot = state.table.slotOf(settlement.ordinal)
-  for (const event of decision.right) batch.add(event)
+  for (const event of decision.right) {
+    batch.add(event)
+    if (event.type === 'MessageDeadLettered') context.payloads.drop(slot)
+  }
   if (settlement.outcome === 'ack') {
     context.payloads.drop(slot)
     if (settlement.result !== undefined) batch.roughBytes += settlement.result.length
