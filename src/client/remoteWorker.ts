@@ -233,6 +233,8 @@ export class RemoteWorker<A> implements Worker {
       if (this.attempts.size === 0) resolve()
     })
     await this.within(Promise.all([this.claiming, idle]), graceMs)
+    // Before anything is handed back: the last claim would take it again.
+    await this.within(this.claiming, LAST_CALL_MS)
     for (const attempt of [...this.attempts]) {
       this.settle(attempt, { leaseToken: attempt.leaseToken, outcome: 'release' })
       attempt.abort(new Error('the worker is stopping'))

@@ -37,3 +37,5 @@ export const IDEMPOTENCY_KEY_CHARS_MAX = 200
 export const RETRY_AFTER_SECONDS = 1
 /** How long a shutdown waits for requests that are being answered. */
 export const CLOSE_GRACE_MS = 5_000
+/** Without a request for so long, open connections are taken for unused. */
+export const CLOSE_QUIET_MS = 100

@@ -12,6 +12,7 @@ import { faultsOf } from './closedRecord.js'
 import {
   BODY_BYTES_MAX,
   CLOSE_GRACE_MS,
+  CLOSE_QUIET_MS,
   CONNECTIONS_MAX,
   HEADER_BYTES_MAX,
   HEADERS_TIMEOUT_MS,
@@ -109,7 +110,12 @@ const addRoute = (app: FastifyInstance, desk: Desk, route: Route, access: Access
   })
 }
 
-type Hall = Readonly<{ app: FastifyInstance; stop: () => void }>
+type Hall = Readonly<{
+  app: FastifyInstance
+  stop: () => void
+  /** No request is being answered. */
+  quiet: () => Promise<void>
+}>
 
 /** The server without a port: what tests inject requests into. */
 export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' | 'port'> = {}): Hall => {
@@ -155,13 +161,26 @@ export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' 
     (_request, reply) =>
       sendProblem(reply, problemOf(404, 'route_not_found', 'There is no such resource or method.')),
   )
+  let inFlight = 0
+  let onQuiet: (() => void) | undefined
   app.addHook('onRequest', async (_request, reply) => {
+    inFlight += 1
+    // Fires also for requests whose client has gone, which Fastify's own hook does not.
+    reply.raw.once('close', () => {
+      inFlight -= 1
+      if (inFlight === 0) onQuiet?.()
+    })
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     // The client's next request goes over a new connection, to a server that is not about to close.
     if (stopping.signal.aborted) reply.header('connection', 'close')
   })
   for (const route of ROUTES) addRoute(app, desk, route, access)
-  return { app, stop: () => stopping.abort() }
+  const quiet = (): Promise<void> =>
+    new Promise((resolve) => {
+      onQuiet = resolve
+      if (inFlight === 0) resolve()
+    })
+  return { app, stop: () => stopping.abort(), quiet }
 }
 
 /** Bytes that are no HTTP request, or came too late: there is no request to reply to, only a socket. */
@@ -182,18 +201,29 @@ const refuseBrokenRequest = (error: Error & { code?: string }, socket: Socket): 
   socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
 }
 
+/** Requests may be on their way that nobody has read yet: only after a while without any is it quiet. */
+const quietFor = async (ms: number, quiet: () => Promise<void>): Promise<void> => {
+  await quiet()
+  await new Promise((resolve) => setTimeout(resolve, ms))
+  await quiet()
+}
+
 /** @throws Error when the address is open to a network and there is no token, or when it cannot be listened on */
 export const startServer = async (ledger: Ledger, options: ServerOptions = {}): Promise<Server> => {
   const { host = '127.0.0.1', port = 0, ...rest } = options
   refuseOpenDoor(host, options.token)
-  const { app, stop } = buildServer(ledger, rest)
+  const { app, stop, quiet } = buildServer(ledger, rest)
   app.server.maxConnections = CONNECTIONS_MAX
   const url = await app.listen({ host, port })
   const close = async (): Promise<void> => {
     stop()
     const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
+    const closed = app.close()
     try {
-      await app.close()
+      await quietFor(CLOSE_QUIET_MS, quiet)
+      // Connections that were opened and never used count as busy in Node, and would be waited for.
+      app.server.closeAllConnections()
+      await closed
     } finally {
       clearTimeout(cut)
     }

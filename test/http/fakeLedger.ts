@@ -1,0 +1,36 @@
+// A ledger with one queue whose answers a test chooses: for faults and races that a sound ledger does not show.
+
+import { DEFAULT_QUEUE_CONFIG } from '../../domain/queue/index.js'
+import type { Ledger, Queue, QueueView } from '../../src/api/types.js'
+
+const unexpected = (): never => {
+  throw new Error('the test did not expect this call')
+}
+
+const VIEW: QueueView = { queue: 'orders', generation: 1, paused: false, config: DEFAULT_QUEUE_CONFIG }
+
+export const fakeQueue = (answers: Partial<Queue<unknown>>): Queue<unknown> => {
+  const names = [
+    'enqueue',
+    'enqueueBatch',
+    'process',
+    'claim',
+    'settle',
+    'message',
+    'history',
+    'list',
+    'deadLetters',
+  ]
+  const others = ['redrive', 'cancel', 'discard', 'pause', 'resume', 'configure', 'stats']
+  const refusing = Object.fromEntries([...names, ...others].map((name) => [name, unexpected]))
+  return { name: 'orders', view: () => Promise.resolve(VIEW), ...refusing, ...answers } as Queue<unknown>
+}
+
+export const fakeLedger = (answers: Partial<Queue<unknown>>): Ledger => ({
+  queue: <A>() => Promise.resolve(fakeQueue(answers) as unknown as Queue<A>),
+  queues: () => Promise.resolve([VIEW]),
+  deleteQueue: unexpected,
+  history: unexpected,
+  stats: unexpected,
+  close: () => Promise.resolve(),
+})
