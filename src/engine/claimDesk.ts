@@ -39,14 +39,17 @@ export class ClaimDesk {
 
   /** Answers as many claims as there are messages for, first come first served. */
   serve(context: DecisionContext, whenDurable: RegisterDurable, eventsMax: number): void {
-    let served = 0
+    if (this.waiting.length === 0) return
+    const unserved: WaitingClaim[] = []
     for (const claim of this.waiting) {
-      const slots = this.pick(context, claim.request, eventsMax)
-      if (slots === undefined) break
-      served++
-      this.handOver(claim.request, slots, whenDurable)
+      const { request } = claim
+      // What is not there for one is not there for those behind it, except for a claim that is repeated (R28).
+      const asks = unserved.length === 0 || request.claimId !== undefined
+      const slots = asks ? this.pick(context, request, eventsMax) : undefined
+      if (slots === undefined) unserved.push(claim)
+      else this.handOver(request, slots, whenDurable)
     }
-    if (served > 0) this.waiting.splice(0, served)
+    this.waiting = unserved
   }
 
   /** Claims whose wait is over are answered empty. */
@@ -79,7 +82,7 @@ export class ClaimDesk {
     const { state } = this
     const max = request.max()
     // A claim of nothing only wants to know when there is something: how several partitions are waited for at once.
-    if (max === 0) return state.nextReady() >= 0 ? [] : undefined
+    if (max === 0) return state.nextReady() >= 0 || state.nextReady(state.readyInDoubt) >= 0 ? [] : undefined
     if (request.claimId !== undefined) {
       const again = leasesOfClaim(state, request.claimId)
       if (again !== undefined) return again
@@ -113,7 +116,7 @@ export class ClaimDesk {
         const claimed: Claimed = { deliveries, alone, inDoubtWaiting }
         request.answer(answered(claimed, firstRevision, position))
       }
-      const missing = leases.filter(({ slot, enqueued }) => (enqueued ?? payloads.get(slot)) === undefined)
+      const missing = leases.filter(({ enqueued }) => enqueued === undefined)
       if (missing.length === 0) {
         return reply(leases.map((lease) => toDelivery(lease, lease.enqueued)))
       }
@@ -138,7 +141,6 @@ export class ClaimDesk {
   private leaseAt(slot: number): Lease {
     const { table } = this.state
     return {
-      slot,
       ordinal: table.double(slot, L.ORDINAL),
       fence: table.double(slot, L.FENCE),
       attempt: table.int(slot, L.ATTEMPTS),
@@ -152,7 +154,6 @@ export class ClaimDesk {
 }
 
 type Lease = Omit<Delivery, 'enqueued'> & {
-  slot: number
   payloadRevision: number
   enqueued: MessageEnqueued | undefined
 }

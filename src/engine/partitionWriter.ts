@@ -74,6 +74,7 @@ export class PartitionWriter {
   private scheduled = false
   private stopped: Failure | undefined
   private readonly alarm: Alarm
+  private overdue = false
   private control: QueueControl
   private idle: Array<() => void> = []
 
@@ -115,12 +116,18 @@ export class PartitionWriter {
       }
       batch.waiting.push((outcome) =>
         outcome.ok
-          ? resolve()
+          ? this.begun(resolve)
           : reject(new Error(outcome.failure.kind === 'refused' ? '' : outcome.failure.reason)),
       )
       this.send()
       this.armTimer()
     })
+  }
+
+  private begun(resolve: () => void): void {
+    resolve()
+    // Leases and due times of the term before need their timer though nobody asks for anything.
+    this.schedule()
   }
 
   enqueue(request: EnqueueRequest): void {
@@ -338,7 +345,6 @@ export class PartitionWriter {
   }
 
   private landed(batch: OpenBatch, sealed: EventBatch, appended: Appended): void {
-    if (this.stopped !== undefined) return
     // What was decided meanwhile goes out before the callers hear of this batch: the disk works while they do.
     this.send()
     this.hooks.onDurable(sealed, appended)
@@ -348,7 +354,7 @@ export class PartitionWriter {
       position: appended.position,
     }
     for (const waiting of batch.waiting) waiting(outcome)
-    if (this.intake.size + this.claims.size > 0) this.schedule()
+    if (this.overdue || this.intake.size + this.claims.size > 0) this.schedule()
     this.wakeIdle()
   }
 
@@ -383,9 +389,11 @@ export class PartitionWriter {
   /** For whatever comes first: a due message, a lease that runs out, a claim that has waited long enough. */
   private armTimer(): void {
     const { state } = this
+    const tick = this.deps.clock.tickMs()
     const dueIn = state.due.nextAt() - this.logClock.now()
-    this.alarm.setFor(
-      Math.min(this.deps.clock.tickMs() + dueIn, state.leases.nextAt(), this.claims.nextTick()),
-    )
+    // The open batch keeps its time while an append is in flight: what is due by now is seen when that has landed.
+    this.overdue = dueIn <= 0 && this.appends.inFlight !== undefined
+    const dueAt = this.overdue ? Number.POSITIVE_INFINITY : tick + dueIn
+    this.alarm.setFor(Math.min(dueAt, state.leases.nextAt(), this.claims.nextTick()))
   }
 }

@@ -226,6 +226,29 @@ describe('an append that fails for certain (I1)', () => {
   })
 })
 
+describe('a defect', () => {
+  it('stops the partition for good; what was in flight is answered by what the log says (I1, I8)', async () => {
+    const queue = await TestQueue.open()
+    queue.log.plan('held')
+    const inFlight = queue.enqueue(message('in flight'))
+    await queue.clock.settle()
+    const behind = queue.enqueue(message('behind'))
+    const broken = queue.engine.look(0, () => {
+      throw new Error('a mistake in the code')
+    })
+    await queue.clock.settle()
+    queue.log.release()
+    expect(right(await queue.clock.settled(inFlight)).value).toHaveLength(1)
+    expect(failureOf(await queue.clock.settled(behind))).toMatchObject({ kind: 'unavailable' })
+    expect(failureOf(await queue.clock.settled(broken))).toMatchObject({ kind: 'unavailable' })
+    await queue.clock.advance(60_000)
+    expect(queue.troubles).toMatchObject([{ final: true, message: 'a mistake in the code' }])
+    expect(failureOf(await queue.clock.settled(queue.enqueue(message(1))))).toMatchObject({
+      kind: 'unavailable',
+    })
+  })
+})
+
 describe('bounds', () => {
   it('turns messages away when too many wait to be decided, and takes them again afterwards', async () => {
     const queue = await TestQueue.open({ settings: { maxSize: 1_000_000 } })
