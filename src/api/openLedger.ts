@@ -2,7 +2,7 @@
 // root of the library; nothing below it builds an adapter.
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { isLeft } from 'fp-ts/lib/Either.js'
+import { type Either, isLeft, right } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { CATALOG_STREAM, parseGeneratedId, QUEUE_NAME_RULE, QueueNameCodec } from '../../domain/ids.js'
 import {
@@ -12,6 +12,7 @@ import {
   deleteQueue,
   EMPTY_CATALOG,
   evolveCatalog,
+  type QueueRefusal,
 } from '../../domain/queue/index.js'
 import { openEmbeddedLog } from '../adapters/embedded/eventLog.js'
 import { openFinishedRegister } from '../adapters/embedded/finishedRegister.js'
@@ -33,7 +34,7 @@ import { UnavailableError } from './errors.js'
 import { historyEntry } from './messageViews.js'
 import { QueueHandle, queueView } from './queueHandle.js'
 import { historyOf, locate, queueStats } from './queueReads.js'
-import { errorOf } from './refusals.js'
+import { errorOf, withPublicErrors } from './refusals.js'
 import type { Ledger, Queue, QueueOptions, Worker } from './types.js'
 
 export type LogOptions =
@@ -161,12 +162,10 @@ class LocalLedger implements Ledger {
     const { payload, ...settings } = options
     const known = this.catalog.state.get(name)
     if (known === undefined || known.deleted) {
-      await this.catalog.change((catalog) => {
+      await this.changeCatalog((catalog) => {
         const entry = catalog.get(name)
-        if (entry !== undefined && !entry.deleted) return []
-        const events = createQueue(catalog, name, settings, undefined)
-        if (isLeft(events)) throw errorOf(events.left)
-        return events.right
+        if (entry !== undefined && !entry.deleted) return right([])
+        return createQueue(catalog, name, settings, undefined)
       })
     }
     const handle = this.handle<A>(await this.engine(name), payload)
@@ -202,6 +201,17 @@ class LocalLedger implements Ledger {
     return worker
   }
 
+  private async changeCatalog(
+    decide: (catalog: Catalog) => Either<QueueRefusal, ReadonlyArray<CatalogEvent>>,
+  ): Promise<void> {
+    const change = this.catalog.change((catalog) => {
+      const events = decide(catalog)
+      if (isLeft(events)) throw errorOf(events.left)
+      return events.right
+    })
+    await withPublicErrors(change)
+  }
+
   readonly queues: Ledger['queues'] = () => Promise.resolve([...this.engines.values()].map(queueView))
 
   readonly deleteQueue: Ledger['deleteQueue'] = async (name, options = {}) => {
@@ -209,11 +219,9 @@ class LocalLedger implements Ledger {
     const engine = await this.engine(name)
     const stats = await queueStats({ engine })
     const messages = stats.scheduled + stats.pending + stats.retrying + stats.processing + stats.dead
-    await this.catalog.change((catalog) => {
-      const events = deleteQueue(catalog, name, messages, options.evenIfNotEmpty ?? false, options.by)
-      if (isLeft(events)) throw errorOf(events.left)
-      return events.right
-    })
+    await this.changeCatalog((catalog) =>
+      deleteQueue(catalog, name, messages, options.evenIfNotEmpty ?? false, options.by),
+    )
     this.engines.delete(name)
     this.opening.delete(name)
     await engine.close()

@@ -20,7 +20,7 @@ import {
   type ReadDeps,
 } from './queueReads.js'
 import { redriveDeadLetters } from './redrive.js'
-import { errorOf, errorOfFailure } from './refusals.js'
+import { errorOf, errorOfFailure, withPublicErrors } from './refusals.js'
 import type {
   Actor,
   BatchItem,
@@ -155,19 +155,21 @@ export class QueueHandle<A> implements Queue<A> {
   }
 
   readonly pause = async (by?: Actor): Promise<void> => {
-    await this.engine.changeControl((control) => pauseQueue(control, by))
+    await withPublicErrors(this.engine.changeControl((control) => pauseQueue(control, by)))
   }
 
   readonly resume = async (by?: Actor): Promise<void> => {
-    await this.engine.changeControl((control) => resumeQueue(control, by))
+    await withPublicErrors(this.engine.changeControl((control) => resumeQueue(control, by)))
   }
 
   readonly configure = async (settings: QueueSettings, by?: Actor): Promise<QueueView> => {
-    await this.engine.changeControl((control) => {
-      const events = configureQueue(control, settings, by)
-      if (isLeft(events)) throw errorOf(events.left)
-      return events.right
-    })
+    await withPublicErrors(
+      this.engine.changeControl((control) => {
+        const events = configureQueue(control, settings, by)
+        if (isLeft(events)) throw errorOf(events.left)
+        return events.right
+      }),
+    )
     return queueView(this.engine)
   }
 

@@ -3,6 +3,7 @@
 import type { QueueRefusal } from '../../domain/queue/index.js'
 import type { DoorRefusal } from '../door/newMessage.js'
 import type { Failure, PartitionRefusal } from '../engine/replies.js'
+import { AppendFailed } from '../engine/streamFold.js'
 import {
   type LedgerqError,
   NotFoundError,
@@ -107,5 +108,14 @@ export const errorOfFailure = (failure: Failure): LedgerqError => {
       return new UnknownOutcomeError(
         `${failure.reason}; repeat the call with the same id or idempotency key to be sure`,
       )
+  }
+}
+
+/** For changes of the catalogue and of control streams, whose appends fail by throwing. */
+export const withPublicErrors = async <A>(change: Promise<A>): Promise<A> => {
+  try {
+    return await change
+  } catch (error) {
+    throw error instanceof AppendFailed ? errorOfFailure(error.failure) : error
   }
 }

@@ -1,6 +1,6 @@
 // The append side of a partition's writer: one batch in flight, repeated unchanged while its outcome is unknown (I2). Knows
 // nothing of requests; tells its owner once per batch that it is durable, or why it is not.
-import { isLeft } from 'fp-ts/lib/Either.js'
+import { type Either, isRight, left } from 'fp-ts/lib/Either.js'
 import type { EventBatch } from '../../domain/batch.js'
 import { invariant } from '../../domain/invariant.js'
 import type { Clock } from '../ports/clock.js'
@@ -36,16 +36,10 @@ export class AppendLoop {
   }
 
   private async untilDefinite(batch: OpenBatch, sealed: EventBatch): Promise<void> {
-    const { log, clock } = this.deps
-    for (let repeat = 0; ; repeat++) {
-      const result = await log.append(this.stream, this.durableRevision, sealed)()
-      if (!isLeft(result)) return this.landed(batch, sealed, result.right)
-      if (result.left.type !== 'OutcomeUnknown' || repeat === REPEATS_MAX) {
-        this.inFlight = undefined
-        return this.hooks.failed(batch, result.left)
-      }
-      await new Promise<void>((resolve) => clock.after(REPEAT_PAUSE_MS, resolve))
-    }
+    const result = await appendUntilDefinite(this.deps, this.stream, this.durableRevision, sealed)
+    if (isRight(result)) return this.landed(batch, sealed, result.right)
+    this.inFlight = undefined
+    this.hooks.failed(batch, result.left)
   }
 
   private landed(batch: OpenBatch, sealed: EventBatch, appended: Appended): void {
@@ -54,6 +48,30 @@ export class AppendLoop {
     this.durablePosition = appended.position + batch.events.length - 1
     this.inFlight = undefined
     this.hooks.landed(batch, sealed, appended)
+  }
+}
+
+/**
+ * Appends, and repeats the identical append while its outcome is unknown. After a first unknown outcome only two answers
+ * are definite: that it is there, and that something else is (`RevisionConflict`: the log would have known its own batch
+ * again). Any other refusal says nothing about the earlier attempt, which may still turn up.
+ */
+export const appendUntilDefinite = async (
+  { log, clock }: Readonly<{ log: EventLog; clock: Clock }>,
+  stream: string,
+  expectedRevision: number,
+  batch: EventBatch,
+): Promise<Either<AppendFault, Appended>> => {
+  for (let repeat = 0; ; repeat++) {
+    const result = await log.append(stream, expectedRevision, batch)()
+    if (isRight(result)) return result
+    const fault = result.left
+    if (fault.type === 'RevisionConflict') return result
+    if (fault.type !== 'OutcomeUnknown') {
+      return repeat === 0 ? result : left({ type: 'OutcomeUnknown', reason: describeAppendFault(fault) })
+    }
+    if (repeat === REPEATS_MAX) return result
+    await new Promise<void>((resolve) => clock.after(REPEAT_PAUSE_MS, resolve))
   }
 }
 

@@ -15,6 +15,13 @@ import { type Answered, answered, type Failure, type Reply } from './replies.js'
 import type { Claimed, ClaimRequest, Enqueued, NewMessage, Settled, Settlement } from './requests.js'
 import { StreamFold } from './streamFold.js'
 
+type ClaimWish = Omit<ClaimRequest, 'answer'>
+
+const inPartition = (
+  { value, revision, position }: Answered<Claimed>,
+  partition: number,
+): Reply<Claimed & { partition: number }> => answered({ ...value, partition }, revision, position)
+
 export class QueueEngine {
   readonly partitions: Partition[] = []
   private nextPartition = 0
@@ -119,40 +126,74 @@ export class QueueEngine {
   }
 
   /** Claims from one partition after the other, beginning with another one each time; waits for all of them at once. */
-  async claim(wish: Omit<ClaimRequest, 'answer'>): Promise<Reply<Claimed & { partition: number }>> {
+  async claim(wish: ClaimWish): Promise<Reply<Claimed & { partition: number }>> {
+    if (this.partitions.length === 1) {
+      const reply = await this.claimFrom(0, wish)
+      return isLeft(reply) ? reply : inPartition(reply.right, 0)
+    }
+    const known = wish.claimId === undefined ? undefined : await this.partitionOfClaim(wish.claimId)
+    if (known !== undefined) {
+      const reply = await this.claimFrom(known, wish)
+      return isLeft(reply) ? reply : inPartition(reply.right, known)
+    }
     const untilTick = this.deps.clock.tickMs() + wish.waitMs
-    const single = this.partitions.length === 1
     for (;;) {
-      let inDoubtWaiting = false
-      let failure: Failure | undefined
-      let last: Answered<Claimed> | undefined
-      for (let n = 0; n < this.partitions.length; n++) {
-        const partition = this.nextClaimed()
-        const waitMs = single ? wish.waitMs : 0
-        const reply = await this.claimFrom(partition, { ...wish, waitMs })
-        if (isLeft(reply)) {
-          failure = reply.left
-          continue
-        }
-        last = reply.right
-        const { value, revision, position } = reply.right
-        inDoubtWaiting ||= value.inDoubtWaiting
-        if (value.deliveries.length > 0) return answered({ ...value, partition }, revision, position)
-      }
+      const reply = await this.claimOnce(wish)
       const leftMs = untilTick - this.deps.clock.tickMs()
-      if (leftMs <= 0 || single || wish.cancelled()) {
-        if (last === undefined)
-          return left(failure ?? { kind: 'unavailable', reason: 'no partition answers' })
-        const none: Claimed = { deliveries: [], alone: false, inDoubtWaiting }
-        return answered({ ...none, partition: 0 }, last.revision, last.position)
-      }
-      await Promise.race(
-        this.partitions.map((_, number) => this.claimFrom(number, { ...wish, max: () => 0, waitMs: leftMs })),
-      )
+      if (leftMs <= 0 || wish.cancelled()) return reply
+      // Whoever hears of in-doubt messages has to make room for them first: it must not go on waiting.
+      if (!isLeft(reply) && (reply.right.value.deliveries.length > 0 || reply.right.value.inDoubtWaiting))
+        return reply
+      await this.untilReady(wish, leftMs)
     }
   }
 
-  claimFrom(partition: number, wish: Omit<ClaimRequest, 'answer'>): Promise<Reply<Claimed>> {
+  /** Asks each partition once; the first that has something is the answer. */
+  private async claimOnce(wish: ClaimWish): Promise<Reply<Claimed & { partition: number }>> {
+    let inDoubtWaiting = false
+    let failure: Failure | undefined
+    let last: Answered<Claimed> | undefined
+    for (let n = 0; n < this.partitions.length; n++) {
+      const partition = this.nextClaimed()
+      const reply = await this.claimFrom(partition, { ...wish, waitMs: 0 })
+      if (isLeft(reply)) {
+        failure = reply.left
+        continue
+      }
+      last = reply.right
+      inDoubtWaiting ||= last.value.inDoubtWaiting
+      if (last.value.deliveries.length > 0) return inPartition(last, partition)
+    }
+    if (last === undefined) return left(failure ?? { kind: 'unavailable', reason: 'no partition answers' })
+    return inPartition({ ...last, value: { deliveries: [], alone: false, inDoubtWaiting } }, 0)
+  }
+
+  /** Resolves when one of the partitions has something, or cannot answer; the others stop waiting then. */
+  private async untilReady(wish: ClaimWish, waitMs: number): Promise<void> {
+    let over = false
+    const cancelled = (): boolean => over || wish.cancelled()
+    const waiting = this.partitions.map((_, number) =>
+      this.claimFrom(number, { ...wish, claimId: undefined, max: () => 0, waitMs, cancelled }),
+    )
+    await Promise.race(waiting)
+    over = true
+    this.claimsChanged()
+    // A partition that is being opened answers at once: asking it again and again would burn a processor.
+    await new Promise<void>((resolve) => this.deps.clock.soon(resolve))
+  }
+
+  /** Where the messages of this claim came from (R28); they come from one partition. */
+  private async partitionOfClaim(claimId: string): Promise<number | undefined> {
+    const replies = await Promise.all(
+      this.partitions.map((_, number) =>
+        this.look(number, (state) => state.claimIds.find(claimId) !== undefined),
+      ),
+    )
+    const found = replies.findIndex((reply) => !isLeft(reply) && reply.right.value)
+    return found < 0 ? undefined : found
+  }
+
+  claimFrom(partition: number, wish: ClaimWish): Promise<Reply<Claimed>> {
     return new Promise((resolve) => {
       this.partition(partition).use((writer) => writer.claim({ ...wish, answer: resolve }), resolve)
     })

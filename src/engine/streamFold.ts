@@ -4,6 +4,7 @@ import { type LedgerEvent, NO_REVISION } from '../../domain/batch.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { Ids } from '../ports/ids.js'
+import { appendUntilDefinite, describeAppendFault } from './appendLoop.js'
 import { LogClock } from './logClock.js'
 import { LogFault } from './recovery.js'
 import type { Failure } from './replies.js'
@@ -17,61 +18,74 @@ export class AppendFailed extends Error {
   }
 }
 
+type FoldDeps = Readonly<{ log: EventLog; clock: Clock; ids: Ids }>
+
 export class StreamFold<State, Event extends LedgerEvent> {
   private revision = NO_REVISION
   private logClock: LogClock
+  private isStale = false
   /** Decisions run one after the other: each sees what the one before appended. */
   private turn: Promise<unknown> = Promise.resolve()
 
   private constructor(
-    private readonly deps: Readonly<{ log: EventLog; clock: Clock; ids: Ids }>,
+    private readonly deps: FoldDeps,
     readonly stream: string,
     public state: State,
     private readonly evolve: (state: State, event: Event) => State,
-    lastAt: number,
   ) {
-    this.logClock = new LogClock(deps.clock, lastAt)
+    this.logClock = new LogClock(deps.clock, 0)
   }
 
   static async open<State, Event extends LedgerEvent>(
-    deps: Readonly<{ log: EventLog; clock: Clock; ids: Ids }>,
+    deps: FoldDeps,
     stream: string,
     initial: State,
     evolve: (state: State, event: Event) => State,
   ): Promise<StreamFold<State, Event>> {
-    let state = initial
-    let next = 0
+    const fold = new StreamFold(deps, stream, initial, evolve)
+    await fold.read()
+    return fold
+  }
+
+  /** Folds what stands in the stream beyond what is known. */
+  private async read(): Promise<void> {
+    const { log, clock } = this.deps
     let lastAt = 0
     for (;;) {
-      const page = await deps.log.read(stream, next, PAGE_BYTES)()
-      if (isLeft(page)) throw new LogFault(page.left, stream)
-      for (const batch of page.right.batches) {
-        for (const event of batch.events) state = evolve(state, event as Event)
-        lastAt = batch.at
-        next = batch.firstRevision + batch.events.length
+      const page = await log.read(this.stream, this.revision + 1, PAGE_BYTES)()
+      if (isLeft(page)) throw new LogFault(page.left, this.stream)
+      for (const { events, firstRevision, at } of page.right.batches) {
+        for (const event of events.slice(Math.max(0, this.revision + 1 - firstRevision))) {
+          this.state = this.evolve(this.state, event as Event)
+          this.revision++
+        }
+        lastAt = at
       }
       if (page.right.atEnd) break
     }
-    const fold = new StreamFold(deps, stream, state, evolve, lastAt)
-    fold.revision = next - 1
-    return fold
+    this.logClock = new LogClock(clock, lastAt)
+    this.isStale = false
   }
 
   /** Decides on the present state and appends what came out; answers after it is durable. `decide` may throw to refuse. */
   change(decide: (state: State) => ReadonlyArray<Event>): Promise<State> {
     const run = async (): Promise<State> => {
+      if (this.isStale) await this.read()
       const events = decide(this.state)
       if (events.length === 0) return this.state
-      const result = await this.deps.log.append(this.stream, this.revision, {
-        batchId: this.deps.ids.unique(),
+      const { ids } = this.deps
+      const result = await appendUntilDefinite(this.deps, this.stream, this.revision, {
+        batchId: ids.unique(),
         at: this.logClock.now(),
         epoch: 0,
         events,
         previous: events.map(() => NO_REVISION),
-      })()
+      })
       if (isLeft(result)) {
-        const { type } = result.left
-        throw new AppendFailed({ kind: type === 'OutcomeUnknown' ? 'unknown' : 'unavailable', reason: type })
+        // Whether it is there or not, or another one is: the next change begins with what the log says.
+        this.isStale = true
+        const kind = result.left.type === 'OutcomeUnknown' ? 'unknown' : 'unavailable'
+        throw new AppendFailed({ kind, reason: describeAppendFault(result.left) })
       }
       this.revision = result.right.lastRevision
       for (const event of events) this.state = this.evolve(this.state, event)
