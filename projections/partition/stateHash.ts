@@ -112,7 +112,7 @@ class Lanes {
     this.word(Math.floor(value / 0x1_0000_0000) | 0)
   }
 
-  /** Mixed first: in a plain sum two records that swap their last numbers would look like the two that did not. */
+  /** Mixed first: a sum of unmixed lanes is close to linear in the numbers that went in last. */
   add(other: Lanes): void {
     const b = mixed(other.b ^ Math.imul(other.a, 0x9e3779b1))
     this.b = (this.b + b) | 0
