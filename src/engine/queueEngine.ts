@@ -15,6 +15,9 @@ import { type Answered, answered, type Failure, type Reply } from './replies.js'
 import type { Claimed, ClaimRequest, Enqueued, NewMessage, Settled, Settlement } from './requests.js'
 import { StreamFold } from './streamFold.js'
 
+/** A claim looks again at partitions that do not answer after this. */
+const UNAVAILABLE_PAUSE_MS = 250
+
 type ClaimWish = Omit<ClaimRequest, 'answer'>
 
 const inPartition = (
@@ -168,18 +171,23 @@ export class QueueEngine {
     return inPartition({ ...last, value: { deliveries: [], alone: false, inDoubtWaiting } }, 0)
   }
 
-  /** Resolves when one of the partitions has something, or cannot answer; the others stop waiting then. */
+  /** Resolves when one of the partitions has something; the others stop waiting then. */
   private async untilReady(wish: ClaimWish, waitMs: number): Promise<void> {
     let over = false
     const cancelled = (): boolean => over || wish.cancelled()
-    const waiting = this.partitions.map((_, number) =>
-      this.claimFrom(number, { ...wish, claimId: undefined, max: () => 0, waitMs, cancelled }),
-    )
+    const waiting = this.partitions.map(async (_, number) => {
+      const empty = { ...wish, claimId: undefined, max: () => 0, waitMs, cancelled }
+      // A partition that is being opened answers at once: asking it again and again would burn a processor.
+      if (isLeft(await this.claimFrom(number, empty)))
+        await this.pause(Math.min(waitMs, UNAVAILABLE_PAUSE_MS))
+    })
     await Promise.race(waiting)
     over = true
     this.claimsChanged()
-    // A partition that is being opened answers at once: asking it again and again would burn a processor.
-    await new Promise<void>((resolve) => this.deps.clock.soon(resolve))
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.deps.clock.after(ms, resolve))
   }
 
   /** Where the messages of this claim came from (R28); they come from one partition. */
