@@ -1,152 +1,7 @@
-// ledgerq log verify | tail: the files of a log, without a server.
-import { resolve } from 'node:path'
-import cliProgress from 'cli-progress'
+// ledgerq log verify | tail. The log's own code is loaded only for these.
 import type { Command } from 'commander'
-import { isLeft } from 'fp-ts/lib/Either.js'
-import { encodeEvent } from '../../domain/codecs.js'
-import { openEmbeddedLog } from '../adapters/embedded/eventLog.js'
-import { type Verified, verify } from '../adapters/embedded/verify.js'
-import type { EventLog } from '../ports/eventLog.js'
-import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
-import { CommandFailed, EXIT } from './exitCode.js'
-import { facts, grouped, table } from './table.js'
-import { printable } from './terminal.js'
-
-type DataOptions = Readonly<{ data?: string }>
-type TailOptions = DataOptions & Readonly<{ limit: number; stream?: string }>
-
-const directoryOf = (context: Context, options: DataOptions): string =>
-  resolve(options.data ?? context.config.dataDirectory)
-
-type Fault = Readonly<{
-  type: string
-  reason?: string
-  file?: string
-  offset?: number
-  revision?: number | undefined
-  stream?: string | undefined
-}>
-
-const failed = (fault: Fault, directory: string): CommandFailed => {
-  if (fault.type === 'LogCorrupt') {
-    const of =
-      fault.stream === undefined ? '' : `, stream ${fault.stream}, revision ${fault.revision ?? 'unknown'}`
-    return new CommandFailed(
-      EXIT.failed,
-      `Damaged: ${fault.file} at byte ${fault.offset}${of}: ${fault.reason}.`,
-    )
-  }
-  if (fault.type === 'DirectoryLocked') {
-    return new CommandFailed(EXIT.conflict, `The directory ${directory} is in use by another process.`)
-  }
-  const code = fault.type === 'ForeignDirectory' ? EXIT.notFound : EXIT.failed
-  return new CommandFailed(code, `${directory}: ${fault.reason ?? fault.type}.`)
-}
-
-const MIB = 1_048_576
-const inMib = (bytes: number): string => `${(bytes / MIB).toFixed(1)} MiB`
-
-const verifyLog = async (context: Context, options: DataOptions): Promise<void> => {
-  const directory = directoryOf(context, options)
-  const { terminal } = context
-  const bar = terminal.isWatched
-    ? new cliProgress.SingleBar(
-        {
-          stream: terminal.stderr as NodeJS.WriteStream,
-          format: '{bar} {percentage}% | {done} of {all} | {duration_formatted}',
-          clearOnComplete: true,
-          hideCursor: true,
-          gracefulExit: false,
-        },
-        cliProgress.Presets.shades_classic,
-      )
-    : undefined
-  bar?.start(1, 0, { done: inMib(0), all: '?' })
-  const verified = await verify(directory, (bytesDone, bytesTotal) => {
-    bar?.setTotal(bytesTotal)
-    bar?.update(bytesDone, { done: inMib(bytesDone), all: inMib(bytesTotal) })
-  })
-  bar?.stop()
-  if (isLeft(verified)) throw failed(verified.left, directory)
-  context.show(verified.right, () => described(directory, verified.right))
-}
-
-const described = (directory: string, verified: Verified): string => {
-  const { segments, frames, batches, events, bytes, streams, unfinishedBytes } = verified
-  const summary = facts([
-    ['sound', directory],
-    ['events', events],
-    ['batches', batches],
-    ['commits', frames],
-    ['segments', segments],
-    ['bytes', bytes],
-    [
-      'unfinished',
-      unfinishedBytes === 0 ? undefined : `${grouped(unfinishedBytes)} bytes of a commit nobody was told of`,
-    ],
-  ])
-  if (streams.length === 0) return summary
-  const heads = table(streams, [
-    { title: 'stream', cell: ({ stream }) => stream },
-    { title: 'head', cell: ({ head }) => head, align: 'right' },
-    { title: 'hash chain', cell: ({ digest }) => digest },
-  ])
-  return `${summary}\n\n${heads}`
-}
-
-const PAGE_BYTES = 1_048_576
-
-const tail = async (context: Context, options: TailOptions): Promise<void> => {
-  const directory = directoryOf(context, options)
-  const opened = await openEmbeddedLog({ directory })
-  if (isLeft(opened)) throw failed(opened.left, directory)
-  const log = opened.right
-  try {
-    await printLast(context, log, options)
-  } finally {
-    await log.close()
-  }
-}
-
-const printLast = async (context: Context, log: EventLog, { limit, stream }: TailOptions): Promise<void> => {
-  const { nextPosition } = log.condition()
-  let from = Math.max(0, nextPosition - limit)
-  const first = from
-  while (from < nextPosition) {
-    const page = await log.readAll(from, PAGE_BYTES)()
-    if (isLeft(page)) throw failed(page.left, 'The log')
-    for (const batch of page.right.batches) {
-      for (const [index, event] of batch.events.entries()) {
-        const position = batch.position + index
-        if (position < first || (stream !== undefined && batch.stream !== stream)) continue
-        const { type, data } = encodeEvent(event)
-        const entry = {
-          position,
-          at: new Date(batch.at).toISOString(),
-          stream: batch.stream,
-          revision: batch.firstRevision + index,
-          type,
-          data,
-        }
-        await context.terminal.outSlowly(context.json ? JSON.stringify(entry) : lineOf(entry))
-      }
-    }
-    if (page.right.atEnd || page.right.next <= from) break
-    from = page.right.next
-  }
-}
-
-type Entry = Readonly<{
-  position: number
-  at: string
-  stream: string
-  revision: number
-  type: string
-  data: unknown
-}>
-
-const lineOf = ({ position, at, stream, revision, type, data }: Entry): string =>
-  printable(`${position}  ${at}  ${stream}@${revision}  ${type}  ${JSON.stringify(data)}`)
+import { contextOf, type Surroundings, wholeNumber } from './context.js'
+import type { DataOptions, TailOptions } from './logFiles.js'
 
 export const addLogCommands = (program: Command, surroundings: Surroundings): void => {
   const log = program.command('log').description('the log of a directory: verify, tail')
@@ -154,12 +9,18 @@ export const addLogCommands = (program: Command, surroundings: Surroundings): vo
     .command('verify')
     .description('prove every frame, hash and event; also while a server uses it')
     .option('--data <dir>', 'where the log is (LEDGERQ_DATA, ./data)')
-    .action((options: DataOptions, command) => verifyLog(contextOf(surroundings, command), options))
+    .action(async (options: DataOptions, command) => {
+      const { verifyLog } = await import('./logFiles.js')
+      await verifyLog(contextOf(surroundings, command), options)
+    })
   log
     .command('tail')
     .description('the last events of a log that no server uses')
     .option('--data <dir>', 'where the log is (LEDGERQ_DATA, ./data)')
     .option('--limit <n>', 'how many', wholeNumber('--limit', 1), 20)
     .option('--stream <stream>', 'of this stream only, among the last ones')
-    .action((options: TailOptions, command) => tail(contextOf(surroundings, command), options))
+    .action(async (options: TailOptions, command) => {
+      const { tailLog } = await import('./logFiles.js')
+      await tailLog(contextOf(surroundings, command), options)
+    })
 }

@@ -111,6 +111,7 @@ describe('the walk-through', () => {
       code: 0,
       out: expect.stringMatching(/^sound [\s\S]*partition-orders~1\.0/),
     })
+    expect((await run(['log', 'tail', '--data', join(folder.path, 'none')])).code).toBe(3)
     const tail = await run(['--json', 'log', 'tail', '--data', data, '--limit', '3'])
     expect(
       tail.out

@@ -1,0 +1,63 @@
+// The server on an embedded log, until a signal ends it.
+import { resolve } from 'node:path'
+import { openLedger } from '../api/openLedger.js'
+import { refuseOpenDoor } from '../http/access.js'
+import { startServer } from '../http/server.js'
+import type { Context } from './context.js'
+import { CommandFailed, EXIT, UsageError } from './exitCode.js'
+import { facts } from './table.js'
+import { printable } from './terminal.js'
+
+export type ServeOptions = Readonly<{ data?: string; port?: number; host?: string }>
+
+const whenAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((done) => {
+    if (signal.aborted) done()
+    signal.addEventListener('abort', () => done())
+  })
+
+const listenFault = (error: unknown, where: string): CommandFailed => {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE')
+    return new CommandFailed(EXIT.conflict, `${where} is in use: choose another --port.`)
+  return new CommandFailed(EXIT.failed, `Cannot listen on ${where}: ${code ?? String(error)}`)
+}
+
+export const serve = async (context: Context, options: ServeOptions): Promise<void> => {
+  const { terminal, config } = context
+  const host = options.host ?? config.host
+  const port = options.port ?? config.port
+  const path = resolve(options.data ?? config.dataDirectory)
+  try {
+    refuseOpenDoor(host, config.token)
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error))
+  }
+  const stopping = context.process.stopping()
+  const ledger = await openLedger({ log: { kind: 'embedded', path } })
+  try {
+    const onError = (error: unknown): void => {
+      const message = printable(error instanceof Error ? (error.stack ?? error.message) : String(error))
+      terminal.say(JSON.stringify({ level: 'error', event: 'request failed', message }))
+    }
+    const server = await startServer(ledger, { host, port, token: config.token, onError }).catch(
+      (error: unknown) => {
+        throw listenFault(error, `${host}:${port}`)
+      },
+    )
+    const { log, queues } = await ledger.stats()
+    context.show({ url: server.url, data: path, position: log.position, queues: queues.length }, () =>
+      facts([
+        ['ledgerq', server.url],
+        ['data', path],
+        ['queues', queues.length],
+        ['token', config.token === undefined ? 'none: only this machine is served' : 'required'],
+      ]),
+    )
+    await whenAborted(stopping)
+    terminal.say('Stopping: no new requests, waiting for answers in flight. Again to stop at once.')
+    await server.close()
+  } finally {
+    await ledger.close()
+  }
+}
