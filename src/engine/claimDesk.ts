@@ -87,9 +87,11 @@ export class ClaimDesk {
       const again = leasesOfClaim(state, request.claimId)
       if (again !== undefined) return again
     }
-    if (request.mayRunInDoubt) {
-      const inDoubt = state.nextReady(state.readyInDoubt)
-      if (inDoubt >= 0 && decideStart(context, inDoubt, request)) return [inDoubt]
+    // In-doubt messages come first, one at a time. Whoever may not take one beside others hears of it, and makes room.
+    const inDoubt = state.nextReady(state.readyInDoubt)
+    if (inDoubt >= 0) {
+      if (!request.mayRunInDoubt) return []
+      if (decideStart(context, inDoubt, request)) return [inDoubt]
     }
     const slots: number[] = []
     while (slots.length < max && context.batch.events.length < eventsMax) {
@@ -99,9 +101,7 @@ export class ClaimDesk {
       if (!decideStart(context, slot, request)) break
       slots.push(slot)
     }
-    if (slots.length > 0) return slots
-    // Only in-doubt ones are ready: whoever may not take them beside others must hear of it, and make room.
-    return state.nextReady(state.readyInDoubt) >= 0 ? [] : undefined
+    return slots.length > 0 ? slots : undefined
   }
 
   private handOver(request: ClaimRequest, slots: ReadonlyArray<number>, whenDurable: RegisterDurable): void {
