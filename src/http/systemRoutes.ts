@@ -8,7 +8,12 @@ const stats = route({
   path: '/api/v1/stats',
   summary: 'Counts of every queue and the condition of the log',
   query: NoQuery,
-  answer: async ({ ledger }) => ok(await ledger.stats()),
+  answer: async ({ ledger }) => {
+    const { queues, log } = await ledger.stats()
+    // Why a log has stopped names files and errors of this machine, which its own log is for.
+    const reason = log.reason === undefined ? undefined : 'see the log of the server'
+    return ok({ queues, log: { ...log, reason } })
+  },
 })
 
 const live = route({

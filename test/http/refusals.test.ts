@@ -244,6 +244,15 @@ describe('failures behind the door', () => {
     expect(hall.errors).toHaveLength(status >= 500 ? 1 : 0)
   })
 
+  it('keeps the reason why the log has stopped out of the figures', async () => {
+    const log = { kind: 'embedded', state: 'stopped', position: 1, bytes: 1, syncs: 1, discardedTailBytes: 0 }
+    const stats = async () => ({ queues: [], log: { ...log, reason: SECRET } })
+    await open({ ledger: { ...fakeLedger({}), stats } })
+    const { text, json } = await hall.ask('GET', '/api/v1/stats')
+    expect(text).not.toContain('segments')
+    expect(json).toMatchObject({ log: { state: 'stopped', reason: 'see the log of the server' } })
+  })
+
   it('keeps the texts of faults out of the results of a batch', async () => {
     const failed = { error: { code: 'unavailable', message: SECRET, unknown: false } }
     await open({ ledger: fakeLedger({ enqueueBatch: () => Promise.resolve([failed]) }) })
