@@ -11,8 +11,9 @@ import {
 } from '../../domain/queue/index.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import { Partition, type PartitionDeps, type PartitionEvents } from './partition.js'
-import { type Answered, answered, type Failure, type Reply } from './replies.js'
+import { type Answered, answered, type Failure, type Reply, unknown } from './replies.js'
 import type { Claimed, ClaimRequest, Enqueued, NewMessage, Settled, Settlement } from './requests.js'
+import { inShares } from './settlementShares.js'
 import { StreamFold } from './streamFold.js'
 
 /** A claim looks again at partitions that do not answer after this. */
@@ -87,7 +88,31 @@ export class QueueEngine {
     })
   }
 
-  settle(partition: number, settlements: ReadonlyArray<Settlement>): Promise<Reply<ReadonlyArray<Settled>>> {
+  /** However many: what does not fit into one append goes in several, and each settlement stands for itself. */
+  async settle(
+    partition: number,
+    settlements: ReadonlyArray<Settlement>,
+  ): Promise<Reply<ReadonlyArray<Settled>>> {
+    const shares = inShares(settlements)
+    const results: Settled[] = []
+    let last: Answered<unknown> | undefined
+    for (const share of shares) {
+      const reply = await this.settleShare(partition, share)
+      if (isLeft(reply)) {
+        if (last === undefined || reply.left.kind === 'unknown') return reply
+        return unknown('only some of the settlements were recorded')
+      }
+      if (shares.length === 1) return reply
+      results.push(...reply.right.value)
+      last = reply.right
+    }
+    return answered(results, last?.revision ?? -1, last?.position ?? -1)
+  }
+
+  private settleShare(
+    partition: number,
+    settlements: ReadonlyArray<Settlement>,
+  ): Promise<Reply<ReadonlyArray<Settled>>> {
     return new Promise((resolve) => {
       this.partition(partition).use((writer) => writer.settle({ settlements, answer: resolve }), resolve)
     })
