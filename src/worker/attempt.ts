@@ -1,6 +1,7 @@
 // One run of a handler: its signal, its deadline, and what its end means for the log. The AbortController is made only
 // when a handler asks for the signal: making one costs more than the rest of a short job.
 import { type FailureType, failureMessage, isFailureType } from '../../domain/failure/index.js'
+import { DURATION_MS_MAX } from '../../domain/queue/index.js'
 import type { Settlement } from '../engine/requests.js'
 
 export type LeaseName = Readonly<{ ordinal: number; fence: number }>
@@ -8,7 +9,8 @@ export type LeaseName = Readonly<{ ordinal: number; fence: number }>
 /** Results larger than this are not kept (A10), in characters of JSON. */
 export const RESULT_CHARS_MAX = 16_384
 
-const OUTCOME = Symbol('ledgerq outcome')
+/** Registered: a handler may come from another copy of this package. */
+const OUTCOME: unique symbol = Symbol.for('ledgerq.outcome') as never
 type WishedOutcome = Readonly<{
   [OUTCOME]: true
   wish: 'release' | 'fail'
@@ -18,18 +20,24 @@ type WishedOutcome = Readonly<{
   retryable: boolean
 }>
 
-/** Return it from a handler to hand the message back without counting the attempt. */
+const checkedDelay = (delayMs: number | undefined): number | undefined => {
+  if (delayMs === undefined || (Number.isInteger(delayMs) && delayMs >= 0 && delayMs <= DURATION_MS_MAX))
+    return delayMs
+  throw new RangeError(`delayMs: accepted is a whole number of milliseconds from 0 to ${DURATION_MS_MAX}`)
+}
+
+/** Return it from a handler to hand the message back without counting the attempt. @throws RangeError */
 export const release = (options: { delayMs?: number } = {}): unknown =>
   ({
     [OUTCOME]: true,
     wish: 'release',
-    delayMs: options.delayMs,
+    delayMs: checkedDelay(options.delayMs),
     failureType: undefined,
     message: '',
     retryable: true,
   }) satisfies WishedOutcome
 
-/** Return it from a handler to fail the attempt with a type of failure, without throwing. */
+/** Return it from a handler to fail the attempt with a type of failure, without throwing. @throws RangeError */
 export const fail = (options: {
   type: FailureType
   message?: string
@@ -39,7 +47,7 @@ export const fail = (options: {
   ({
     [OUTCOME]: true,
     wish: 'fail',
-    delayMs: options.delayMs,
+    delayMs: checkedDelay(options.delayMs),
     failureType: options.type,
     message: options.message ?? '',
     retryable: options.retryable ?? true,
@@ -60,7 +68,8 @@ export const settlementOfValue = (lease: LeaseName, value: unknown): Settlement 
     if (wish.wish === 'release') return { ordinal, fence, outcome: 'release', delayMs: wish.delayMs ?? 0 }
     const { delayMs, retryable } = wish
     const failureType = isFailureType(wish.failureType) ? wish.failureType : 'UNKNOWN'
-    return { ordinal, fence, outcome: 'fail', failureType, message: wish.message, retryable, delayMs }
+    const message = wish.message === '' ? '' : failureMessage(wish.message)
+    return { ordinal, fence, outcome: 'fail', failureType, message, retryable, delayMs }
   }
   return { ordinal, fence, outcome: 'ack', result: resultText(value) }
 }
@@ -101,6 +110,8 @@ export class Attempt {
   private reason: Error | undefined
   /** The outcome is decided already (time limit, lost lease, hand-back): what the handler still answers is ignored. */
   settled = false
+  /** The handler asked for a lease until then: heartbeats must not shorten it. */
+  heldUntilTick = 0
 
   constructor(
     readonly partition: number,

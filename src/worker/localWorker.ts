@@ -5,10 +5,12 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { classify, composeClassifiers, type FailureType } from '../../domain/failure/index.js'
 import { generatedIdPrefix, leaseToken } from '../../domain/ids.js'
+import { LEASE_MS_MAX, LEASE_MS_MIN } from '../../domain/queue/index.js'
 import type { Handler, ProcessOptions, Worker } from '../api/types.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { Claimed, Delivery, Settled, Settlement } from '../engine/requests.js'
-import type { Clock } from '../ports/clock.js'
+import { inShares } from '../engine/settlementShares.js'
+import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 import { Attempt, settlementOfError, settlementOfValue } from './attempt.js'
 import type { Quarantine } from './quarantine.js'
 import { ReceivedMessage } from './receivedMessage.js'
@@ -28,6 +30,9 @@ export type LocalWorkerDeps = Readonly<{
   name: string
 }>
 
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+
 export class LocalWorker<A> implements Worker {
   readonly name: string
   private readonly attempts = new Set<Attempt>()
@@ -43,6 +48,7 @@ export class LocalWorker<A> implements Worker {
   private cancelDeadline: (() => void) | undefined
   private deadlineAt = Number.POSITIVE_INFINITY
   private cancelHeartbeat: (() => void) | undefined
+  private readonly stopListening: () => void
 
   constructor(
     private readonly deps: LocalWorkerDeps,
@@ -59,6 +65,9 @@ export class LocalWorker<A> implements Worker {
       options.classify === undefined ? classify : composeClassifiers(options.classify, classify)
     this.outbox = deps.engine.partitions.map(() => [])
     this.idPrefixes = deps.engine.partitions.map(({ ref }) => generatedIdPrefix(ref))
+    this.stopListening = deps.quarantine.whenDraining(() => {
+      if (this.claiming) deps.engine.claimsChanged()
+    })
     this.beat()
     this.fill()
   }
@@ -107,7 +116,7 @@ export class LocalWorker<A> implements Worker {
     if (alone) quarantine.aloneOver(true)
     this.quiet()
     if (this.stopping) return
-    this.options.onError?.(new Error(`the claim failed: ${reason}`))
+    this.report(new Error(`the claim failed: ${reason}`))
     clock.after(RETRY_PAUSE_MS, this.fill)
   }
 
@@ -136,7 +145,7 @@ export class LocalWorker<A> implements Worker {
       leaseToken(ref, ordinal, fence),
       clock.tickMs() + timeoutMs,
       alone,
-      this.extend,
+      this.extendByHandler,
     )
     this.attempts.add(attempt)
     this.watch(attempt.deadlineTick)
@@ -145,6 +154,8 @@ export class LocalWorker<A> implements Worker {
     let value: unknown
     try {
       value = this.handler(message, attempt)
+      // Not every promise is one of ours: query builders and older libraries only have a `then`.
+      if (isThenable(value) && !(value instanceof Promise)) value = Promise.resolve(value)
     } catch (error) {
       this.finished(attempt, settlementOfError(attempt, error, this.classifier))
       return
@@ -159,7 +170,9 @@ export class LocalWorker<A> implements Worker {
 
   /** The handler has returned: its slot is free. */
   private finished(attempt: Attempt, settlement: Settlement): void {
-    this.attempts.delete(attempt)
+    // It was handed back while the handler went on: all of this has been done then.
+    if (!this.attempts.delete(attempt)) return
+    if (attempt.settled) this.wakeSoon()
     this.settle(attempt, settlement)
     this.deps.quarantine.end(1)
     if (attempt.alone) this.deps.quarantine.aloneOver(true)
@@ -170,6 +183,10 @@ export class LocalWorker<A> implements Worker {
     if (attempt.settled) return
     attempt.settled = true
     this.outbox[attempt.partition]?.push(settlement)
+    this.wakeSoon()
+  }
+
+  private wakeSoon(): void {
     if (this.flushing) return
     this.flushing = true
     queueMicrotask(this.flush)
@@ -177,16 +194,28 @@ export class LocalWorker<A> implements Worker {
 
   private readonly flush = (): void => {
     this.flushing = false
-    this.outbox.forEach((settlements, partition) => {
-      if (settlements.length === 0) return
+    this.outbox.forEach((all, partition) => {
+      if (all.length === 0) return
       this.outbox[partition] = []
-      this.unsettled++
-      this.deps.engine.partition(partition).use(
-        (writer) => writer.settle({ settlements, answer: (reply) => this.recorded(settlements, reply) }),
-        (reply) => this.recorded(settlements, reply),
-      )
+      for (const settlements of inShares(all)) {
+        this.unsettled++
+        this.deps.engine.partition(partition).use(
+          (writer) => writer.settle({ settlements, answer: (reply) => this.recorded(settlements, reply) }),
+          (reply) => this.recorded(settlements, reply),
+        )
+      }
     })
     this.fill()
+    this.quiet()
+  }
+
+  /** A mistake in the user's listener must not reach the writer, whose reply it stands in. */
+  private report(error: Error): void {
+    try {
+      this.options.onError?.(error)
+    } catch {
+      // Whoever is to hear of errors has one: there is nobody left to tell.
+    }
   }
 
   private recorded(
@@ -197,7 +226,7 @@ export class LocalWorker<A> implements Worker {
   ): void {
     this.unsettled--
     if (isLeft(reply)) {
-      this.options.onError?.(
+      this.report(
         new Error(
           `${settlements.length} outcomes were not recorded (${reply.left.kind}); the messages will run again`,
         ),
@@ -207,13 +236,20 @@ export class LocalWorker<A> implements Worker {
       for (let i = 0; i < value.length; i++) {
         const result = value[i]
         if (result !== undefined && isLeft(result)) {
-          this.options.onError?.(
-            new Error(`message ${settlements[i]?.ordinal}: ${result.left.type}, outcome dropped`),
-          )
+          this.report(new Error(`message ${settlements[i]?.ordinal}: ${result.left.type}, outcome dropped`))
         }
       }
     }
     this.quiet()
+  }
+
+  private readonly extendByHandler = async (attempt: Attempt, leaseMs: number): Promise<void> => {
+    if (!Number.isInteger(leaseMs) || leaseMs < LEASE_MS_MIN || leaseMs > LEASE_MS_MAX) {
+      throw new RangeError(`leaseMs: accepted is a whole number from ${LEASE_MS_MIN} to ${LEASE_MS_MAX}`)
+    }
+    const tick = this.deps.clock.tickMs()
+    await this.extend(attempt, leaseMs)
+    attempt.heldUntilTick = tick + leaseMs
   }
 
   private readonly extend = async (attempt: Attempt, leaseMs: number): Promise<void> => {
@@ -239,7 +275,7 @@ export class LocalWorker<A> implements Worker {
     this.deadlineAt = deadlineTick
     const { clock } = this.deps
     this.cancelDeadline = clock.after(
-      Math.max(0, Math.min(deadlineTick - clock.tickMs(), 2 ** 31 - 1)),
+      Math.max(0, Math.min(deadlineTick - clock.tickMs(), TIMER_MS_MAX)),
       () => {
         this.deadlineAt = Number.POSITIVE_INFINITY
         this.cancelDeadline = undefined
@@ -269,9 +305,10 @@ export class LocalWorker<A> implements Worker {
     const { engine, clock } = this.deps
     const { leaseMs } = engine.control.config
     this.cancelHeartbeat = clock.after(Math.max(10, Math.floor(leaseMs / HEARTBEATS_PER_LEASE)), () => {
+      const heldMs = clock.tickMs() + leaseMs
       for (const attempt of this.attempts) {
-        if (!attempt.settled)
-          this.extend(attempt, leaseMs).catch((error: Error) => this.options.onError?.(error))
+        if (!attempt.settled && attempt.heldUntilTick < heldMs)
+          this.extend(attempt, leaseMs).catch((error: Error) => this.report(error))
       }
       this.beat()
     })
@@ -297,6 +334,7 @@ export class LocalWorker<A> implements Worker {
       this.flush()
       await this.untilQuiet(graceMs)
     }
+    this.stopListening()
     this.cancelHeartbeat?.()
     this.cancelDeadline?.()
   }

@@ -10,6 +10,7 @@ export class Quarantine {
   /** Claims that are out plus messages that run, in all workers. */
   private busy = 0
   private waiting: Array<() => void> = []
+  private readonly onDraining = new Set<() => void>()
 
   /** May a worker claim now, and how? When not, `onChange` is called once that may have changed. */
   enter(onChange: () => void): 'freely' | 'alone' | 'not now' {
@@ -33,7 +34,15 @@ export class Quarantine {
 
   /** A claim saw that in-doubt messages are ready. */
   inDoubtReady(): void {
-    if (this.phase === 'open') this.phase = 'draining'
+    if (this.phase !== 'open') return
+    this.phase = 'draining'
+    for (const listener of this.onDraining) listener()
+  }
+
+  /** Claims that wait for messages, of whatever queue, hold up the ones in doubt: whoever has one out is told. */
+  whenDraining(listener: () => void): () => void {
+    this.onDraining.add(listener)
+    return () => this.onDraining.delete(listener)
   }
 
   /** The claim made alone, or the run that came of it, is over; `more` = others are ready. */
