@@ -145,6 +145,20 @@ export class TestQueue {
     await this.begin()
   }
 
+  /** Another process begins a term while this one goes on, as after a pause that was taken for a death. */
+  async takeOver(): Promise<{ log: FaultyLog; die: () => void }> {
+    const { log, die } = this
+    this.log = new FaultyLog(this.inner)
+    await this.begin()
+    return {
+      log,
+      die: () => {
+        die()
+        log.die()
+      },
+    }
+  }
+
   get stream(): string {
     return partitionStream({ queue: 'orders', generation: 1, partition: 0 })
   }
@@ -306,3 +320,6 @@ export class TestLedger {
     return (await batchesOf(this.inner, stream)).flatMap(({ events }) => events)
   }
 }
+
+export const batchesOfQueue = (queue: TestQueue): Promise<ReadonlyArray<RecordedBatch>> =>
+  batchesOf(queue.inner, queue.stream)

@@ -1,0 +1,326 @@
+// One seeded run: clients, workers, operators, faults and crashes against the real engine, on a clock moved by hand; then
+// everything is healed and the queue must drain. What was asked and answered is kept for the checkers.
+import { strict as assert } from 'node:assert'
+import { DEFAULT_FAILURE_RULES } from '../../domain/failure/index.js'
+import { fixed } from '../../domain/retry/index.js'
+import type { Reply } from '../../src/engine/replies.js'
+import type { Delivery, NewMessage, Settlement } from '../../src/engine/requests.js'
+import { type Calls, checkLog, type Told } from './checkers.js'
+import type { FaultyLog, PlannedFault } from './faultyLog.js'
+import { ack, batchesOfQueue, extend, fail, message, release, TestQueue } from './ledger.js'
+
+const RETRIES: Record<string, number> = { UNKNOWN: 2, NETWORK: 1, CRASH: 3 }
+const FAILURES = {
+  ...DEFAULT_FAILURE_RULES,
+  UNKNOWN: fixed({ delayMs: 100, retriesMax: 2 }),
+  NETWORK: fixed({ delayMs: 0, retriesMax: 1 }),
+  CRASH: fixed({ delayMs: 50, retriesMax: 3 }),
+}
+const STEPS = 60
+/** Healed, a run must come to its end within so many rounds of claim, ack and waiting. */
+const DRAIN_ROUNDS_MAX = 120
+
+/** mulberry32: small, and the same on every machine. */
+export const seeded = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+export type RunReport = {
+  broken: ReadonlyArray<string>
+  left: ReadonlyArray<string>
+  trace: ReadonlyArray<string>
+  events: number
+  /** How often each rare thing happened: a run in which nothing did proves nothing. */
+  seen: Map<string, number>
+}
+
+class Run {
+  private readonly calls: Calls = { enqueues: [], claims: [], settles: [], operates: [] }
+  private readonly held: Delivery[] = []
+  private readonly olds: Array<{ log: FaultyLog; die: () => void }> = []
+  private readonly seen = new Map<string, number>()
+  private readonly trace: string[] = []
+  private claimIds: Array<{ claimId: string; worker: string }> = []
+  private payloads = 0
+  private workers = 0
+  private ordinals = 0
+  private readonly random: () => number
+  private readonly faultRate: number
+  private readonly crashRate: number
+
+  private constructor(
+    seed: number,
+    private readonly queue: TestQueue,
+  ) {
+    this.random = seeded(seed)
+    // Each seed draws its own mix: uniform ones hide mistakes.
+    this.faultRate = this.pick([0, 0.1, 0.4])
+    this.crashRate = this.pick([0, 0.03, 0.1])
+  }
+
+  static async start(seed: number): Promise<Run> {
+    const random = seeded(seed ^ 0x5bd1e995)
+    const one = <A>(from: ReadonlyArray<A>): A => from[Math.floor(random() * from.length)] as A
+    const queue = await TestQueue.open({
+      settings: { maxSize: one([6, 15, 1_000]), dedupWindowMs: one([0, 500, 5_000]), failures: FAILURES },
+      snapshotEveryEvents: one([0, 5, 20]),
+      payloadCacheBytes: one([0, 600, 1_000_000]),
+      random,
+    })
+    return new Run(seed, queue)
+  }
+
+  private pick<A>(from: ReadonlyArray<A>): A {
+    return from[Math.floor(this.random() * from.length)] as A
+  }
+  private chance(p: number): boolean {
+    return this.random() < p
+  }
+  private saw(what: string): void {
+    this.seen.set(what, (this.seen.get(what) ?? 0) + 1)
+  }
+
+  async run(): Promise<RunReport> {
+    for (let step = 0; step < STEPS; step++) {
+      if (this.chance(this.faultRate)) this.planFault()
+      for (let n = this.pick([1, 1, 2, 5]); n > 0; n--) this.ask()
+      await this.let()
+    }
+    await this.heal()
+    await this.drain()
+    await this.queue.assertReplayAgrees()
+    const batches = await batchesOfQueue(this.queue)
+    const rules = { retriesMax: (type: string) => RETRIES[type] ?? 0 }
+    const { broken, left } = checkLog(batches, this.calls, rules, 'orders.0.')
+    for (const { events } of batches) for (const { type } of events) this.saw(type)
+    const events = batches.reduce((sum, batch) => sum + batch.events.length, 0)
+    return { broken, left, trace: this.trace, events, seen: this.seen }
+  }
+
+  private ask(): void {
+    const what = this.random()
+    if (what < 0.35) this.enqueue()
+    else if (what < 0.6) this.claim()
+    else if (what < 0.88) this.settle()
+    else if (what < 0.95) this.operate()
+    else this.control()
+  }
+
+  private planFault(): void {
+    // No made-up conflicts: a log never answers so while the place is free. Processes that take over make real ones.
+    const faults: PlannedFault[] = ['full', 'lostReply', 'lostRequest', 'lateRequest', 'held', 'held']
+    const fault = this.pick(faults)
+    this.trace.push(`fault ${fault}`)
+    this.saw(fault)
+    this.queue.log.plan(fault)
+  }
+
+  private enqueue(): void {
+    const asked = Array.from({ length: this.pick([1, 1, 3]) }, () => {
+      const payload = { n: ++this.payloads }
+      const callerId = this.chance(0.15) ? this.pick(['x', 'y', 'z']) : undefined
+      const dedupKey = this.chance(0.15) ? this.pick(['k', 'l']) : undefined
+      const idempotencyKey = this.chance(0.1) ? this.pick(['p', 'q']) : undefined
+      const group = this.chance(0.3) ? this.pick(['a', 'b']) : undefined
+      const attributes = {
+        ...(dedupKey === undefined ? {} : { dedupKey }),
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        ...(group === undefined ? {} : { group }),
+      }
+      const over: Partial<NewMessage> = {
+        callerId,
+        priority: this.pick([0, 0, 0, 5, -5]),
+        delayMs: this.pick([0, 0, 0, 30, 400]),
+        ttlMs: this.pick([0, 0, 0, 300]),
+        attributes: Object.keys(attributes).length === 0 ? undefined : attributes,
+      }
+      return message(payload, over)
+    })
+    this.trace.push(`enqueue ${asked.map(({ payload }) => payload).join(' ')}`)
+    const call: Calls['enqueues'][number] = {
+      told: 'unknown',
+      messages: asked.map(({ payload }) => ({ payload })),
+      results: [],
+    }
+    this.calls.enqueues.push(call)
+    this.answer(this.queue.enqueue(...asked), call, (results) => {
+      call.results = results
+    })
+  }
+
+  private claim(): void {
+    const again = this.claimIds.length > 0 && this.chance(0.3) ? this.pick(this.claimIds) : undefined
+    const number = ++this.workers
+    const isLocal = this.chance(0.5)
+    const worker = again?.worker ?? (isLocal ? `local:${this.queue.incarnation}:${number}` : `w${number}`)
+    const claimId = again?.claimId ?? (this.chance(0.4) ? `c${number}` : undefined)
+    if (again === undefined && claimId !== undefined) this.claimIds.push({ claimId, worker })
+    this.trace.push(`claim ${worker} ${claimId ?? ''}`)
+    const call: Calls['claims'][number] = { told: 'unknown', worker, repeats: again !== undefined, given: [] }
+    this.calls.claims.push(call)
+    // A repeat shares the name of the first, so what the first did is no proof against the repeat, nor the other way.
+    if (again !== undefined)
+      for (const other of this.calls.claims) if (other.worker === worker) other.repeats = true
+    const wish = {
+      worker,
+      claimId,
+      max: this.pick([1, 1, 3]),
+      waitMs: this.pick([0, 0, 200]),
+      leaseMs: this.pick([100, 5_000]),
+    }
+    this.answer(this.queue.claim({ ...wish, mayRunInDoubt: this.chance(0.7) }), call, ({ deliveries }) => {
+      call.given = deliveries.map(({ ordinal, fence, enqueued }) => ({
+        ordinal,
+        fence,
+        payload: enqueued.payload,
+      }))
+      this.held.push(...deliveries)
+    })
+  }
+
+  private settle(): void {
+    if (this.held.length === 0) return
+    // Mostly the latest ones, sometimes one that was settled or lost long ago.
+    const from = this.chance(0.7) ? this.held.slice(-5) : this.held
+    const delivery = this.pick(from)
+    const settlement = this.settlementOf(delivery)
+    this.trace.push(`${settlement.outcome} ${delivery.ordinal}/${delivery.fence}`)
+    const { ordinal, fence } = delivery
+    const call: Calls['settles'][number] = {
+      told: 'unknown',
+      ordinal,
+      fence,
+      outcome: settlement.outcome,
+      accepted: false,
+    }
+    this.calls.settles.push(call)
+    this.answer(this.queue.settle(settlement), call, ([result]) => {
+      call.accepted = result?._tag === 'Right'
+      if (!call.accepted) this.saw('late settlement refused')
+    })
+  }
+
+  private settlementOf(delivery: Delivery): Settlement {
+    switch (this.pick(['ack', 'ack', 'ack', 'fail', 'fail', 'release', 'extend'])) {
+      case 'ack':
+        return ack(delivery, this.chance(0.3) ? '"done"' : undefined)
+      case 'fail':
+        return fail(delivery, {
+          failureType: this.pick(['UNKNOWN', 'NETWORK']),
+          retryable: !this.chance(0.1),
+        })
+      case 'release':
+        return release(delivery, this.pick([0, 50]))
+      default:
+        return extend(delivery, this.pick([100, 5_000]))
+    }
+  }
+
+  private operate(): void {
+    const state = this.queue.engine.partition(0).state
+    this.ordinals = Math.max(this.ordinals, (state?.nextOrdinal ?? 1) - 1)
+    const dead = [...(state?.deadLetters ?? [])]
+    const command = this.pick(['cancel', 'redrive', 'redrive', 'purge'] as const)
+    const ordinal =
+      command !== 'cancel' && dead.length > 0
+        ? this.pick(dead)
+        : Math.ceil(this.random() * (this.ordinals + 1))
+    this.trace.push(`${command} ${ordinal}`)
+    const call: Calls['operates'][number] = { told: 'unknown', ordinal, command, accepted: false }
+    this.calls.operates.push(call)
+    this.answer(this.queue.engine.operate(0, command, [ordinal], undefined), call, ([result]) => {
+      call.accepted = result?._tag === 'Right'
+    })
+  }
+
+  private control(): void {
+    const { engine } = this.queue
+    const paused = this.chance(0.3)
+    this.trace.push(paused ? 'pause' : 'resume')
+    engine
+      .changeControl(({ paused: isPaused }) =>
+        isPaused === paused ? [] : [{ type: paused ? 'QueuePaused' : 'QueueResumed', by: undefined }],
+      )
+      .catch(() => undefined)
+  }
+
+  private answer<A>(reply: Promise<Reply<A>>, call: { told: Told }, accept: (value: A) => void): void {
+    reply.then((answer) => {
+      if (answer._tag === 'Right') {
+        call.told = 'ok'
+        accept(answer.right.value)
+      } else {
+        call.told = answer.left.kind === 'unknown' ? 'unknown' : 'definite'
+        this.saw(`told ${answer.left.kind}`)
+      }
+    })
+  }
+
+  /** Time, the network and the processes have their turn. */
+  private async let(): Promise<void> {
+    const { queue } = this
+    if (this.chance(0.3)) return
+    await queue.clock.settle()
+    if (this.chance(0.3)) queue.log.release()
+    if (this.chance(0.5)) await queue.clock.advance(this.pick([1, 20, 120, 700]))
+    if (this.chance(0.05)) queue.clock.jumpWall(this.pick([3_600_000, -3_600_000, 5, -5]))
+    if (this.chance(0.05)) queue.clock.block(this.pick([50, 6_000]))
+    if (this.chance(this.crashRate)) await this.lose()
+  }
+
+  private async lose(): Promise<void> {
+    const { queue } = this
+    const takeOver = this.chance(0.3)
+    this.trace.push(takeOver ? 'another process takes over' : 'crash')
+    this.saw(takeOver ? 'take-over' : 'crash')
+    if (takeOver) this.olds.push(await queue.takeOver())
+    else {
+      this.olds.push({ log: queue.log, die: () => undefined })
+      await queue.restart()
+    }
+    // What the old process had sent arrives before, or long after.
+    if (this.chance(0.5)) for (const { log } of this.olds) log.release()
+  }
+
+  private async heal(): Promise<void> {
+    const { queue } = this
+    this.trace.push('heal')
+    queue.log.heal()
+    for (const { log } of [...this.olds, queue]) {
+      log.heal()
+      log.release()
+    }
+    // Two that both live take the partition from each other for ever: who may is not decided here.
+    for (const old of this.olds) old.die()
+    await queue.clock.advance(30_000)
+    for (const { log } of this.olds) log.release()
+    await queue.clock.settle()
+    if (queue.engine.partition(0).failure !== undefined) await queue.restart()
+    await queue.clock.settled(
+      queue.engine.changeControl(({ paused }) => (paused ? [{ type: 'QueueResumed', by: undefined }] : [])),
+    )
+  }
+
+  private async drain(): Promise<void> {
+    const { queue } = this
+    for (let round = 0; round < DRAIN_ROUNDS_MAX; round++) {
+      const { counts } = queue.engine.partition(0).state ?? assert.fail('the partition is not open')
+      if (counts.scheduled + counts.pending + counts.retrying + counts.processing === 0) return
+      for (const delivery of await queue.claimed({ max: 50, worker: 'drain' })) {
+        await queue.settled(ack(delivery))
+        const { ordinal, fence } = delivery
+        this.calls.settles.push({ told: 'ok', ordinal, fence, outcome: 'ack', accepted: true })
+      }
+      await queue.clock.advance(500)
+    }
+    assert.fail('the queue does not drain')
+  }
+}
+
+export const simulate = async (seed: number): Promise<RunReport> => (await Run.start(seed)).run()
