@@ -12,7 +12,6 @@ export const QueueNameCodec = t.brand(
   (name): name is t.Branded<string, QueueNameBrand> => QUEUE_NAME.test(name),
   'QueueName',
 )
-export type QueueName = t.TypeOf<typeof QueueNameCodec>
 export const QUEUE_NAME_RULE = 'letters, digits, ".", "_" and "-", 1 to 128 of them, no "." at either end'
 
 /** One partition of one generation of a queue: the unit of order and of writing. */
@@ -58,7 +57,6 @@ export const parseGeneratedId = (id: string): (PartitionRef & Readonly<{ ordinal
   }
 }
 
-export const CALLER_ID_CHARS_MAX = 128
 const CALLER_ID = /^[A-Za-z0-9_][A-Za-z0-9._~@+=-]{0,127}$/
 
 /** Wider than what is generated, so that nobody takes `orders.0.07` for `orders.0.7`. */

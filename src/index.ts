@@ -1,5 +1,6 @@
 // The public API.
 
+export type { BuiltInFailureType, Classifier } from '../domain/failure/index.js'
 export { classify, composeClassifiers, DEFAULT_FAILURE_RULES, failureRules } from '../domain/failure/index.js'
 export { DEFAULT_QUEUE_CONFIG } from '../domain/queue/index.js'
 export * from '../domain/retry/index.js'

@@ -9,7 +9,6 @@ import { ABSENT, type Message } from './message.js'
 import type { MessageRefusal } from './refusals.js'
 
 export * from './commands.js'
-export type { MessageDecision } from './decide.js'
 export { decide as decideMessage } from './decide.js'
 export * from './events.js'
 export { evolve as evolveMessage } from './evolve.js'

@@ -3,7 +3,12 @@ import type { Actor, MessageEvent } from '../message/index.js'
 import type { QueueConfig } from '../queue/index.js'
 
 /** First event of a writer's term. A greater epoch than any before it; attempts of lost workers are failed right after it. */
-export type PartitionOpened = Readonly<{ type: 'PartitionOpened'; epoch: number; node: string; incarnation: string }>
+export type PartitionOpened = Readonly<{
+  type: 'PartitionOpened'
+  epoch: number
+  node: string
+  incarnation: string
+}>
 
 /** The partition decides by this configuration from here on (§4.2). `controlRevision` -1 = as the queue was created. */
 export type ConfigAdopted = Readonly<{

@@ -3,7 +3,6 @@ export { checkJsonBytes, checkJsonSource } from './jsonSource.js'
 export { acceptJson } from './jsonText.js'
 export {
   DEFAULT_PAYLOAD_LIMITS,
-  DEPTH_LIMIT_MAX,
   describePayloadRefusal,
   PAYLOAD_BYTES_MAX,
   PAYLOAD_DEPTH_MAX,

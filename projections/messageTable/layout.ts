@@ -41,12 +41,13 @@ export const WORKER = INTS + 5
 export const FAILURE_TYPE = INTS + 6
 /** Place in the heap, from 1; 0 = in none. */
 export const HEAP_PLACE = INTS + 7
-/** Group number, from 1; 0 = none. Then the neighbours in the group's order, as slot + 1. */
+/**
+ * Group number, from 1; 0 = none. Then the neighbours in the group's order, as slot + 1; in a free record GROUP_NEXT is the
+ * next free one.
+ */
 export const GROUP = INTS + 8
 export const GROUP_PREVIOUS = INTS + 9
 export const GROUP_NEXT = INTS + 10
-/** Slot + 1 of the next free record, for free ones. */
-export const NEXT_FREE = GROUP_NEXT
 
 export const TAG_FREE = 0
 export const TAG_WAITING = 1

@@ -61,7 +61,7 @@ export class MessageTable {
     let slot = this.freeSlot
     if (slot >= 0) {
       this.touch(slot)
-      this.freeSlot = this.int(slot, L.NEXT_FREE) - 1
+      this.freeSlot = this.int(slot, L.GROUP_NEXT) - 1
     } else {
       slot = this.slots++
       if (slot >> L.CHUNK_SLOTS_BITS >= this.chunks.length) this.chunks.push(this.newChunk())
@@ -87,7 +87,7 @@ export class MessageTable {
     this.index.delete(this.double(slot, L.ORDINAL))
     chunk.cold[slot & L.CHUNK_SLOT_MASK] = undefined
     this.setInt(slot, L.TAG, L.TAG_FREE)
-    this.setInt(slot, L.NEXT_FREE, this.freeSlot + 1)
+    this.setInt(slot, L.GROUP_NEXT, this.freeSlot + 1)
     this.freeSlot = slot
     this.live--
   }
@@ -267,7 +267,7 @@ export class MessageTable {
     this.slots = slots
     for (let slot = slots - 1; slot >= 0; slot--) {
       if (this.int(slot, L.TAG) === L.TAG_FREE) {
-        this.setInt(slot, L.NEXT_FREE, this.freeSlot + 1)
+        this.setInt(slot, L.GROUP_NEXT, this.freeSlot + 1)
         this.freeSlot = slot
         continue
       }
