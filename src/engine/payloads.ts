@@ -1,18 +1,27 @@
 // Payloads of waiting messages, kept in memory up to a bound; beyond it only their revision is known, and they are read
 // from the log when they are claimed. The oldest stay, because they are claimed first: what arrives when the cache is
-// full is not kept. A page read for one payload brings the following ones along, so a deep backlog drains sequentially.
+// full is not kept. A page read for one payload brings the following ones along, and those have room of their own: when
+// a deep backlog is drained while new messages come in, the new ones would otherwise take all the room, and every wave
+// of claims would read the same page again.
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { MessageEnqueued } from '../../domain/message/index.js'
 import type { EventLog } from '../ports/eventLog.js'
 
 /** Rough cost of an event object beside its payload, in bytes. */
 const OBJECT_BYTES = 160
+/** Read when claims walk through the log in order, and when they jump. */
 const PAGE_BYTES = 1_048_576
+const LONE_PAGE_BYTES = 65_536
+/** Room for what comes along in pages, beyond the cache's own bound. */
+const AHEAD_BYTES = 8 * 1_048_576
+/** A read that begins this close behind the end of the last one goes on with it. */
+const IN_ORDER_REVISIONS = 50_000
 
 export class Payloads {
   /** By slot of the message table. */
   private readonly kept: Array<MessageEnqueued | undefined> = []
   private bytes = 0
+  private lastPageEnd = 0
 
   constructor(
     private readonly log: EventLog,
@@ -20,13 +29,15 @@ export class Payloads {
     private readonly bytesMax: number,
   ) {}
 
+  /** Keeps the payload of a new message, if there is room. */
   keep(slot: number, event: MessageEnqueued): void {
+    this.put(slot, event, this.bytesMax)
+  }
+
+  private put(slot: number, event: MessageEnqueued, bytesMax: number): void {
+    this.drop(slot)
     const bytes = OBJECT_BYTES + event.payload.length
-    if (this.bytes + bytes > this.bytesMax) {
-      if (this.kept[slot] !== undefined) this.drop(slot)
-      return
-    }
-    if (this.kept[slot] !== undefined) this.drop(slot)
+    if (this.bytes + bytes > bytesMax) return
     while (this.kept.length <= slot) this.kept.push(undefined)
     this.kept[slot] = event
     this.bytes += bytes
@@ -55,7 +66,8 @@ export class Payloads {
     const wanted = new Set(revisions)
     for (const revision of [...revisions].sort((a, b) => a - b)) {
       if (found.has(revision)) continue
-      const page = await this.log.read(this.stream, revision, PAGE_BYTES)()
+      const inOrder = revision >= this.lastPageEnd && revision < this.lastPageEnd + IN_ORDER_REVISIONS
+      const page = await this.log.read(this.stream, revision, inOrder ? PAGE_BYTES : LONE_PAGE_BYTES)()
       if (isLeft(page)) throw new Error(`payload at revision ${revision} cannot be read: ${page.left.type}`)
       for (const batch of page.right.batches) {
         batch.events.forEach((event, index) => {
@@ -64,10 +76,11 @@ export class Payloads {
           if (wanted.has(at)) found.set(at, event)
           else {
             const slot = slotOf(event.ordinal)
-            if (slot >= 0 && this.kept[slot] === undefined) this.keep(slot, event)
+            if (slot >= 0 && this.kept[slot] === undefined) this.put(slot, event, this.bytesMax + AHEAD_BYTES)
           }
         })
       }
+      this.lastPageEnd = page.right.next
       if (!found.has(revision)) throw new Error(`no message was enqueued at revision ${revision}`)
     }
     return found
