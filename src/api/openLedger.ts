@@ -31,6 +31,7 @@ import { LocalWorker } from '../worker/localWorker.js'
 import { isOfLostProcess, localWorkerName } from '../worker/localWorkers.js'
 import { Quarantine } from '../worker/quarantine.js'
 import { UnavailableError } from './errors.js'
+import { readEvents } from './logEvents.js'
 import { historyEntry } from './messageViews.js'
 import { QueueHandle, queueView } from './queueHandle.js'
 import { historyOf, locate, queueStats } from './queueReads.js'
@@ -134,7 +135,7 @@ class LocalLedger implements Ledger {
     return ledger
   }
 
-  private readonly events: PartitionEvents = {
+  private readonly partitionEvents: PartitionEvents = {
     onDurable: () => undefined,
     onTrouble: ({ queue, partition }, message, final) => this.onTrouble({ queue, partition, message, final }),
   }
@@ -146,7 +147,7 @@ class LocalLedger implements Ledger {
     const entry = this.catalog.state.get(name)
     if (entry === undefined || entry.deleted)
       return Promise.reject(errorOf({ type: 'QueueNotFound', queue: name }))
-    const opening = QueueEngine.open(entry, this.deps, this.events).then((engine) => {
+    const opening = QueueEngine.open(entry, this.deps, this.partitionEvents).then((engine) => {
       this.engines.set(name, engine)
       return engine
     })
@@ -240,6 +241,8 @@ class LocalLedger implements Ledger {
     }
     throw errorOf({ type: 'MessageNotFound' })
   }
+
+  readonly events: Ledger['events'] = (options) => readEvents(this.log, options)
 
   readonly stats: Ledger['stats'] = async () => {
     const queues = await Promise.all([...this.engines.values()].map((engine) => queueStats({ engine })))

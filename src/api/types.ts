@@ -189,6 +189,30 @@ export type HistoryEntry = Readonly<{
   data: unknown
 }>
 
+/** One event of the log, whosever it is. */
+export type LogEvent = HistoryEntry &
+  Readonly<{
+    stream: string
+    /** The queue it is about. */
+    queue?: string
+    /** The message it is about, by the id that ledgerq would generate; one that a caller chose stands in `data`. */
+    id?: string
+  }>
+
+export type EventsOptions = Readonly<{
+  /** Position in the log to start at. Default 0, its beginning. */
+  from?: number
+  /** At most this many, up to 500. Default 50; a page of large events has fewer. */
+  limit?: number
+}>
+export type EventsPage = Readonly<{
+  events: ReadonlyArray<LogEvent>
+  /** Where to go on. */
+  next: number
+  /** Nothing durable stood beyond `next` when the page was read. */
+  atEnd: boolean
+}>
+
 export type ListOptions = Readonly<{ state?: MessageState; cursor?: string; limit?: number }>
 export type Listed = Readonly<{
   messages: ReadonlyArray<MessageView>
@@ -301,6 +325,8 @@ export type Ledger = Readonly<{
   deleteQueue: (name: string, options?: { evenIfNotEmpty?: boolean; by?: Actor }) => Promise<void>
   /** By id alone: generated ids name their queue, callers' ids are looked for in every queue. */
   history: (id: string) => Promise<ReadonlyArray<HistoryEntry>>
+  /** Durable events of all queues in the order of the log. */
+  events: (options?: EventsOptions) => Promise<EventsPage>
   stats: () => Promise<LedgerStats>
   /** Stops workers, hands back what they hold, waits for every reply, writes a last snapshot, closes the log. */
   close: () => Promise<void>

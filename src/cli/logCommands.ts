@@ -1,10 +1,11 @@
-// ledgerq log verify | tail. The log's own code is loaded only for these.
+// ledgerq log verify | tail. The code of the embedded log is loaded only for a directory.
 import type { Command } from 'commander'
 import { contextOf, type Surroundings, wholeNumber } from './context.js'
-import type { DataOptions, TailOptions } from './logFiles.js'
+import type { DataOptions } from './logFiles.js'
+import { type TailOptions, tailLog } from './logTail.js'
 
 export const addLogCommands = (program: Command, surroundings: Surroundings): void => {
-  const log = program.command('log').description('the log of a directory: verify, tail')
+  const log = program.command('log').description('the log: verify a directory, tail events')
   log
     .command('verify')
     .description('prove every frame, hash and event; also while a server uses it')
@@ -15,12 +16,12 @@ export const addLogCommands = (program: Command, surroundings: Surroundings): vo
     })
   log
     .command('tail')
-    .description('the last events of a log that no server uses')
-    .option('--data <dir>', 'where the log is (LEDGERQ_DATA, ./data)')
-    .option('--limit <n>', 'how many', wholeNumber('--limit', 1), 20)
-    .option('--stream <stream>', 'of this stream only, among the last ones')
-    .action(async (options: TailOptions, command) => {
-      const { tailLog } = await import('./logFiles.js')
-      await tailLog(contextOf(surroundings, command), options)
-    })
+    .description('the last events of the server, or of a directory that no server uses')
+    .option('--from <position>', 'from this position on, instead of the last ones', wholeNumber('--from', 0))
+    .option('--limit <n>', 'how many to look at, without --follow', wholeNumber('--limit', 1), 20)
+    .option('--follow', 'go on with new events until a signal')
+    .option('--queue <queue>', 'of this queue only, among those')
+    .option('--stream <stream>', 'of this stream only, among those')
+    .option('--data <dir>', 'of the log in this directory, without a server')
+    .action((options: TailOptions, command) => tailLog(contextOf(surroundings, command), options))
 }

@@ -2,18 +2,17 @@
 import { resolve } from 'node:path'
 import cliProgress from 'cli-progress'
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { encodeEvent } from '../../domain/codecs.js'
 import { identify } from '../adapters/embedded/directory.js'
 import { openEmbeddedLog } from '../adapters/embedded/eventLog.js'
 import { type Verified, verify } from '../adapters/embedded/verify.js'
-import type { EventLog } from '../ports/eventLog.js'
+import { readEvents } from '../api/logEvents.js'
+import { LogFault } from '../engine/recovery.js'
 import type { Context } from './context.js'
 import { CommandFailed, EXIT } from './exitCode.js'
+import type { EventSource } from './logTail.js'
 import { facts, grouped, table } from './table.js'
-import { printable } from './terminal.js'
 
 export type DataOptions = Readonly<{ data?: string }>
-export type TailOptions = DataOptions & Readonly<{ limit: number; stream?: string }>
 
 const directoryOf = (context: Context, options: DataOptions): string =>
   resolve(options.data ?? context.config.dataDirectory)
@@ -94,10 +93,13 @@ const described = (directory: string, verified: Verified): string => {
   return `${summary}\n\n${heads}`
 }
 
-const PAGE_BYTES = 1_048_576
-
-export const tailLog = async (context: Context, options: TailOptions): Promise<void> => {
-  const directory = directoryOf(context, options)
+/** The events of a directory, for as long as `use` runs. */
+export const withLogOf = async (
+  context: Context,
+  data: string,
+  use: (events: EventSource) => Promise<void>,
+): Promise<void> => {
+  const directory = directoryOf(context, { data })
   // Opening would make a new log of an empty directory.
   const identity = await identify(directory)
   if (isLeft(identity)) throw failed(identity.left, directory)
@@ -107,48 +109,17 @@ export const tailLog = async (context: Context, options: TailOptions): Promise<v
   if (isLeft(opened)) throw failed(opened.left, directory)
   const log = opened.right
   try {
-    await printLast(context, log, options)
+    await use({
+      end: async () => log.condition().nextPosition,
+      page: async (from, limit) => {
+        try {
+          return await readEvents(log, { from, limit })
+        } catch (error) {
+          throw error instanceof LogFault ? failed(error.fault, directory) : error
+        }
+      },
+    })
   } finally {
     await log.close()
   }
 }
-
-const printLast = async (context: Context, log: EventLog, { limit, stream }: TailOptions): Promise<void> => {
-  const { nextPosition } = log.condition()
-  let from = Math.max(0, nextPosition - limit)
-  const first = from
-  while (from < nextPosition) {
-    const page = await log.readAll(from, PAGE_BYTES)()
-    if (isLeft(page)) throw failed(page.left, 'The log')
-    for (const batch of page.right.batches) {
-      for (const [index, event] of batch.events.entries()) {
-        const position = batch.position + index
-        if (position < first || (stream !== undefined && batch.stream !== stream)) continue
-        const { type, data } = encodeEvent(event)
-        const entry = {
-          position,
-          at: new Date(batch.at).toISOString(),
-          stream: batch.stream,
-          revision: batch.firstRevision + index,
-          type,
-          data,
-        }
-        await context.terminal.outSlowly(context.json ? JSON.stringify(entry) : lineOf(entry))
-      }
-    }
-    if (page.right.atEnd || page.right.next <= from) break
-    from = page.right.next
-  }
-}
-
-type Entry = Readonly<{
-  position: number
-  at: string
-  stream: string
-  revision: number
-  type: string
-  data: unknown
-}>
-
-const lineOf = ({ position, at, stream, revision, type, data }: Entry): string =>
-  printable(`${position}  ${at}  ${stream}@${revision}  ${type}  ${JSON.stringify(data)}`)

@@ -1,6 +1,14 @@
 // The ledger behind HTTP: the same interface as `openLedger`, against a server.
 import { randomBytes } from 'node:crypto'
-import type { HistoryEntry, Ledger, LedgerStats, Queue, QueueOptions, QueueView } from '../api/types.js'
+import type {
+  EventsPage,
+  HistoryEntry,
+  Ledger,
+  LedgerStats,
+  Queue,
+  QueueOptions,
+  QueueView,
+} from '../api/types.js'
 import { systemClock } from '../runtime/systemClock.js'
 import { queuePath, type RemoteDeps, remoteQueue } from './remoteQueue.js'
 import type { RemoteWorker } from './remoteWorker.js'
@@ -53,6 +61,8 @@ export const connectLedger = (options: ClientOptions): RemoteLedger => {
       const answer = await call('GET', `/api/v1/messages/${encodeURIComponent(id)}/history`)
       return (answer as { events: ReadonlyArray<HistoryEntry> }).events
     },
+    events: async ({ from, limit } = {}) =>
+      (await call('GET', '/api/v1/events', { query: { from, limit } })) as EventsPage,
     stats: async () => (await call('GET', '/api/v1/stats')) as LedgerStats,
     close: async () => {
       await Promise.all([...workers].map((worker) => worker.stop()))

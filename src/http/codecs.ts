@@ -129,16 +129,21 @@ export const DiscardBody = closedRecord('a discard', { ids: listOf(text, 1, BATC
 export const QueueBody = closedRecord('queue settings', {}, { ...QueueSettingsCodec.props, by })
 
 // Queries are text: numbers and flags are read from it.
-const limit = new t.Type<number, string, unknown>(
-  'limit',
-  t.number.is,
-  (value, context) => {
-    const number = typeof value === 'string' && /^\d{1,6}$/.test(value) ? Number(value) : 0
-    if (number >= 1 && number <= LIST_LIMIT_MAX) return t.success(number)
-    return t.failure(value, context, `expected a whole number from 1 to ${LIST_LIMIT_MAX}`)
-  },
-  String,
-)
+const numberText = (name: string, from: number, to: number): t.Type<number, string, unknown> => {
+  const range = to === Number.MAX_SAFE_INTEGER ? `from ${from}` : `from ${from} to ${to}`
+  return new t.Type(
+    name,
+    t.number.is,
+    (value, context) => {
+      const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : -1
+      if (number >= from && number <= to) return t.success(number)
+      return t.failure(value, context, `expected a whole number ${range}`)
+    },
+    String,
+  )
+}
+const limit = numberText('limit', 1, LIST_LIMIT_MAX)
+const position = numberText('position', 0, Number.MAX_SAFE_INTEGER)
 const state = accepting(`one of ${MESSAGE_STATES.join(', ')}`, (value): value is MessageState =>
   MESSAGE_STATES.some((name) => name === value),
 )
@@ -150,4 +155,5 @@ const flagText = accepting(
 export const NoQuery = closedRecord('no query', {})
 export const ListQuery = closedRecord('a list query', {}, { state, cursor: text, limit })
 export const DeadQuery = closedRecord('a dead-letter query', {}, { cursor: text, limit })
+export const EventsQuery = closedRecord('an events query', {}, { from: position, limit })
 export const DeleteQuery = closedRecord('a deletion', {}, { evenIfNotEmpty: flagText, who: text, why: text })

@@ -1,6 +1,7 @@
-// The server as a whole: figures, and whether it lives and is ready.
+// The server as a whole: figures, the events of its log, and whether it lives and is ready.
 import { UnavailableError } from '../api/errors.js'
-import { NoQuery } from './codecs.js'
+import { EventsQuery, NoQuery } from './codecs.js'
+import { LIST_LIMIT_DEFAULT } from './limits.js'
 import { ok, type Route, route } from './route.js'
 
 const stats = route({
@@ -14,6 +15,14 @@ const stats = route({
     const reason = log.reason === undefined ? undefined : 'see the log of the server'
     return ok({ queues, log: { ...log, reason } })
   },
+})
+
+const events = route({
+  method: 'GET',
+  path: '/api/v1/events',
+  summary: 'Durable events of all queues in the order of the log, page by page',
+  query: EventsQuery,
+  answer: async ({ ledger }, { query }) => ok(await ledger.events({ limit: LIST_LIMIT_DEFAULT, ...query })),
 })
 
 const live = route({
@@ -36,4 +45,4 @@ const ready = route({
   },
 })
 
-export const systemRoutes: ReadonlyArray<Route> = [stats, live, ready]
+export const systemRoutes: ReadonlyArray<Route> = [stats, events, live, ready]

@@ -121,6 +121,42 @@ describe('the walk-through', () => {
     ).toHaveLength(3)
   })
 
+  it('shows the log of a running server, and follows it across a restart', async () => {
+    const data = join(folder.path, 'data')
+    const { server, at } = await serve(data)
+    const port = new URL(at.LEDGERQ_URL).port
+    await run(['queue', 'create', 'orders'], at)
+    await run(['queue', 'create', 'mail'], at)
+    const positions = async (...args: ReadonlyArray<string>): Promise<ReadonlyArray<number>> => {
+      const { out, code } = await run(['--json', 'log', 'tail', ...args], at)
+      expect(code).toBe(0)
+      return out.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line).position as number]))
+    }
+    expect(await positions('--from', '0', '--limit', '2')).toEqual([0, 1])
+    const all = await positions('--limit', '1000')
+    expect(await positions('--limit', '1')).toEqual(all.slice(-1))
+    expect(await positions('--from', '1000')).toEqual([])
+
+    const follower = started(['log', 'tail', '--follow', '--queue', 'orders', '--limit', '1'], at)
+    await run(['message', 'send', 'mail', '"not this one"'], at)
+    await run(['message', 'send', 'orders', '"first"'], at)
+    await follower.says(/MessageEnqueued {2}orders\.0\.1 .*first/)
+    server.process.kill('SIGTERM')
+    await server.ended
+    await follower.says(/trying again/)
+    const again = started(['serve', '--port', port, '--data', data])
+    await again.says(/http:/)
+    await run(['message', 'send', 'orders', '"second"'], at)
+    await follower.says(/MessageEnqueued {2}orders\.0\.2 .*second/)
+    follower.process.kill('SIGTERM')
+    const { code, out } = await follower.ended
+    expect(code).toBe(0)
+    expect(out).not.toContain('not this one')
+    expect(out.split('first')).toHaveLength(2)
+    expect((await run(['log', 'tail', '--follow', '--data', data], at)).code).toBe(2)
+    expect((await run(['log', 'tail', '--data', data], at)).code).toBe(4)
+  })
+
   it('R61: SIGTERM under load ends the server within 10 s without an unknown outcome', async () => {
     const { server, at } = await serve()
     await run(['queue', 'create', 'orders', '--max-size', '100000'], at)

@@ -31,6 +31,7 @@ export const fakeLedger = (answers: Partial<Queue<unknown>>): Ledger => ({
   queues: () => Promise.resolve([VIEW]),
   deleteQueue: unexpected,
   history: unexpected,
+  events: unexpected,
   stats: unexpected,
   close: () => Promise.resolve(),
 })

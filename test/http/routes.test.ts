@@ -208,6 +208,26 @@ describe('the server as a whole', () => {
     })
   })
 
+  it('shows the events of the log page by page, from any position, until nothing durable is left', async () => {
+    for (const n of [1, 2, 3]) await send(n)
+    type Page = { events: ReadonlyArray<{ position: number }>; next: number; atEnd: boolean }
+    const page = async (query: string): Promise<Page> =>
+      (await hall.ask('GET', `/api/v1/events${query}`)).json as Page
+    const all = await page('')
+    expect(all.atEnd).toBe(true)
+    const seen = []
+    for (let next = 0, atEnd = false; !atEnd; ) {
+      const part = await page(`?from=${next}&limit=2`)
+      expect(part.events.length).toBeLessThanOrEqual(2)
+      seen.push(...part.events)
+      ;({ next, atEnd } = part)
+    }
+    expect(seen).toEqual(all.events)
+    expect(await page(`?from=${all.next}`)).toEqual({ events: [], next: all.next, atEnd: true })
+    for (const query of ['?from=-1', '?from=1.5', '?limit=0', '?limit=501', '?form=1'])
+      expect(await hall.ask('GET', `/api/v1/events${query}`)).toMatchObject({ status: 400 })
+  })
+
   it('is live but not ready once the ledger is closed', async () => {
     await hall.ledger.close()
     expect((await hall.ask('GET', '/livez')).status).toBe(200)
