@@ -1,5 +1,6 @@
 // Snapshots on disk: a cache beside the log (I6). One file each, in a folder per stream; written aside, synced, read back
-// and checked, then renamed into place; only then older ones go. Layout, integers little endian:
+// and checked, then renamed into place; only then older ones go. What a killed process left half written goes before the
+// next one is written, so that it never takes the room for it. Layout, integers little endian:
 //
 //   chunks     u32 bytes, u32 CRC-32, bytes; one after the other
 //   manifest   JSON: format, version, stream, revision, chunks (offset and bytes each), SHA-256 over all before it
@@ -21,6 +22,7 @@ const FOOTER_BYTES = 12
 const MANIFEST_BYTES_MAX = 64 * 1024 * 1024
 const VERSION = 1
 const NAME = /^(\d{16})\.snap$/
+const UNFINISHED_ENDING = '.snap.tmp'
 
 const ManifestCodec = t.strict({
   format: t.literal('ledgerq-snapshot'),
@@ -37,6 +39,9 @@ const folderName = (stream: string): string => encodeURIComponent(stream).replac
 const fileName = (revision: number): string => `${String(revision).padStart(16, '0')}.snap`
 
 export class SnapshotStore {
+  /** Files that are being written now. */
+  private readonly unfinished = new Set<string>()
+
   constructor(private readonly folder: string) {}
 
   async save(
@@ -47,9 +52,11 @@ export class SnapshotStore {
     const folder = join(this.folder, folderName(stream))
     const path = join(folder, fileName(revision))
     const unfinished = `${path}.tmp`
+    this.unfinished.add(unfinished)
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       await syncFolder(this.folder)
+      await this.removeLeftovers(folder)
       await writeSnapshot(unfinished, stream, revision, chunks)
       const problem = await problemOf(unfinished)
       if (problem !== undefined) {
@@ -62,8 +69,17 @@ export class SnapshotStore {
         await rm(join(folder, fileName(old)), { force: true })
       return E.right(undefined)
     } catch (cause) {
-      await rm(unfinished, { force: true })
+      await rm(unfinished, { force: true }).catch(() => {})
       return E.left(unavailable(cause))
+    } finally {
+      this.unfinished.delete(unfinished)
+    }
+  }
+
+  private async removeLeftovers(folder: string): Promise<void> {
+    for (const name of await readdir(folder)) {
+      const path = join(folder, name)
+      if (name.endsWith(UNFINISHED_ENDING) && !this.unfinished.has(path)) await rm(path, { force: true })
     }
   }
 
