@@ -2,6 +2,7 @@
 // that a test can make any of them fail. Nothing outside this record writes to a segment or to the head mark once the
 // log is open.
 import fs from 'node:fs'
+import { codeOf } from './errors.js'
 
 export type Disk = Readonly<{
   list: (directory: string) => ReadonlyArray<string>
@@ -10,7 +11,7 @@ export type Disk = Readonly<{
   sizeOf: (fd: number) => number
   /** Fills `into` from `offset`; returns how many bytes there were. */
   read: (fd: number, into: Uint8Array, offset: number) => number
-  /** All of `bytes`: a short write goes on where it stopped. */
+  /** All of `bytes`: a short or interrupted write goes on where it stopped. */
   write: (fd: number, bytes: Uint8Array, offset: number) => void
   datasync: (fd: number) => void
   close: (fd: number) => void
@@ -29,11 +30,29 @@ export type WriteCall = (
   offset: number,
 ) => number
 
+/** In a row: a file that is never ready is an I/O error like any other. */
+const INTERRUPTIONS_MAX = 100
+
+/** Nothing was written, and nothing is wrong. */
+const isInterruption = (cause: unknown): boolean => {
+  const code = codeOf(cause)
+  return code === 'EINTR' || code === 'EAGAIN'
+}
+
 export const writeFully = (call: WriteCall, fd: number, bytes: Uint8Array, offset: number): void => {
+  let interruptions = 0
   for (let done = 0; done < bytes.length; ) {
-    const written = call(fd, bytes, done, bytes.length - done, offset + done)
+    let written: number
+    try {
+      written = call(fd, bytes, done, bytes.length - done, offset + done)
+    } catch (cause) {
+      interruptions += 1
+      if (!isInterruption(cause) || interruptions > INTERRUPTIONS_MAX) throw cause
+      continue
+    }
     // A disk that takes nothing and reports no error would keep us here for ever.
     if (written <= 0) throw new Error(`wrote ${written} of ${bytes.length - done} bytes`)
+    interruptions = 0
     done += written
   }
 }
