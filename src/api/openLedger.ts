@@ -95,7 +95,7 @@ const openStores = async (options: LogOptions): Promise<{ log: EventLog; registe
 class LocalLedger implements Ledger {
   private readonly engines = new Map<string, QueueEngine>()
   private readonly opening = new Map<string, Promise<QueueEngine>>()
-  private readonly workers = new Set<Worker>()
+  private readonly workers = new Map<Worker, QueueEngine>()
   private readonly quarantine = new Quarantine()
   private readonly incarnation: string
   private workerCount = 0
@@ -198,7 +198,7 @@ class LocalLedger implements Ledger {
       codec as t.Type<never, unknown> | undefined,
       options,
     )
-    this.workers.add(worker)
+    this.workers.set(worker, engine)
     return worker
   }
 
@@ -225,8 +225,18 @@ class LocalLedger implements Ledger {
     )
     this.engines.delete(name)
     this.opening.delete(name)
+    await this.stopWorkersOf(engine)
     await engine.close()
     for (const { stream } of engine.partitions) await this.register.drop(stream)
+  }
+
+  /** There is nothing left for them to do, and nobody to hear what they have done. */
+  private async stopWorkersOf(engine: QueueEngine): Promise<void> {
+    const workers = [...this.workers]
+      .filter(([, itsEngine]) => itsEngine === engine)
+      .map(([worker]) => worker)
+    await Promise.all(workers.map((worker) => worker.stop({ graceMs: 0 })))
+    for (const worker of workers) this.workers.delete(worker)
   }
 
   readonly history: Ledger['history'] = async (id) => {
@@ -259,7 +269,7 @@ class LocalLedger implements Ledger {
   }
 
   private async closeAll(): Promise<void> {
-    await Promise.all([...this.workers].map((worker) => worker.stop()))
+    await Promise.all([...this.workers.keys()].map((worker) => worker.stop()))
     await Promise.all([...this.engines.values()].map((engine) => engine.close()))
     await this.register.close()
     await this.log.close()

@@ -15,6 +15,7 @@ type RegisterDurable = (callback: WhenDurable) => void
 
 export class ClaimDesk {
   private waiting: WaitingClaim[] = []
+  private isEnding = false
 
   constructor(
     readonly ref: PartitionRef,
@@ -34,7 +35,8 @@ export class ClaimDesk {
   }
 
   add(request: ClaimRequest, tick: number): void {
-    this.waiting.push({ request, untilTick: tick + request.waitMs })
+    const untilTick = this.isEnding ? Number.NEGATIVE_INFINITY : tick + request.waitMs
+    this.waiting.push({ request, untilTick })
   }
 
   /** Answers as many claims as there are messages for, first come first served. */
@@ -69,7 +71,9 @@ export class ClaimDesk {
     for (const { request } of over) this.handOver(request, [], whenDurable)
   }
 
+  /** From now on no claim waits, the ones that are still to come included. */
   endWaiting(): void {
+    this.isEnding = true
     this.waiting = this.waiting.map(({ request }) => ({ request, untilTick: Number.NEGATIVE_INFINITY }))
   }
 

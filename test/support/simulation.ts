@@ -301,7 +301,8 @@ class Run {
     await queue.clock.advance(30_000)
     for (const { log } of this.olds) log.release()
     await queue.clock.settle()
-    if (queue.engine.partition(0).failure !== undefined) await queue.restart()
+    // One that lost its place to a process that has died since finds out with its next append: it begins anew here.
+    if (this.olds.length > 0 || queue.engine.partition(0).failure !== undefined) await queue.restart()
     await queue.clock.settled(
       queue.engine.changeControl(({ paused }) => (paused ? [{ type: 'QueueResumed', by: undefined }] : [])),
     )
