@@ -99,8 +99,11 @@ class Run {
     const rules = { retriesMax: (type: string) => RETRIES[type] ?? 0 }
     const { broken, left } = checkLog(batches, this.calls, rules, 'orders.0.')
     for (const { events } of batches) for (const { type } of events) this.saw(type)
+    // A defect is healed by a restart, so it would go unseen otherwise.
+    const defects = this.queue.troubles.filter((trouble) => /^I\d/.test(trouble.message))
     const events = batches.reduce((sum, batch) => sum + batch.events.length, 0)
-    return { broken, left, trace: this.trace, events, seen: this.seen }
+    const told = [...broken, ...defects.map((defect) => `defect: ${defect.message}`)]
+    return { broken: told, left, trace: this.trace, events, seen: this.seen }
   }
 
   private ask(): void {
