@@ -10,8 +10,9 @@
 // How to read it. Every job carries 120 bytes of JSON. Rates count durable answers only: a message is enqueued when its
 // caller's promise resolves, processed when its ack is recorded, and claims are durable before the handler starts. Figures
 // compare within one run on one machine: `ceiling` rows are the same bytes to a plain file with group commit and fdatasync,
-// moments later in the same process; `without_disk` rows are the same load on the log in memory. `fsyncs` sums the measured
-// parts; `rss_mb` is the process at the end of `process`. Let nothing else run: a busy neighbour halves these figures.
+// moments later in the same process; `without_disk` rows are the same load on the log in memory. Each step is warmed up
+// with n / 2 jobs, at most 100,000, on another queue before. `fsyncs` sums the measured parts; `rss_mb` is the process at
+// the end of `process`. Let nothing else run: a busy neighbour halves these figures.
 //
 // Exit code 0: measured, and a separate reader found each message exactly once; 1: measured, but it did not; 2: not measured.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'

@@ -2,6 +2,7 @@
 // the end. What went wrong in a step is part of the result; only a scenario that cannot be run at all throws.
 import { fork } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StepOrders, StepReport } from './runStep.js'
@@ -10,6 +11,8 @@ import type { VerifyOrders, VerifyReport } from './verify.js'
 
 const STEP_PROGRAM = fileURLToPath(new URL('./runStep.js', import.meta.url))
 const VERIFY_PROGRAM = fileURLToPath(new URL('./verify.js', import.meta.url))
+
+const DISCARD_MS = 1_000
 
 export type RunOptions = Readonly<{
   n: number
@@ -37,9 +40,21 @@ export const runScenario = async (scenario: Scenario, options: RunOptions): Prom
       problems.push(...(await verifyLog({ directory, expected: result.expected })).problems)
     }
   } finally {
-    rmSync(root, { recursive: true, force: true })
+    await removeQuietly(root, options.root)
   }
   return { figures, exact: problems.length === 0, problems }
+}
+
+/**
+ * Freed blocks are discarded by the file system when its journal commits next, some seconds later: in the middle of the next
+ * scenario, whose syncs would wait for it. So the commit is forced, and the disk gets a moment for it.
+ */
+const removeQuietly = async (folder: string, parent: string): Promise<void> => {
+  rmSync(folder, { recursive: true, force: true })
+  const handle = await open(parent, 'r')
+  await handle.sync()
+  await handle.close()
+  await new Promise((resolve) => setTimeout(resolve, DISCARD_MS))
 }
 
 const runStep = (

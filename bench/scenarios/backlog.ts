@@ -62,7 +62,7 @@ const snapshotsWritten = async (directory: string): Promise<void> => {
 const flow = async (bench: Bench, waiting: number, figure: string): Promise<StepResult> => {
   const { n, directory, profile, progress } = bench
   const ledger = await openBenchLedger(directory)
-  const warm = await warmUp(ledger)
+  const warm = await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   progress(`filling ${waiting + READY}`)
   await enqueueInBatches(queue, waiting + READY)

@@ -13,7 +13,7 @@ const SHARE = 2
 const run = async ({ n, directory, profile }: Bench): Promise<StepResult> => {
   const count = n * SHARE
   const ledger = await openBenchLedger(directory)
-  const warm = await warmUp(ledger)
+  const warm = await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   const window = await measured(ledger, () => enqueueInBatches(queue, count), profile)
   const rss = rssMb()

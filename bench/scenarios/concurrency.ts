@@ -5,9 +5,9 @@ import { Calls, drain, enqueueWithCallers, openBenchLedger, openOrders, QUEUE, w
 import type { Bench, Scenario, Step, StepResult } from './scenario.js'
 
 const flow = async (bench: Bench, concurrency: number, count: number): Promise<StepResult> => {
-  const { directory, profile } = bench
+  const { n, directory, profile } = bench
   const ledger = await openBenchLedger(directory)
-  const warm = await warmUp(ledger)
+  const warm = await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   const send = await measured(ledger, () => enqueueWithCallers(queue, count, concurrency))
   const calls = new Calls(count)

@@ -11,7 +11,7 @@ const CEILING_SECONDS = 2
 
 const run = async ({ n, directory, profile }: Bench): Promise<StepResult> => {
   const ledger = await openBenchLedger(directory)
-  const warm = await warmUp(ledger)
+  const warm = await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   const window = await measured(ledger, () => enqueueWithCallers(queue, n, CALLERS), profile)
   const rss = rssMb()

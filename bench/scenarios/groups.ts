@@ -41,7 +41,7 @@ class GroupOrder {
 const run = async ({ n, directory, profile }: Bench): Promise<StepResult> => {
   const count = Math.max(GROUPS, Math.floor(n * SHARE))
   const ledger = await openBenchLedger(directory)
-  const warm = await warmUp(ledger)
+  const warm = await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   const send = await measured(ledger, () => enqueueInBatches(queue, count, { groups: GROUPS }))
   const order = new GroupOrder()

@@ -14,8 +14,8 @@ export const BATCH = 500
 const BATCHES_IN_FLIGHT = 4
 /** The default bound of 10,000 is for production; these scenarios are about depth. */
 export const SETTINGS = { maxSize: 10_000_000 }
-/** Enough for the compiler to have seen every path that is measured. */
-const WARM_UP_JOBS = 20_000
+/** With 20,000 the compiler was still at work in the measured part, and `process` came out a fifth lower (100k to 136k/s). */
+const WARM_UP_JOBS_MAX = 100_000
 const POLL_MS = 5
 
 const fillers = new Map<number, string>()
@@ -132,7 +132,8 @@ export const drain = async (queue: Queue<Job>, calls: Calls, concurrency: number
 }
 
 /** Compiles what will be measured, on a queue of its own in the same ledger; returns what the reader must find of it. */
-export const warmUp = async (ledger: Ledger, jobs = WARM_UP_JOBS) => {
+export const warmUp = async (ledger: Ledger, n: number) => {
+  const jobs = 2 * Math.ceil(Math.min(WARM_UP_JOBS_MAX, n / 2) / 2)
   const queue = await ledger.queue<Job>(WARM_UP_QUEUE, SETTINGS)
   await enqueueWithCallers(queue, jobs / 2, 100)
   await enqueueInBatches(queue, jobs / 2, { from: jobs / 2 })

@@ -47,10 +47,10 @@ const diskAlone = async (directory: string, bytes: number): Promise<(share: numb
   return quantileOf(tookMs)
 }
 
-const run = async ({ directory, profile }: Bench): Promise<StepResult> => {
+const run = async ({ n, directory, profile }: Bench): Promise<StepResult> => {
   const count = RATE_PER_SECOND * (SECONDS + 1)
   const ledger = await openBenchLedger(directory)
-  const warm = await warmUp(ledger)
+  const warm = await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   const calledAt = new Float64Array(count)
   const answeredMs = new Float64Array(count)

@@ -7,11 +7,10 @@ import { enqueueInBatches, openBenchLedger, openOrders, QUEUE, warmUp } from './
 import type { Bench, Scenario, StepResult } from './scenario.js'
 
 const PAYLOAD_CACHE_BYTES = 1_048_576
-const WARM_UP_JOBS = 100_000
 
-const run = async ({ backlog, directory, progress }: Bench): Promise<StepResult> => {
+const run = async ({ n, backlog, directory, progress }: Bench): Promise<StepResult> => {
   const ledger = await openBenchLedger(directory, { payloadCacheBytes: PAYLOAD_CACHE_BYTES })
-  const warm = await warmUp(ledger, WARM_UP_JOBS)
+  const warm = await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   const before = await settledMemory()
   progress(`filling ${backlog}`)

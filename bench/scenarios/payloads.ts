@@ -8,9 +8,9 @@ import type { Bench, Scenario, Step, StepResult } from './scenario.js'
 const CALLERS = 100
 
 const flow = async (bench: Bench, label: string, bytes: number, count: number): Promise<StepResult> => {
-  const { directory, profile } = bench
+  const { n, directory, profile } = bench
   const ledger = await openBenchLedger(directory)
-  const warm = await warmUp(ledger)
+  const warm = await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   const send = await measured(ledger, () => enqueueWithCallers(queue, count, CALLERS, bytes))
   const calls = new Calls(count)

@@ -33,7 +33,7 @@ export const snapshotFiles = (directory: string): string[] =>
 
 const run = async ({ n, directory, profile, progress }: Bench): Promise<StepResult> => {
   const ledger = await openBenchLedger(directory, { snapshotEveryEvents: Math.floor(n * SNAPSHOT_SHARE) })
-  const warm = await warmUp(ledger)
+  const warm = await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   progress('filling')
   const bytesBefore = (await ledger.stats()).log.bytes

@@ -16,7 +16,7 @@ const SHARE = 0.2
 const run = async ({ n, directory, profile }: Bench): Promise<StepResult> => {
   const count = Math.floor(n * SHARE)
   const ledger = await openBenchLedger(directory)
-  const warm = await warmUp(ledger)
+  const warm = await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   await enqueueInBatches(queue, count)
   const server = await startServer(ledger)

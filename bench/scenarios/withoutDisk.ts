@@ -9,7 +9,7 @@ const CALLERS = 100
 
 const run = async ({ n, profile }: Bench): Promise<StepResult> => {
   const ledger = await openLedger({ log: { kind: 'memory' } })
-  await warmUp(ledger)
+  await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   const half = Math.floor(n / 2)
   const send = await measured(ledger, () => enqueueWithCallers(queue, half, CALLERS))
