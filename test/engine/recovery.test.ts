@@ -119,7 +119,10 @@ const live = async (queue: TestQueue, seed: number, steps: number): Promise<void
       const group = random() < 0.3 ? `g${Math.floor(random() * 3)}` : undefined
       const over = { delayMs: random() < 0.3 ? 100 : 0, ttlMs: random() < 0.2 ? 400 : 0, callerId }
       await queue.enqueued(
-        message(n, { ...over, attributes: { dedupKey: `k${random() < 0.3 ? n % 7 : n}`, ...(group && { group }) } }),
+        message(n, {
+          ...over,
+          attributes: { dedupKey: `k${random() < 0.3 ? n % 7 : n}`, ...(group && { group }) },
+        }),
       )
     } else if (what < 0.9) {
       for (const delivery of await queue.claimed({ max: 2, leaseMs: 1_000, claimId: `c${n}` })) {
