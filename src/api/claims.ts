@@ -129,7 +129,16 @@ export const settleMessages = async (
   })
   for (const [partition, { indexes, settlements }] of shares) {
     const reply = await engine.settle(partition, settlements)
-    if (isLeft(reply)) throw errorOfFailure(reply.left)
+    if (isLeft(reply)) {
+      const error = errorOfFailure(reply.left)
+      // What another partition has recorded already must not be told as a failure of the call.
+      if (shares.size === 1) throw error
+      for (const index of indexes) {
+        const { code, message } = error
+        results[index] = { leaseToken: requests[index]?.leaseToken ?? '', ok: false, code, message }
+      }
+      continue
+    }
     indexes.forEach((index, i) => {
       const result = reply.right.value[i]
       const token = requests[index]?.leaseToken ?? ''

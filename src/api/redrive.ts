@@ -1,5 +1,6 @@
 // Dead letters back into their queue, oldest first, in steps that leave room for other work.
 import { isLeft, isRight } from 'fp-ts/lib/Either.js'
+import { UnknownOutcomeError } from './errors.js'
 import { locate, type ReadDeps } from './queueReads.js'
 import { errorOf, errorOfFailure } from './refusals.js'
 import type { Redriven, RedriveOptions } from './types.js'
@@ -24,7 +25,12 @@ export const redriveDeadLetters = async (deps: ReadDeps, options: RedriveOptions
     }
     for (let from = 0; from < ordinals.length; from += STEP) {
       const reply = await engine.operate(partition, 'redrive', ordinals.slice(from, from + STEP), options.by)
-      if (isLeft(reply)) throw errorOfFailure(reply.left)
+      if (isLeft(reply)) {
+        const error = errorOfFailure(reply.left)
+        if (redriven === 0) throw error
+        // Part of it is recorded: asking again is safe, those that are dead letters no more are refused.
+        throw new UnknownOutcomeError(`${redriven} were redriven, then: ${error.message}`, { redriven })
+      }
       const done = reply.right.value.filter(isRight).length
       redriven += done
       refused += reply.right.value.length - done

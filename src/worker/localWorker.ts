@@ -21,6 +21,8 @@ const DEFAULT_GRACE_MS = 10_000
 /** A waiting claim is renewed after this. */
 const CLAIM_WAIT_MS = 30_000
 const RETRY_PAUSE_MS = 500
+/** Repeats of an outcome that the log could not take, one pause apart; then the lease decides. */
+const SETTLE_REPEATS_MAX = 20
 const HEARTBEATS_PER_LEASE = 3
 
 export type LocalWorkerDeps = Readonly<{
@@ -199,10 +201,7 @@ export class LocalWorker<A> implements Worker {
       this.outbox[partition] = []
       for (const settlements of inShares(all)) {
         this.unsettled++
-        this.deps.engine.partition(partition).use(
-          (writer) => writer.settle({ settlements, answer: (reply) => this.recorded(settlements, reply) }),
-          (reply) => this.recorded(settlements, reply),
-        )
+        this.record(partition, settlements, SETTLE_REPEATS_MAX)
       }
     })
     this.fill()
@@ -216,6 +215,19 @@ export class LocalWorker<A> implements Worker {
     } catch {
       // Whoever is to hear of errors has one: there is nobody left to tell.
     }
+  }
+
+  private record(partition: number, settlements: ReadonlyArray<Settlement>, repeatsLeft: number): void {
+    const { engine, clock } = this.deps
+    const answer = (reply: Parameters<typeof this.recorded>[1]): void => {
+      // The work is done and its fence stands: asking again is safe, and cheaper than running the handler again.
+      if (isLeft(reply) && reply.left.kind !== 'refused' && repeatsLeft > 0 && !this.stopping) {
+        clock.after(RETRY_PAUSE_MS, () => this.record(partition, settlements, repeatsLeft - 1))
+        return
+      }
+      this.recorded(settlements, reply)
+    }
+    engine.partition(partition).use((writer) => writer.settle({ settlements, answer }), answer)
   }
 
   private recorded(

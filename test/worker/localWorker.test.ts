@@ -251,3 +251,21 @@ describe('a partition that has to be opened anew', () => {
     expect(seen).toEqual([1, 3])
   })
 })
+
+describe('an outcome that the log could not take', () => {
+  it('is told again once the partition is back: the handler does not run a second time (R25)', async () => {
+    const { test, queue, types } = await open()
+    await enqueueAll(test, queue, 1)
+    const { runs, handler } = handRun()
+    queue.process(handler)
+    await test.clock.settle()
+    test.log.plan('full')
+    runs[0]?.end()
+    await test.clock.settle()
+    await test.clock.advance(2_000)
+    expect(runs).toHaveLength(1)
+    const recorded = await types()
+    expect(recorded.filter((type) => type === 'AttemptStarted')).toHaveLength(1)
+    expect(recorded.filter((type) => type === 'AttemptSucceeded')).toHaveLength(1)
+  })
+})
