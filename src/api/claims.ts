@@ -64,18 +64,31 @@ export const claimMessages = async (
   const { deliveries, partition } = reply.right.value
   const { ref, state } = engine.partition(partition)
   const now = state?.lastAt ?? 0
+  const iso = isoTexts()
   return deliveries.map((delivery) =>
-    toClaimed(delivery, now, config.handlerTimeoutMs, (d) => ({
+    toClaimed(delivery, { now, iso, handlerTimeoutMs: config.handlerTimeoutMs }, (d) => ({
       id: d.enqueued.callerId ?? generatedIdPrefix(ref) + d.ordinal.toString(36),
       leaseToken: leaseToken(ref, d.ordinal, d.fence),
     })),
   )
 }
 
+/** Messages of one claim share most of their instants, and writing one costs as much as parsing a small payload. */
+const isoTexts = (): ((ms: number) => string) => {
+  const texts = new Map<number, string>()
+  return (ms) => {
+    let text = texts.get(ms)
+    if (text === undefined) {
+      text = new Date(ms).toISOString()
+      texts.set(ms, text)
+    }
+    return text
+  }
+}
+
 const toClaimed = (
   delivery: Delivery,
-  now: number,
-  handlerTimeoutMs: number,
+  { now, iso, handlerTimeoutMs }: { now: number; iso: (ms: number) => string; handlerTimeoutMs: number },
   names: (delivery: Delivery) => { id: string; leaseToken: string },
 ): ClaimedMessage => {
   const { enqueued, attempt, leaseMs } = delivery
@@ -91,10 +104,10 @@ const toClaimed = (
     group,
     priority: enqueued.priority,
     attempt,
-    leaseUntil: new Date(now + leaseMs).toISOString(),
+    leaseUntil: iso(now + leaseMs),
     leaseMs,
     timeoutMs: delivery.timeoutMs ?? handlerTimeoutMs,
-    enqueuedAt: new Date(delivery.enqueuedAt).toISOString(),
+    enqueuedAt: iso(delivery.enqueuedAt),
   }
 }
 

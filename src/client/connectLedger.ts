@@ -67,6 +67,7 @@ export const connectLedger = (options: ClientOptions): RemoteLedger => {
     close: async () => {
       await Promise.all([...workers].map((worker) => worker.stop()))
       workers.clear()
+      connection.closeIdle()
     },
   }
 }

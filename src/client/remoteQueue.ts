@@ -22,6 +22,7 @@ import type {
   Redriven,
   SettlementResult,
 } from '../api/types.js'
+import { EnqueueOutbox } from './enqueueOutbox.js'
 import { type ClaimCall, RemoteWorker, type RemoteWorkerDeps } from './remoteWorker.js'
 import type { Transport } from './transport.js'
 
@@ -40,23 +41,31 @@ const actor = (by: Actor | undefined): { by?: { who: string; why?: string } } =>
 
 export const queuePath = (name: string): string => `/api/v1/queues/${encodeURIComponent(name)}`
 
-/** The JSON value that is sent for a payload; refused here as the ledger in process would refuse it. */
-const wirePayload = <A>(payload: A, codec: t.Type<A, unknown> | undefined): unknown => {
-  const encoded: unknown = codec === undefined ? payload : codec.encode(payload)
-  const text = acceptJson(encoded)
+/** The JSON text that is sent for a payload; refused here as the ledger in process would refuse it. */
+const payloadText = <A>(payload: A, codec: t.Type<A, unknown> | undefined): string => {
+  const text = acceptJson(codec === undefined ? payload : codec.encode(payload))
   if (isLeft(text)) throw new RefusedError('invalid', `payload: ${describePayloadRefusal(text.left)}`)
-  const value: unknown = JSON.parse(text.right)
-  const decoded = codec?.decode(value)
+  const decoded = codec?.decode(JSON.parse(text.right))
   if (decoded !== undefined && isLeft(decoded)) {
     const problems = PathReporter.report(decoded).slice(0, PROBLEMS_MAX).join('; ')
     throw new RefusedError('invalid', `payload: ${problems}`)
   }
-  return value
+  return text.right
 }
 
-const wireOptions = (options: EnqueueOptions): Readonly<Record<string, unknown>> => {
-  const { notBefore } = options
-  return notBefore instanceof Date ? { ...options, notBefore: notBefore.toISOString() } : options
+/** The message as it stands in a body. The payload's text is taken as it is: it has been written once already. */
+const messageText = <A>(
+  payload: A,
+  options: EnqueueOptions,
+  codec: t.Type<A, unknown> | undefined,
+): string => {
+  let text = `{"payload":${payloadText(payload, codec)}`
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'payload') continue
+    const written = JSON.stringify(value instanceof Date ? value.toISOString() : value)
+    if (written !== undefined) text += `,${JSON.stringify(name)}:${written}`
+  }
+  return `${text}}`
 }
 
 export const remoteQueue = <A>(
@@ -67,6 +76,14 @@ export const remoteQueue = <A>(
   const { call } = deps.transport
   const path = queuePath(name)
   const messagePath = (id: string): string => `${path}/messages/${encodeURIComponent(id)}`
+  const outbox = new EnqueueOutbox({
+    one: async (bodyText) => (await call('POST', `${path}/messages`, { bodyText })) as Enqueued,
+    each: async (texts) => {
+      const bodyText = `{"independent":true,"messages":[${texts.join(',')}]}`
+      const answer = await call('POST', `${path}/messages:batch`, { bodyText })
+      return (answer as { results: ReadonlyArray<unknown> }).results
+    },
+  })
   const claim = async ({ signal, ...options }: ClaimCall): Promise<ReadonlyArray<ClaimedMessage>> => {
     const answer = await call('POST', `${path}/claims`, {
       body: options,
@@ -84,17 +101,12 @@ export const remoteQueue = <A>(
   }
   return {
     name,
-    enqueue: async (payload, options = {}) => {
-      const body = { ...wireOptions(options), payload: wirePayload(payload, codec) }
-      return (await call('POST', `${path}/messages`, { body })) as Enqueued
-    },
+    enqueue: async (payload, options = {}) => outbox.add(messageText(payload, options, codec)),
     enqueueBatch: async (items) => {
-      const messages = items.map((item: BatchItem<A>) => {
-        const { payload, ...options } = item
-        return { ...wireOptions(options), payload: wirePayload(payload, codec) }
-      })
-      if (messages.length === 0) return []
-      const answer = await call('POST', `${path}/messages:batch`, { body: { messages } })
+      if (items.length === 0) return []
+      const messages = items.map((item: BatchItem<A>) => messageText(item.payload, item, codec))
+      const bodyText = `{"messages":[${messages.join(',')}]}`
+      const answer = await call('POST', `${path}/messages:batch`, { bodyText })
       return (answer as { results: ReadonlyArray<BatchResult> }).results
     },
     process: (handler, options = {}) => {

@@ -10,6 +10,7 @@ import {
   UnavailableError,
   UnknownOutcomeError,
 } from '../api/errors.js'
+import { ExchangeFailed, httpExchange, type Reply } from './httpExchange.js'
 
 export type ClientOptions = Readonly<{
   /** Where the server listens: `http://127.0.0.1:7654`. */
@@ -17,12 +18,12 @@ export type ClientOptions = Readonly<{
   token?: string | undefined
   /** A call without an answer after this is given up; the wait of a long poll comes on top. Default 30 s. */
   timeoutMs?: number
-  /** Default: the global one, which keeps connections open. */
-  fetch?: typeof fetch
 }>
 
 export type CallOptions = Readonly<{
   body?: unknown
+  /** A body that is JSON text already. */
+  bodyText?: string
   query?: Readonly<Record<string, string | number | undefined>>
   waitMs?: number
   signal?: AbortSignal
@@ -32,61 +33,56 @@ export type CallOptions = Readonly<{
 
 export type Transport = Readonly<{
   call: (method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, options?: CallOptions) => Promise<unknown>
+  /** Closes the connections that nobody uses now; later calls open new ones. */
+  closeIdle: () => void
 }>
 
 const DEFAULT_TIMEOUT_MS = 30_000
 
-/** The request was never sent. */
-const NEVER_LEFT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'EHOSTUNREACH',
-])
-
 export class UnauthorizedError extends RefusedError {}
 
 export const transport = (options: ClientOptions): Transport => {
-  const base = baseOf(options.url)
-  const send = options.fetch ?? fetch
+  const url = baseOf(options.url)
+  const base = url.origin + url.pathname.replace(/\/+$/, '')
+  const prefix = url.pathname.replace(/\/+$/, '')
+  const { send, closeIdle } = httpExchange(url)
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
+  const headers = {
+    accept: 'application/json',
+    ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+  }
+  const headersWithBody = { ...headers, 'content-type': 'application/json' }
   return {
+    closeIdle,
     call: async (method, path, call = {}) => {
       const repeatable = call.repeatable ?? method === 'GET'
-      const late = AbortSignal.timeout(timeoutMs + (call.waitMs ?? 0))
-      const request: RequestInit = {
-        method,
-        redirect: 'error',
-        signal: call.signal === undefined ? late : AbortSignal.any([call.signal, late]),
-        headers: {
-          accept: 'application/json',
-          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
-        },
-        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-      }
-      let response: Response
-      let text: string
+      const body = call.bodyText ?? (call.body === undefined ? undefined : JSON.stringify(call.body))
+      let reply: Reply
       try {
-        response = await send(base + path + queryOf(call.query), request)
-        text = await response.text()
+        reply = await send({
+          method,
+          path: prefix + path + queryOf(call.query),
+          headers: body === undefined ? headers : headersWithBody,
+          body,
+          timeoutMs: timeoutMs + (call.waitMs ?? 0),
+          signal: call.signal,
+        })
       } catch (error) {
         throw lostConnection(error, repeatable, base)
       }
-      return answerOf(response, text, repeatable)
+      return answerOf(reply, repeatable)
     },
   }
 }
 
-const baseOf = (url: string): string => {
+const baseOf = (url: string): URL => {
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
     throw new RangeError(
       `url: found ${JSON.stringify(url)}, accepted is http://host:port or https://host:port`,
     )
   }
-  return parsed.origin + parsed.pathname.replace(/\/+$/, '')
+  return parsed
 }
 
 const queryOf = (query: CallOptions['query'] = {}): string => {
@@ -96,17 +92,10 @@ const queryOf = (query: CallOptions['query'] = {}): string => {
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`
 }
 
-const codeOf = (error: unknown): string => {
-  const cause = error instanceof Error ? error.cause : undefined
-  if (cause instanceof AggregateError) return codeOf({ cause: cause.errors[0] })
-  const code = isFields(cause) || cause instanceof Error ? (cause as { code?: unknown }).code : undefined
-  return typeof code === 'string' ? code : ''
-}
-
 const lostConnection = (error: unknown, repeatable: boolean, base: string): LedgerqError => {
-  const code = codeOf(error)
-  const why = code === '' ? (error instanceof Error ? error.message : String(error)) : code
-  if (NEVER_LEFT.has(code)) return new UnavailableError(`no server answers at ${base} (${why})`)
+  if (!(error instanceof ExchangeFailed)) throw error
+  const { message: why, neverLeft } = error
+  if (neverLeft) return new UnavailableError(`no server answers at ${base} (${why})`)
   if (repeatable) return new UnavailableError(`the connection to ${base} was lost (${why})`)
   return new UnknownOutcomeError(
     `the connection to ${base} was lost before the answer came (${why}); repeat the call with the same id or idempotency key`,
@@ -121,30 +110,32 @@ const parsed = (text: string): unknown => {
   }
 }
 
-const answerOf = (response: Response, text: string, repeatable: boolean): unknown => {
+const answerOf = ({ status, text }: Reply, repeatable: boolean): unknown => {
   const body = text === '' ? undefined : parsed(text)
-  if (response.ok && (body !== undefined || response.status === 204)) return body
-  if (isFields(body) && typeof body.code === 'string') return throwProblem(response.status, body)
-  const what = `status ${response.status} without a problem document: is this a ledgerq server?`
+  const isOk = status >= 200 && status < 300
+  if (isOk && (body !== undefined || status === 204)) return body
+  if (isFields(body) && typeof body.code === 'string') throw problemError(status, body)
+  const what = `status ${status} without a problem document: is this a ledgerq server?`
   // A gateway in between may have passed the request on.
-  if (response.ok || (response.status >= 500 && response.status !== 503)) {
+  if (isOk || (status >= 500 && status !== 503)) {
     throw repeatable ? new UnavailableError(what) : new UnknownOutcomeError(what)
   }
-  throw response.status === 503 ? new UnavailableError(what) : new RefusedError('unexpected_reply', what)
+  throw status === 503 ? new UnavailableError(what) : new RefusedError('unexpected_reply', what)
 }
 
-const throwProblem = (status: number, body: Readonly<Record<string, unknown>>): never => {
+/** The error class that a problem document stands for. */
+export const problemError = (status: number, body: Readonly<Record<string, unknown>>): LedgerqError => {
   const code = String(body.code)
   const message = typeof body.detail === 'string' ? body.detail : code
   const details = {
     ...(isFields(body.details) ? body.details : {}),
     ...(Array.isArray(body.faults) ? { faults: body.faults } : {}),
   }
-  if (code === 'unknown_outcome') throw new UnknownOutcomeError(message, details)
+  if (code === 'unknown_outcome') return new UnknownOutcomeError(message, details)
   // A defect of the server may have come after the append.
-  if (status === 500) throw new UnknownOutcomeError(message, details)
-  if (status === 503) throw new UnavailableError(message, details)
-  if (status === 401 || status === 403) throw new UnauthorizedError(code, message, details)
-  if (status === 404) throw new NotFoundError(code, message, details)
-  throw new RefusedError(code, message, details)
+  if (status === 500) return new UnknownOutcomeError(message, details)
+  if (status === 503) return new UnavailableError(message, details)
+  if (status === 401 || status === 403) return new UnauthorizedError(code, message, details)
+  if (status === 404) return new NotFoundError(code, message, details)
+  return new RefusedError(code, message, details)
 }

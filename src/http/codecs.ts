@@ -65,7 +65,11 @@ export const EnqueueBody = closedRecord(
 )
 export type EnqueueBody = t.TypeOf<typeof EnqueueBody>
 
-export const BatchBody = closedRecord('a batch', { messages: listOf(EnqueueBody, 1, BATCH_MESSAGES_MAX) })
+export const BatchBody = closedRecord(
+  'a batch',
+  { messages: listOf(EnqueueBody, 1, BATCH_MESSAGES_MAX) },
+  { independent: flag },
+)
 
 export const ClaimBody = closedRecord(
   'a claim',

@@ -1,10 +1,10 @@
 // Messages: in, looked at, cancelled.
 
 import { NotFoundError } from '../api/errors.js'
-import type { BatchItem, BatchResult, EnqueueOptions } from '../api/types.js'
+import type { BatchItem, BatchResult, Enqueued, EnqueueOptions, Queue } from '../api/types.js'
 import { BatchBody, EnqueueBody, ListQuery, NoQuery, OperatorBody } from './codecs.js'
 import { BATCH_BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX, LIST_LIMIT_DEFAULT } from './limits.js'
-import { HttpProblem } from './problem.js'
+import { HttpProblem, isOurs, type Problem, problemFor } from './problem.js'
 import { type Answer, actorOf, done, ok, type Route, route } from './route.js'
 
 const MESSAGES = '/api/v1/queues/{queue}/messages'
@@ -59,16 +59,39 @@ const publicResult = (result: BatchResult): BatchResult => {
   return message === undefined ? result : { error: { code, message, unknown } }
 }
 
+/** What a call of its own would answer: the message, or the problem document. */
+const enqueueAlone = async (
+  queue: Queue<unknown>,
+  body: EnqueueBody,
+  key: string | undefined,
+  onError: (error: unknown) => void,
+): Promise<Enqueued | Readonly<{ problem: Problem }>> => {
+  try {
+    return await queue.enqueue(body.payload, optionsOf(body, key))
+  } catch (error) {
+    const problem = problemFor(error)
+    if (isOurs(error, problem)) onError(error)
+    return { problem }
+  }
+}
+
 const enqueueBatch = route({
   method: 'POST',
   path: `${MESSAGES}:batch`,
-  summary: 'Enqueues many messages, a result for each; all or nothing per partition',
+  summary:
+    'Enqueues many messages, a result for each; all or nothing per partition, or with "independent" each as if sent alone',
   body: BatchBody,
   query: NoQuery,
   bodyBytesMax: BATCH_BODY_BYTES_MAX,
-  answer: async ({ queues }, call): Promise<Answer> => {
+  answer: async ({ queues, waits }, call): Promise<Answer> => {
     const key = checkedKey(call.idempotencyKey)
     const queue = await queues.find(name(call))
+    if (call.body.independent === true) {
+      const each = call.body.messages.map((body, index) =>
+        enqueueAlone(queue, body, key === undefined ? undefined : `${key}/${index}`, waits.onError),
+      )
+      return ok({ results: await Promise.all(each) })
+    }
     const items = call.body.messages.map(
       (body, index): BatchItem<unknown> => ({
         ...optionsOf(body, key === undefined ? undefined : `${key}/${index}`),

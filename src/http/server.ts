@@ -85,14 +85,25 @@ const goneSignal = (reply: FastifyReply): AbortSignal => {
   return gone.signal
 }
 
+/** Hooks call back: a promise for each of them and request costs more than what they do. */
+const checking =
+  (access: Access) =>
+  (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
+    try {
+      access.check(request.headers)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    done()
+  }
+
 const addRoute = (app: FastifyInstance, desk: Desk, route: Route, access: Access): void => {
   app.route({
     method: route.method,
     url: asPath(route.path),
     bodyLimit: route.bodyBytesMax ?? BODY_BYTES_MAX,
-    onRequest: async (request) => {
-      if (route.open !== true) access.check(request.headers)
-    },
+    ...(route.open === true ? {} : { onRequest: checking(access) }),
     handler: async (request, reply) => {
       const call: Call<unknown, unknown> = {
         params: request.params as Readonly<Record<string, string>>,
@@ -149,30 +160,38 @@ export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' 
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    async (request: FastifyRequest, bytes: Buffer) => bodyOf(request.headers, bytes),
+    (request: FastifyRequest, bytes: Buffer, done: (error: Error | null, body?: unknown) => void) => {
+      let body: unknown
+      try {
+        body = bodyOf(request.headers, bytes)
+      } catch (error) {
+        done(error as Error)
+        return
+      }
+      done(null, body)
+    },
   )
   app.setErrorHandler((error, _request, reply) => {
     const problem = problemFor(error)
     if (isOurs(error, problem)) onError(error)
     return sendProblem(reply, problem)
   })
-  app.setNotFoundHandler(
-    { preHandler: async (request: FastifyRequest) => access.check(request.headers) },
-    (_request, reply) =>
-      sendProblem(reply, problemOf(404, 'route_not_found', 'There is no such resource or method.')),
+  app.setNotFoundHandler({ preHandler: checking(access) }, (_request, reply) =>
+    sendProblem(reply, problemOf(404, 'route_not_found', 'There is no such resource or method.')),
   )
   let inFlight = 0
   let onQuiet: (() => void) | undefined
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', (_request, reply, done) => {
     inFlight += 1
     // Fires also for requests whose client has gone, which Fastify's own hook does not.
     reply.raw.once('close', () => {
       inFlight -= 1
       if (inFlight === 0) onQuiet?.()
     })
-    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
     // The client's next request goes over a new connection, to a server that is not about to close.
     if (stopping.signal.aborted) reply.header('connection', 'close')
+    done()
   })
   for (const route of ROUTES) addRoute(app, desk, route, access)
   const quiet = (): Promise<void> =>

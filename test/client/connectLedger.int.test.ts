@@ -84,6 +84,42 @@ describe('connectLedger', () => {
     expect(() => connectLedger({ url: 'nonsense' })).toThrow(RangeError)
   })
 
+  it('enqueues side by side with an outcome for each: what fits is taken, what does not is refused', async () => {
+    const queue = await remote.queue('orders', { maxSize: 5 })
+    const sent = [
+      ...[1, 2].map((payload) => queue.enqueue({ payload }, { id: `mine-${payload}`, priority: 'high' })),
+      queue.enqueue(3, { priority: 'urgent' as never }),
+      queue.enqueue(4, { idempotencyKey: 'k' }),
+      queue.enqueue(4, { idempotencyKey: 'k' }),
+      queue.enqueue(5, { retry: { kind: 'nonsense' } as never }),
+      ...[6, 7, 8].map((payload) => queue.enqueue(payload)),
+    ]
+    const outcomes = (await Promise.allSettled(sent)).map((outcome) =>
+      outcome.status === 'fulfilled' ? outcome.value.duplicate : (outcome.reason as RefusedError).code,
+    )
+    expect(outcomes).toEqual([
+      false,
+      false,
+      'invalid_request',
+      false,
+      true,
+      'invalid_request',
+      false,
+      false,
+      'queue_full',
+    ])
+    expect(await queue.message('mine-2')).toMatchObject({ payload: { payload: 2 }, priority: 10 })
+    expect((await queue.stats()).pending).toBe(5)
+  })
+
+  it('keeps the order of one caller’s messages that are enqueued without waiting', async () => {
+    const queue = await remote.queue<number>('orders')
+    const payloads = Array.from({ length: 40 }, (_, n) => n)
+    await Promise.all(payloads.map((n) => queue.enqueue(n)))
+    const claimed = await queue.claim({ worker: 'w', max: 40 })
+    expect(claimed.map(({ payload }) => payload)).toEqual(payloads)
+  })
+
   it('holds payloads to the codec, when they are sent and when a handler reads them', async () => {
     const Order = t.strict({ orderId: t.number })
     const queue = await remote.queue('orders', { payload: Order, failures: {} })
@@ -209,6 +245,8 @@ describe('a connection that breaks', () => {
     const url = await openHole((socket) => socket.destroy())
     const queue = connectLedger({ url }).knownQueue('orders')
     await expect(queue.enqueue(1)).rejects.toBeInstanceOf(UnknownOutcomeError)
+    for (const sent of await Promise.allSettled([queue.enqueue(1), queue.enqueue(2)]))
+      expect(sent).toMatchObject({ reason: { code: 'unknown_outcome' } })
     await expect(queue.enqueueBatch([{ payload: 1 }])).rejects.toBeInstanceOf(UnknownOutcomeError)
     await expect(queue.stats()).rejects.toBeInstanceOf(UnavailableError)
   })
@@ -229,6 +267,28 @@ describe('a connection that breaks', () => {
     hole.close()
     const page = await openHole(reply('200 OK'))
     await expect(connectLedger({ url: page }).stats()).rejects.toBeInstanceOf(UnavailableError)
+  })
+
+  it('an answer that is cut off is an unknown outcome, and a redirect is refused, not followed', async () => {
+    const cut = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"id":"a"'
+    const url = await openHole((socket) => socket.end(cut))
+    await expect(connectLedger({ url }).knownQueue('orders').enqueue(1)).rejects.toBeInstanceOf(
+      UnknownOutcomeError,
+    )
+    hole.close()
+    const elsewhere = `HTTP/1.1 307 Moved\r\nlocation: ${server.url}\r\ncontent-length: 0\r\n\r\n`
+    const moved = await openHole((socket) => socket.end(elsewhere))
+    await expect(connectLedger({ url: moved }).knownQueue('orders').enqueue(1)).rejects.toMatchObject({
+      code: 'unexpected_reply',
+    })
+  })
+
+  it('goes on over a new one: connections that were closed while idle are not used again', async () => {
+    const queue = await remote.queue('orders')
+    await queue.enqueue(1)
+    await remote.close()
+    await queue.enqueue(2)
+    expect((await queue.stats()).pending).toBe(2)
   })
 
   it('that was never made is definite: nothing was sent', async () => {

@@ -112,6 +112,29 @@ describe('messages in', () => {
     ).toMatchObject({ status: 200 })
   })
 
+  it('takes each message of an independent batch as if it were sent alone', async () => {
+    await hall.ask('PUT', '/api/v1/queues/orders', { maxSize: 2 })
+    const messages = [
+      { payload: 1, id: 'one' },
+      { payload: 1, id: 'one' },
+      { payload: 2, id: 'not/an id' },
+      { payload: 3 },
+      { payload: 4 },
+    ]
+    const path = '/api/v1/queues/orders/messages:batch'
+    const { status, json } = await hall.ask('POST', path, { independent: true, messages })
+    expect(status).toBe(200)
+    expect((json as { results: unknown }).results).toMatchObject([
+      { id: 'one', duplicate: false },
+      { id: 'one', duplicate: true },
+      { problem: { status: 422, code: 'invalid' } },
+      { duplicate: false },
+      { problem: { status: 429, code: 'queue_full' } },
+    ])
+    const alone = await hall.ask('POST', '/api/v1/queues/orders/messages', messages[4])
+    expect((json as { results: ReadonlyArray<unknown> }).results[4]).toEqual({ problem: alone.json })
+  })
+
   it('lists by state, page by page, and cancels what waits', async () => {
     for (const n of [1, 2, 3]) await send(n)
     const page = await hall.ask('GET', '/api/v1/queues/orders/messages?state=pending&limit=2')
