@@ -98,8 +98,12 @@ export class EnqueueOutbox {
   }
 }
 
+/** A refusal without a problem document is a gateway's: asked again in pieces it would only have more to refuse. */
 const isRefusedForOne = (error: unknown): boolean =>
-  error instanceof RefusedError && !(error instanceof NotFoundError) && !(error instanceof UnauthorizedError)
+  error instanceof RefusedError &&
+  error.code !== 'unexpected_reply' &&
+  !(error instanceof NotFoundError) &&
+  !(error instanceof UnauthorizedError)
 
 const settle = (batch: ReadonlyArray<Waiting>, results: ReadonlyArray<unknown>): void => {
   for (const [index, { resolve, reject }] of batch.entries()) {

@@ -120,6 +120,7 @@ describe('messages of one client on their way', () => {
     ['an unknown outcome', new UnknownOutcomeError('lost')],
     ['a server that is not there', new UnavailableError('none')],
     ['a queue that is not there', new NotFoundError('queue_not_found', 'none')],
+    ['a refusal of a gateway', new RefusedError('unexpected_reply', 'status 429')],
   ])('are not sent again after %s: all of them are told', async (_name, error) => {
     const { outbox, calls } = openOutbox()
     const outcomes = Promise.allSettled(['a', 'b'].map((text) => outbox.add(text)))
