@@ -143,7 +143,7 @@ export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' 
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
     },
     routerOptions: { maxParamLength: PATH_PARAMETER_CHARS_MAX },
-    forceCloseConnections: 'idle',
+    forceCloseConnections: false,
     // Answered as a problem document by the hook below instead.
     return503OnClosing: false,
     clientErrorHandler: refuseBrokenRequest,
@@ -237,6 +237,9 @@ export const startServer = async (ledger: Ledger, options: ServerOptions = {}): 
   const close = async (): Promise<void> => {
     stop()
     const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
+    // Closing begins with the connections that seem idle, and a request may be on its way on any of them: its client would
+    // not know what became of it. They end with their next answer instead, or when it has been quiet for a while.
+    app.server.closeIdleConnections = () => undefined
     const closed = app.close()
     try {
       await quietFor(CLOSE_QUIET_MS, quiet)
