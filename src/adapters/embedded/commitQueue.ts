@@ -221,11 +221,15 @@ export class CommitQueue {
     frame.events += pending.events
   }
 
-  /** At the end of this turn of the loop, so that all who append in it share the frame. */
+  /**
+   * Before the loop turns, so that all who append in this callback share the frame. Waiting for the end of the turn
+   * (setImmediate) let every caller of the last commit go on first, while the disk stood still: 20 % less in bulk, and
+   * no more sharing, since whoever comes later shares the next frame.
+   */
   private scheduleDispatch(): void {
     if (this.dispatchScheduled || this.inFlight !== undefined) return
     this.dispatchScheduled = true
-    setImmediate(() => {
+    queueMicrotask(() => {
       this.dispatchScheduled = false
       this.dispatch()
     })
