@@ -71,7 +71,11 @@ class LogThread {
         this.syncHeadMark()
         continue
       }
-      seen = Atomics.load(this.control, WORD.turn)
+      const turn = Atomics.load(this.control, WORD.turn)
+      // The main thread may be held up between its command and its wake-up call: then the command was seen and done
+      // already, and the call that comes late says nothing new. A frame that is sealed twice breaks the chain.
+      if (turn === seen) continue
+      seen = turn
       if (this.control[WORD.command] === COMMAND.close) break
       this.commit()
       if (this.headMark.isDirty && this.msToHeadSync() === 0) this.syncHeadMark()
