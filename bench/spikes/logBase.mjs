@@ -48,13 +48,14 @@
 // lmdbNative 1000 settleFirst | 307451 (260494-344655) | 3.23 (2.92-3.72) | 5.87 (4.67-6.83) | 1000 (1000-1000) | 2.34 (2.07-2.83) | 2.87 (2.51-3.32) | 301 (301-301) | 1.01 (1.01-1.01) | 328 (328-329)
 // sqlite 1000 settleFirst | 208840 (208793-249315) | 3.74 (3.36-4.00) | 16.15 (14.45-17.92) | 1000 (1000-1000) | 2.64 (2.18-2.69) | 3.76 (3.48-4.16) | 301 (301-301) | 1.01 (1.01-1.02) | 623 (616-624)
 // sqlite16k 1000 settleFirst | 270282 (185700-275916) | 3.21 (3.16-3.86) | 22.65 (21.90-25.00) | 1000 (1000-1000) | 2.32 (2.27-3.22) | 3.22 (3.18-3.44) | 301 (301-301) | 1.06 (1.05-1.07) | 641 (638-650)
-import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads'
+
 import { fork } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { performance } from 'node:perf_hooks'
-import { join } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import fs from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { setImmediate as turn } from 'node:timers/promises'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import zlib from 'node:zlib'
 
 const root = process.env.SPIKE_DIR ?? join(process.cwd(), 'spike-data')
@@ -82,14 +83,20 @@ const segmentPath = (dir, n) => join(dir, `${String(n).padStart(6, '0')}.seg`)
 /** Every base writes one frame and returns once it is on disk. `body` starts with room for the header. */
 const bases = {
   file: ({ dir, prepared, filler, dsync }) => {
-    let n = -1, fd = -1, at = 0
+    let n = -1,
+      fd = -1,
+      at = 0
     const next = () => {
       if (fd >= 0) fs.closeSync(fd)
       n += 1
       fd = fs.openSync(segmentPath(dir, n), O_RDWR | O_CREAT | (dsync ? O_DSYNC : 0))
       at = 0
       filler?.postMessage(n + 2)
-      if (!prepared) { const d = fs.openSync(dir, 'r'); fs.fsyncSync(d); fs.closeSync(d) }
+      if (!prepared) {
+        const d = fs.openSync(dir, 'r')
+        fs.fsyncSync(d)
+        fs.closeSync(d)
+      }
     }
     next()
     return (body) => {
@@ -101,14 +108,26 @@ const bases = {
   },
   lmdb: ({ dir }) => {
     const { open } = require('lmdb')
-    const db = open({ path: dir, encoding: 'binary', keyEncoding: 'uint32', overlappingSync: false, compression: false })
+    const db = open({
+      path: dir,
+      encoding: 'binary',
+      keyEncoding: 'uint32',
+      overlappingSync: false,
+      compression: false,
+    })
     let n = 0
     return (body) => db.putSync(n++, body) // With overlappingSync off the commit itself syncs.
   },
   sqlite: ({ dir, pageBytes }) => {
     const Database = require('libsql')
     const db = new Database(join(dir, 'log.db'))
-    for (const p of [`page_size=${pageBytes ?? 4096}`, 'locking_mode=EXCLUSIVE', 'journal_mode=WAL', 'synchronous=FULL']) db.exec(`PRAGMA ${p}`)
+    for (const p of [
+      `page_size=${pageBytes ?? 4096}`,
+      'locking_mode=EXCLUSIVE',
+      'journal_mode=WAL',
+      'synchronous=FULL',
+    ])
+      db.exec(`PRAGMA ${p}`)
     db.exec('CREATE TABLE frames (n INTEGER PRIMARY KEY, body BLOB NOT NULL)')
     const insert = db.prepare('INSERT INTO frames VALUES (?, ?)')
     let n = 0
@@ -139,19 +158,37 @@ const seal = (frame, index, count) => {
 function runWorker() {
   const { role, variant, dir, shared } = workerData
   if (role === 'filler') {
-    parentPort.on('message', (n) => { if (!fs.existsSync(segmentPath(dir, n))) { zeroFill(segmentPath(dir, n) + '.tmp'); fs.renameSync(segmentPath(dir, n) + '.tmp', segmentPath(dir, n)) } })
+    parentPort.on('message', (n) => {
+      if (!fs.existsSync(segmentPath(dir, n))) {
+        zeroFill(`${segmentPath(dir, n)}.tmp`)
+        fs.renameSync(`${segmentPath(dir, n)}.tmp`, segmentPath(dir, n))
+      }
+    })
     return
   }
   if (role === 'echo') {
-    if (shared === undefined) { parentPort.on('message', ({ buffer }) => parentPort.postMessage({ buffer }, [buffer])); return }
+    if (shared === undefined) {
+      parentPort.on('message', ({ buffer }) => parentPort.postMessage({ buffer }, [buffer]))
+      return
+    }
     const flag = new Int32Array(shared)
-    for (let seen = 0; ; ) { Atomics.wait(flag, 0, seen); seen = Atomics.load(flag, 0); if (seen < 0) return; parentPort.postMessage(seen) }
+    for (let seen = 0; ; ) {
+      Atomics.wait(flag, 0, seen)
+      seen = Atomics.load(flag, 0)
+      if (seen < 0) return
+      parentPort.postMessage(seen)
+    }
   }
   const options = variants[variant]
-  const filler = options.fill ? new Worker(new URL(import.meta.url), { workerData: { role: 'filler', dir } }) : undefined
+  const filler = options.fill
+    ? new Worker(new URL(import.meta.url), { workerData: { role: 'filler', dir } })
+    : undefined
   const write = bases[options.base]({ dir, filler, ...options })
   let index = 0
-  const commit = (frame, count) => { seal(frame, index++, count); write(frame) }
+  const commit = (frame, count) => {
+    seal(frame, index++, count)
+    write(frame)
+  }
   parentPort.postMessage('ready')
   if (options.sab) {
     const flag = new Int32Array(shared.flag)
@@ -172,11 +209,20 @@ function runWorker() {
 /** Main thread's side: callers' events are encoded into the open frame at once; one frame is in flight. */
 async function openLog(variant, dir, policy) {
   const options = variants[variant]
-  const slots = [0, 1].map(() => (options.sab ? new SharedArrayBuffer(FRAME_BYTES_MAX) : new ArrayBuffer(FRAME_BYTES_MAX)))
+  const slots = [0, 1].map(() =>
+    options.sab ? new SharedArrayBuffer(FRAME_BYTES_MAX) : new ArrayBuffer(FRAME_BYTES_MAX),
+  )
   const shared = options.sab ? { slots, flag: new SharedArrayBuffer(16) } : undefined
   const free = slots.map((buffer, slot) => ({ buffer, slot }))
-  let open = free.pop(), view = Buffer.from(open.buffer), used = HEADER_BYTES
-  let waiting = [], flying, frames = 0, bytesLogged = 0, scheduled = false, send
+  let open = free.pop(),
+    view = Buffer.from(open.buffer),
+    used = HEADER_BYTES
+  let waiting = [],
+    flying,
+    frames = 0,
+    bytesLogged = 0,
+    scheduled = false,
+    send
   const done = (returned) => {
     free.push(returned)
     const answered = flying
@@ -192,11 +238,19 @@ async function openLog(variant, dir, policy) {
     waiting = []
     frames += 1
     bytesLogged += used
-    const out = open, bytes = used
-    open = free.pop(); view = Buffer.from(open.buffer); used = HEADER_BYTES
+    const out = open,
+      bytes = used
+    open = free.pop()
+    view = Buffer.from(open.buffer)
+    used = HEADER_BYTES
     send(out, bytes, flying.length)
   }
-  const schedule = () => { if (!scheduled && flying === undefined) { scheduled = true; setImmediate(flush) } }
+  const schedule = () => {
+    if (!scheduled && flying === undefined) {
+      scheduled = true
+      setImmediate(flush)
+    }
+  }
   if (options.native) {
     const { open: openEnv } = require('lmdb')
     const db = openEnv({ path: dir, encoding: 'binary', keyEncoding: 'uint32', compression: false })
@@ -209,10 +263,18 @@ async function openLog(variant, dir, policy) {
   } else {
     const worker = new Worker(new URL(import.meta.url), { workerData: { role: 'log', variant, dir, shared } })
     await new Promise((resolve) => worker.once('message', resolve))
-    worker.on('message', (m) => done(options.sab ? { buffer: slots[m.slot], slot: m.slot } : { buffer: m.buffer }))
+    worker.on('message', (m) =>
+      done(options.sab ? { buffer: slots[m.slot], slot: m.slot } : { buffer: m.buffer }),
+    )
     const flag = options.sab ? new Int32Array(shared.flag) : undefined
     send = options.sab
-      ? (out, bytes, count) => { flag[1] = out.slot; flag[2] = bytes; flag[3] = count; Atomics.add(flag, 0, 1); Atomics.notify(flag, 0) }
+      ? (out, bytes, count) => {
+          flag[1] = out.slot
+          flag[2] = bytes
+          flag[3] = count
+          Atomics.add(flag, 0, 1)
+          Atomics.notify(flag, 0)
+        }
       : (out, bytes, count) => worker.postMessage({ buffer: out.buffer, bytes, count }, [out.buffer])
   }
   const append = (event) => {
@@ -226,8 +288,14 @@ async function openLog(variant, dir, policy) {
   return { append, totals: () => ({ frames, bytesLogged }) }
 }
 
-const deviceSectors = () => fs.readFileSync('/proc/diskstats', 'utf8').trim().split('\n').map((l) => l.trim().split(/\s+/))
-  .filter((f) => f[2] === (process.env.DISK ?? 'vda')).reduce((n, f) => n + Number(f[9]), 0)
+const deviceSectors = () =>
+  fs
+    .readFileSync('/proc/diskstats', 'utf8')
+    .trim()
+    .split('\n')
+    .map((l) => l.trim().split(/\s+/))
+    .filter((f) => f[2] === (process.env.DISK ?? 'vda'))
+    .reduce((n, f) => n + Number(f[9]), 0)
 const allocated = (dir) => fs.readdirSync(dir).reduce((n, f) => n + fs.statSync(join(dir, f)).blocks * 512, 0)
 const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]
 
@@ -239,26 +307,50 @@ async function measure(variant, callers, policy) {
   const log = await openLog(variant, dir, policy)
   const latencies = new Float64Array(4_000_000)
   const payload = 'x'.repeat(120)
-  let events = 0, sampled = 0, measuring = false, stopped = false
+  let events = 0,
+    sampled = 0,
+    measuring = false,
+    stopped = false
   const caller = async (name) => {
     for (let turnNo = 0; !stopped; turnNo++) {
       const began = performance.now()
-      await log.append({ type: 'MessageEnqueued', version: 1, id: `orders-0-${name}-${turnNo}`, messageId: `m-${name}-${turnNo}`, at: 1_790_000_000_000 + turnNo, priority: 'normal', attemptsMax: 5, group: `customer-${name}`, payload })
-      if (measuring) { events++; latencies[sampled++] = performance.now() - began }
+      await log.append({
+        type: 'MessageEnqueued',
+        version: 1,
+        id: `orders-0-${name}-${turnNo}`,
+        messageId: `m-${name}-${turnNo}`,
+        at: 1_790_000_000_000 + turnNo,
+        priority: 'normal',
+        attemptsMax: 5,
+        group: `customer-${name}`,
+        payload,
+      })
+      if (measuring) {
+        events++
+        latencies[sampled++] = performance.now() - began
+      }
     }
   }
   // sealFirst keeps two cohorts, one encoding while the other's frame is synced; settleFirst puts everybody in each frame.
   const all = []
   for (let name = 0; name < callers; name++) {
-    if (policy === 'sealFirst' && callers > 1 && name === callers >> 1) while (log.totals().frames === 0) await turn()
+    if (policy === 'sealFirst' && callers > 1 && name === callers >> 1)
+      while (log.totals().frames === 0) await turn()
     all.push(caller(name))
   }
   await new Promise((r) => setTimeout(r, 500))
-  const sectors = deviceSectors(), before = log.totals(), cpu = process.cpuUsage(), elu = performance.eventLoopUtilization(), t0 = performance.now()
+  const sectors = deviceSectors(),
+    before = log.totals(),
+    cpu = process.cpuUsage(),
+    elu = performance.eventLoopUtilization(),
+    t0 = performance.now()
   measuring = true
   await new Promise((r) => setTimeout(r, RUN_MS))
   measuring = false
-  const ms = performance.now() - t0, loop = performance.eventLoopUtilization(elu), used = process.cpuUsage(cpu), after = log.totals()
+  const ms = performance.now() - t0,
+    loop = performance.eventLoopUtilization(elu),
+    used = process.cpuUsage(cpu),
+    after = log.totals()
   const written = (deviceSectors() - sectors) * 512
   stopped = true
   await Promise.all(all)
@@ -266,9 +358,15 @@ async function measure(variant, callers, policy) {
   const sorted = latencies.subarray(0, sampled).sort()
   const disk = prepared ? undefined : allocated(dir)
   const result = {
-    perSecond: (events / ms) * 1000, p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), perFrame: events / (after.frames - before.frames),
-    mainUs: (loop.active * 1000) / events, cpuUs: (used.user + used.system) / events,
-    frameB: (after.bytesLogged - before.bytesLogged) / events, diskRatio: disk === undefined ? 1 : disk / total.bytesLogged, writtenB: written / events,
+    perSecond: (events / ms) * 1000,
+    p50: quantile(sorted, 0.5),
+    p99: quantile(sorted, 0.99),
+    perFrame: events / (after.frames - before.frames),
+    mainUs: (loop.active * 1000) / events,
+    cpuUs: (used.user + used.system) / events,
+    frameB: (after.bytesLogged - before.bytesLogged) / events,
+    diskRatio: disk === undefined ? 1 : disk / total.bytesLogged,
+    writtenB: written / events,
   }
   process.send(result)
   await turn()
@@ -278,27 +376,61 @@ async function measure(variant, callers, policy) {
 async function costs() {
   fs.mkdirSync(root, { recursive: true })
   const block = Buffer.alloc(65536, 7)
-  const median = (step, n = 600) => { const t = []; for (let i = 0; i < n; i++) { const b = performance.now(); step(i); t.push(performance.now() - b) } t.sort((a, b) => a - b); return `p50 ${quantile(t, 0.5).toFixed(3)} ms p99 ${quantile(t, 0.99).toFixed(3)} ms` }
-  for (const [name, flags, prepared] of [['growing', 0, false], ['preallocated', 0, true], ['preallocated O_DSYNC', O_DSYNC, true]]) {
+  const median = (step, n = 600) => {
+    const t = []
+    for (let i = 0; i < n; i++) {
+      const b = performance.now()
+      step(i)
+      t.push(performance.now() - b)
+    }
+    t.sort((a, b) => a - b)
+    return `p50 ${quantile(t, 0.5).toFixed(3)} ms p99 ${quantile(t, 0.99).toFixed(3)} ms`
+  }
+  for (const [name, flags, prepared] of [
+    ['growing', 0, false],
+    ['preallocated', 0, true],
+    ['preallocated O_DSYNC', O_DSYNC, true],
+  ]) {
     const path = join(root, 'lone.seg')
     if (prepared) zeroFill(path)
     const fd = fs.openSync(path, O_RDWR | O_CREAT | flags)
-    console.log(`64 KiB ${name}:`, median((i) => { fs.writeSync(fd, block, 0, block.length, i * block.length); if (flags === 0) fs.fdatasyncSync(fd) }))
-    fs.closeSync(fd); fs.rmSync(path)
+    console.log(
+      `64 KiB ${name}:`,
+      median((i) => {
+        fs.writeSync(fd, block, 0, block.length, i * block.length)
+        if (flags === 0) fs.fdatasyncSync(fd)
+      }),
+    )
+    fs.closeSync(fd)
+    fs.rmSync(path)
   }
   for (const sab of [false, true]) {
     const shared = sab ? new SharedArrayBuffer(4) : undefined
     const worker = new Worker(new URL(import.meta.url), { workerData: { role: 'echo', shared } })
     const flag = sab ? new Int32Array(shared) : undefined
     let buffer = new ArrayBuffer(1 << 20)
-    const hop = () => new Promise((resolve) => {
-      worker.once('message', (m) => { if (!sab) buffer = m.buffer; resolve() })
-      if (sab) { Atomics.add(flag, 0, 1); Atomics.notify(flag, 0) } else worker.postMessage({ buffer }, [buffer])
-    })
+    const hop = () =>
+      new Promise((resolve) => {
+        worker.once('message', (m) => {
+          if (!sab) buffer = m.buffer
+          resolve()
+        })
+        if (sab) {
+          Atomics.add(flag, 0, 1)
+          Atomics.notify(flag, 0)
+        } else worker.postMessage({ buffer }, [buffer])
+      })
     const t = []
-    for (let i = 0; i < 5000; i++) { const b = performance.now(); await hop(); if (i > 500) t.push(performance.now() - b) }
+    for (let i = 0; i < 5000; i++) {
+      const b = performance.now()
+      await hop()
+      if (i > 500) t.push(performance.now() - b)
+    }
     t.sort((a, b) => a - b)
-    console.log(sab ? 'hop SharedArrayBuffer there, message back:' : 'hop message + transferred 1 MiB buffer:', `p50 ${(quantile(t, 0.5) * 1000).toFixed(0)} us p99 ${(quantile(t, 0.99) * 1000).toFixed(0)} us`)
+    console.log(
+      sab ? 'hop SharedArrayBuffer there, message back:' : 'hop message + transferred 1 MiB buffer:',
+      `p50 ${(quantile(t, 0.5) * 1000).toFixed(0)} us p99 ${(quantile(t, 0.99) * 1000).toFixed(0)} us`,
+    )
     await worker.terminate()
   }
 }
@@ -309,18 +441,49 @@ async function main() {
   const names = (process.env.VARIANTS ?? Object.keys(variants).join()).split(',')
   const policies = (process.env.POLICIES ?? 'sealFirst,settleFirst').split(',')
   const rows = new Map()
-  for (let run = 0; run < RUNS; run++) for (const callers of CALLERS) for (const policy of callers === 1 ? policies.slice(0, 1) : policies) for (const name of names) {
-    const key = `${name} ${callers} ${policy}`
-    const child = fork(new URL(import.meta.url).pathname, ['one', name, String(callers), policy])
-    const result = await new Promise((resolve) => { child.once('message', resolve); child.once('exit', () => resolve(undefined)) })
-    await new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve()))
-    fs.rmSync(join(root, `${name}-${child.pid}`), { recursive: true, force: true })
-    if (result === undefined) { console.log(key, 'FAILED'); continue }
-    rows.set(key, [...(rows.get(key) ?? []), result])
+  for (let run = 0; run < RUNS; run++)
+    for (const callers of CALLERS)
+      for (const policy of callers === 1 ? policies.slice(0, 1) : policies)
+        for (const name of names) {
+          const key = `${name} ${callers} ${policy}`
+          const child = fork(new URL(import.meta.url).pathname, ['one', name, String(callers), policy])
+          const result = await new Promise((resolve) => {
+            child.once('message', resolve)
+            child.once('exit', () => resolve(undefined))
+          })
+          await new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve()))
+          fs.rmSync(join(root, `${name}-${child.pid}`), { recursive: true, force: true })
+          if (result === undefined) {
+            console.log(key, 'FAILED')
+            continue
+          }
+          rows.set(key, [...(rows.get(key) ?? []), result])
+        }
+  const show = (list, field, digits) => {
+    const v = list.map((r) => r[field]).sort((a, b) => a - b)
+    return `${v[v.length >> 1].toFixed(digits)} (${v[0].toFixed(digits)}-${v[v.length - 1].toFixed(digits)})`
   }
-  const show = (list, field, digits) => { const v = list.map((r) => r[field]).sort((a, b) => a - b); return `${v[v.length >> 1].toFixed(digits)} (${v[0].toFixed(digits)}-${v[v.length - 1].toFixed(digits)})` }
-  console.log('variant callers policy | events/s | p50 ms | p99 ms | events per frame | main us/event | cpu us/event | frame B/event | allocated/frame | device B/event')
-  for (const [key, list] of rows) console.log(key, '|', [['perSecond', 0], ['p50', 2], ['p99', 2], ['perFrame', 0], ['mainUs', 2], ['cpuUs', 2], ['frameB', 0], ['diskRatio', 2], ['writtenB', 0]].map(([f, d]) => show(list, f, d)).join(' | '))
+  console.log(
+    'variant callers policy | events/s | p50 ms | p99 ms | events per frame | main us/event | cpu us/event | frame B/event | allocated/frame | device B/event',
+  )
+  for (const [key, list] of rows)
+    console.log(
+      key,
+      '|',
+      [
+        ['perSecond', 0],
+        ['p50', 2],
+        ['p99', 2],
+        ['perFrame', 0],
+        ['mainUs', 2],
+        ['cpuUs', 2],
+        ['frameB', 0],
+        ['diskRatio', 2],
+        ['writtenB', 0],
+      ]
+        .map(([f, d]) => show(list, f, d))
+        .join(' | '),
+    )
 }
 
 if (isMainThread) await main()

@@ -44,8 +44,8 @@ const produce = async (url: string, answers: Answers, isOver: () => boolean): Pr
     const n = ++answers.sent
     const answer = await post(`${url}/api/v1/queues/${QUEUE}/messages`, { payload: { n } })
     if (answer === undefined) return
-    if (answer.status === 201) answers.enqueued.set(n, String(answer.json['id']))
-    else if (answer.json['code'] !== 'unknown_outcome') answers.refused.add(n)
+    if (answer.status === 201) answers.enqueued.set(n, String(answer.json.id))
+    else if (answer.json.code !== 'unknown_outcome') answers.refused.add(n)
   }
 }
 
@@ -53,12 +53,12 @@ const work = async (url: string, worker: string, answers: Answers, isOver: () =>
   while (!isOver()) {
     const claimed = await post(`${url}/api/v1/queues/${QUEUE}/claims`, { max: 20, waitMs: 200, worker })
     if (claimed === undefined) return
-    const messages = (claimed.json['messages'] ?? []) as Array<{ leaseToken: string }>
+    const messages = (claimed.json.messages ?? []) as Array<{ leaseToken: string }>
     if (messages.length === 0) continue
     const settlements = messages.map(({ leaseToken }) => ({ leaseToken, outcome: 'ack' }))
     const settled = await post(`${url}/api/v1/queues/${QUEUE}/settlements`, { settlements })
     if (settled === undefined) return
-    for (const result of (settled.json['results'] ?? []) as Array<{ leaseToken: string; ok: boolean }>) {
+    for (const result of (settled.json.results ?? []) as Array<{ leaseToken: string; ok: boolean }>) {
       if (result.ok) answers.acked.add(result.leaseToken)
     }
   }
