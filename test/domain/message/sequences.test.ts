@@ -119,14 +119,17 @@ const run = (steps: ReadonlyArray<Step>): ReadonlyArray<Decided> => {
   })
 }
 
-const forAllSequences = (law: (decided: ReadonlyArray<Decided>) => void): void =>
+const forAllSequences = (
+  law: (decided: ReadonlyArray<Decided>) => void,
+  parameters: { numRuns: number; seed?: number } = { numRuns: 300 },
+): void =>
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
       // Most sequences that do not begin with a message would say nothing.
       const first: Step = { type: 'EnqueueMessage', pick: 'live', delayMs: 0, passMs: 0, n: steps.length }
       law(run([first, ...steps]))
     }),
-    { numRuns: 300 },
+    parameters,
   )
 
 const isEnd = ({ tag }: Message): boolean => tag === 'Finished'
@@ -139,9 +142,13 @@ describe('any sequence of commands on one message', () => {
 
   it('I8 reaches every situation, so that the laws below say something', () => {
     const seen = new Set<string>()
-    forAllSequences((decided) => {
-      for (const { after } of decided) seen.add(after.tag === 'Finished' ? after.outcome : after.tag)
-    })
+    // Whether a rare situation turns up must not depend on luck: always the same sequences, and many of them.
+    forAllSequences(
+      (decided) => {
+        for (const { after } of decided) seen.add(after.tag === 'Finished' ? after.outcome : after.tag)
+      },
+      { seed: 20_261_122, numRuns: 2_000 },
+    )
     expect([...seen].sort()).toEqual(
       ['Dead', 'Leased', 'Waiting', 'cancelled', 'expired', 'purged', 'succeeded'].sort(),
     )
