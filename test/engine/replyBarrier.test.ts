@@ -175,6 +175,26 @@ describe('an append whose outcome is unknown (I2)', () => {
   })
 })
 
+describe('the names of batches (I2)', () => {
+  it('a writer that follows one that stepped down writes other batches under other names', async () => {
+    const queue = await TestQueue.open()
+    queue.log.always = 'lostRequest'
+    const lost = queue.enqueue(message('lost'))
+    await queue.clock.advance(REPEAT_PAUSE_MS * (REPEATS_MAX + 1))
+    expect(failureOf(await lost)).toMatchObject({ kind: 'unknown' })
+    queue.log.heal()
+    await queue.clock.advance(1_000)
+    await queue.enqueued(message('next'))
+    const contents = new Map<string, Set<string>>()
+    for (const { expected, batch } of queue.log.asked) {
+      const content = JSON.stringify([expected, batch.at, batch.events])
+      contents.set(batch.batchId, (contents.get(batch.batchId) ?? new Set()).add(content))
+    }
+    expect(contents.size).toBeGreaterThan(2)
+    for (const [, different] of contents) expect(different.size).toBe(1)
+  })
+})
+
 describe('an append that fails for certain (I1)', () => {
   it.each(['full', 'conflict'] as const)(
     'is a definite failure for it and for what was decided behind it, and the partition opens anew: %s',
