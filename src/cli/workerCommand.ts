@@ -2,13 +2,13 @@
 import type { Command } from 'commander'
 import { failureMessage } from '../../domain/failure/index.js'
 import type { Handler } from '../api/types.js'
+import { DEFAULT_CONCURRENCY } from '../worker/processOptions.js'
 import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
 import { type HandlerModule, loadHandlers } from './handlerModules.js'
 import { printable } from './terminal.js'
 
 type WorkerOptions = Readonly<{ handlers: string; concurrency?: number; verbose?: boolean }>
 
-const DEFAULT_CONCURRENCY = 10
 const GRACE_MS = 8_000
 
 /** Tells about each run: failures always, successes with --verbose. */

@@ -2,7 +2,7 @@
 // leases alive, ends runs at their time limit, settles in batches. Calls that get no answer are repeated: claims under the
 // same claim id, settlements as they are, so that a lost reply costs neither a message nor a second run.
 import type * as t from 'io-ts'
-import { classify, composeClassifiers, type FailureType } from '../../domain/failure/index.js'
+import type { FailureType } from '../../domain/failure/index.js'
 import { isLedgerqError, RefusedError } from '../api/errors.js'
 import type {
   ClaimedMessage,
@@ -15,6 +15,7 @@ import type {
 } from '../api/types.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 import { settlementOfError, settlementOfValue } from '../worker/attempt.js'
+import { classifierOf, concurrencyOf } from '../worker/processOptions.js'
 import { RemoteAttempt, remoteMessage, settlementRequest } from './remoteAttempt.js'
 import { SettlementOutbox } from './settlementOutbox.js'
 
@@ -29,7 +30,6 @@ export type RemoteWorkerDeps = Readonly<{
   name: string
 }>
 
-const DEFAULT_CONCURRENCY = 10
 /** The server hands out no more in one claim. */
 const CONCURRENCY_MAX = 1_000
 const DEFAULT_GRACE_MS = 10_000
@@ -61,12 +61,8 @@ export class RemoteWorker<A> implements Worker {
     private readonly options: ProcessOptions,
   ) {
     this.name = deps.name
-    this.concurrency = options.concurrency ?? DEFAULT_CONCURRENCY
-    if (!Number.isInteger(this.concurrency) || this.concurrency < 1 || this.concurrency > CONCURRENCY_MAX) {
-      throw new RangeError(`concurrency: accepted is a whole number from 1 to ${CONCURRENCY_MAX}`)
-    }
-    this.classifier =
-      options.classify === undefined ? classify : composeClassifiers(options.classify, classify)
+    this.concurrency = concurrencyOf(options, CONCURRENCY_MAX)
+    this.classifier = classifierOf(options)
     this.outbox = new SettlementOutbox(deps.settle, (ms) => this.pause(ms), this.report)
     this.claiming = this.claimUntilStopped()
   }

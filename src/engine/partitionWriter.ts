@@ -286,10 +286,8 @@ export class PartitionWriter {
     this.intake.enqueueTaken(request)
     const placed = decideEnqueue(context, request.messages)
     if ('type' in placed) {
-      this.whenDurable(batch)(({ ok, ...outcome }) =>
-        request.answer(
-          ok ? refused(placed) : { _tag: 'Left', left: (outcome as { failure: Failure }).failure },
-        ),
+      this.whenDurable(batch)((outcome) =>
+        request.answer(outcome.ok ? refused(placed) : { _tag: 'Left', left: outcome.failure }),
       )
       return
     }

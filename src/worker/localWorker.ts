@@ -3,7 +3,7 @@
 // is durable: the acks of one wave and the claims of the next share a commit (§4.5).
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
-import { classify, composeClassifiers, type FailureType } from '../../domain/failure/index.js'
+import type { FailureType } from '../../domain/failure/index.js'
 import { generatedIdPrefix, leaseToken } from '../../domain/ids.js'
 import { LEASE_MS_MAX, LEASE_MS_MIN } from '../../domain/queue/index.js'
 import type { Handler, ProcessOptions, Worker } from '../api/types.js'
@@ -12,10 +12,10 @@ import type { Claimed, Delivery, Settled, Settlement } from '../engine/requests.
 import { inShares } from '../engine/settlementShares.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 import { Attempt, settlementOfError, settlementOfValue } from './attempt.js'
+import { classifierOf, concurrencyOf } from './processOptions.js'
 import type { Quarantine } from './quarantine.js'
 import { ReceivedMessage } from './receivedMessage.js'
 
-const DEFAULT_CONCURRENCY = 10
 export const CONCURRENCY_MAX = 10_000
 const DEFAULT_GRACE_MS = 10_000
 /** A waiting claim is renewed after this. */
@@ -59,12 +59,8 @@ export class LocalWorker<A> implements Worker {
     private readonly options: ProcessOptions,
   ) {
     this.name = deps.name
-    this.concurrency = options.concurrency ?? DEFAULT_CONCURRENCY
-    if (!Number.isInteger(this.concurrency) || this.concurrency < 1 || this.concurrency > CONCURRENCY_MAX) {
-      throw new RangeError(`concurrency: accepted is a whole number from 1 to ${CONCURRENCY_MAX}`)
-    }
-    this.classifier =
-      options.classify === undefined ? classify : composeClassifiers(options.classify, classify)
+    this.concurrency = concurrencyOf(options, CONCURRENCY_MAX)
+    this.classifier = classifierOf(options)
     this.outbox = deps.engine.partitions.map(() => [])
     this.idPrefixes = deps.engine.partitions.map(({ ref }) => generatedIdPrefix(ref))
     this.stopListening = deps.quarantine.whenDraining(() => {
