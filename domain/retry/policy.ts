@@ -3,6 +3,7 @@
 // is missing; what is stored always has every field, so that tomorrow's defaults never change a recorded policy.
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
+import { foundText } from '../foundText.js'
 
 export const JITTERS = ['none', 'full', 'equal', 'decorrelated'] as const
 /** How chance spreads a delay; the formulas stand at `delayForAttempt`. */
@@ -68,20 +69,10 @@ const FIELDS: Readonly<Record<RetryPolicyKind, ReadonlyArray<string>>> = {
 }
 const COMMON_FIELDS = ['kind', 'retriesMax', 'jitter', 'budgetMs']
 
-const FOUND_CHARS_MAX = 60
-const found = (value: unknown): string => {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return `a list of ${value.length}`
-  if (typeof value === 'object' || typeof value === 'function') return `a value of type ${typeof value}`
-  // The text is quoted as JSON so that control characters do not reach a log line.
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, FOUND_CHARS_MAX))
-  return String(value)
-}
-
 const refuse = (field: string, value: unknown, accepted: string): RetryPolicyRefusal => ({
   type: 'RetryPolicyInvalid',
   field,
-  found: found(value),
+  found: foundText(value),
   accepted,
 })
 
@@ -194,7 +185,7 @@ export const fromJSON = (json: unknown): Either<RetryPolicyRefusal, RetryPolicy>
   const known = [...COMMON_FIELDS, ...FIELDS[kind]]
   for (const field of Object.keys(given)) {
     if (!known.includes(field)) {
-      return left(refuse(found(field), given[field], `no such field; ${kind} has ${known.join(', ')}`))
+      return left(refuse(foundText(field), given[field], `no such field; ${kind} has ${known.join(', ')}`))
     }
   }
   const policy = withDefaults(kind, given)
