@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { Actor } from '../api/types.js'
 import { connectLedger, type RemoteLedger } from '../client/connectLedger.js'
-import type { Config } from '../config.js'
+import type { Config, ConfigFlags, LoadedConfig } from '../config/index.js'
 import { CommandFailed, EXIT, UsageError } from './exitCode.js'
 import type { Terminal } from './terminal.js'
 
@@ -12,13 +12,20 @@ export type Process = Readonly<{
   who: string
 }>
 
-export type Surroundings = Readonly<{ terminal: Terminal; config: () => Config; process: Process }>
+export type Surroundings = Readonly<{
+  terminal: Terminal
+  version: string
+  config: (flags: ConfigFlags) => LoadedConfig
+  process: Process
+}>
 
-export type GlobalOptions = Readonly<{ url?: string; token?: string; json?: boolean }>
+export type GlobalOptions = Readonly<{ url?: string; token?: string; config?: string; json?: boolean }>
 
 export type Context = Readonly<{
   terminal: Terminal
   config: Config
+  /** The same with the source of each value. */
+  loaded: LoadedConfig
   process: Process
   json: boolean
   ledger: RemoteLedger
@@ -28,16 +35,22 @@ export type Context = Readonly<{
   show: (value: unknown, text: () => string) => void
 }>
 
-export const contextOf = (surroundings: Surroundings, command: Command): Context => {
-  const flags = command.optsWithGlobals<GlobalOptions>()
-  const { terminal, process } = surroundings
-  const environment = surroundings.config()
-  const config: Config = {
-    ...environment,
-    url: flags.url ?? environment.url,
-    token: flags.token ?? environment.token,
+/** What the global flags say about the configuration. */
+export const contextFlags = (command: Command): ConfigFlags => {
+  const { url, token, config } = command.optsWithGlobals<GlobalOptions>()
+  return {
+    ...(url === undefined ? {} : { url }),
+    ...(token === undefined ? {} : { token }),
+    ...(config === undefined ? {} : { config }),
   }
-  const json = flags.json === true
+}
+
+/** `flags`: what the command itself takes of the configuration, beside the global flags. */
+export const contextOf = (surroundings: Surroundings, command: Command, flags: ConfigFlags = {}): Context => {
+  const { terminal, process } = surroundings
+  const loaded = surroundings.config({ ...flags, ...contextFlags(command) })
+  const { config } = loaded
+  const json = command.optsWithGlobals<GlobalOptions>().json === true
   let ledger: RemoteLedger
   try {
     ledger = connectLedger({ url: config.url, token: config.token })
@@ -47,6 +60,7 @@ export const contextOf = (surroundings: Surroundings, command: Command): Context
   return {
     terminal,
     config,
+    loaded,
     process,
     json,
     ledger,

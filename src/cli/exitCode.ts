@@ -1,7 +1,7 @@
 // What a failure means to the shell: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict.
 import { CommanderError } from 'commander'
 import { isLedgerqError, NotFoundError } from '../api/errors.js'
-import { ConfigError } from '../config.js'
+import { ConfigError } from '../config/index.js'
 import { isConflict } from '../http/problem.js'
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, notFound: 3, conflict: 4 } as const

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The program `ledgerq`: the process around the commands. Signals, a reader of stdout that went away, the exit code.
+import { readFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { readConfig } from '../config.js'
+import { loadConfig } from '../config/index.js'
 import { EXIT } from './exitCode.js'
 import { runCommand } from './program.js'
 import { terminalOf } from './terminal.js'
@@ -25,6 +26,12 @@ const stoppingSignal = (): AbortSignal => {
   return controller.signal
 }
 
+const version = (): string => {
+  // Compiled to dist/src/cli; the package's own file lies above it.
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
 const who = (): string => {
   try {
     return userInfo().username
@@ -42,7 +49,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.exitCode = await runCommand(
   {
     terminal: terminalOf(process.stdout, process.stderr),
-    config: readConfig,
+    version: version(),
+    config: (flags) => loadConfig({ flags }),
     process: { stopping: stoppingSignal, who: who() },
   },
   process.argv.slice(2),

@@ -1,9 +1,10 @@
 // The command line as a whole: nouns with their verbs, the global flags, and the way from a failure to one line on stderr
 // and an exit code.
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { isLedgerqError } from '../api/errors.js'
 import { addBenchCommand } from './benchCommand.js'
+import { addConfigCommands } from './configCommands.js'
+import { addBlobCommands } from './blobCommands.js'
 import type { Surroundings } from './context.js'
 import { addDlqCommands } from './dlqCommands.js'
 import { CommandFailed, EXIT, type ExitCode, exitCodeOf } from './exitCode.js'
@@ -14,23 +15,19 @@ import { addServeCommand } from './serveCommand.js'
 import { printable } from './terminal.js'
 import { addWorkerCommand } from './workerCommand.js'
 
-const versionOf = (): string => {
-  // Compiled to dist/src/cli; the package's own file lies above it.
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
-}
-
 const EPILOGUE = `
-Environment: LEDGERQ_URL, LEDGERQ_TOKEN, LEDGERQ_DATA, LEDGERQ_HOST, LEDGERQ_PORT.
+Flags win over the environment (LEDGERQ_...), the environment over the file (ledgerq.json), the file over defaults:
+ledgerq config show --effective prints each value with its source.
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict.`
 
 export const programOf = (surroundings: Surroundings): Command => {
   const { terminal } = surroundings
   const program = new Command('ledgerq')
     .description('An event-sourced message queue.')
-    .version(versionOf())
+    .version(surroundings.version)
     .option('--url <url>', 'server to talk to (LEDGERQ_URL, http://127.0.0.1:7654)')
     .option('--token <token>', 'bearer token; LEDGERQ_TOKEN keeps it out of the process list')
+    .option('--config <file>', 'configuration file (LEDGERQ_CONFIG, ledgerq.json if there is one)')
     .option('--json', 'print JSON for programs')
     .addHelpText('after', EPILOGUE)
     .showHelpAfterError('(--help lists what is accepted)')
@@ -44,8 +41,10 @@ export const programOf = (surroundings: Surroundings): Command => {
   addMessageCommands(program, surroundings)
   addDlqCommands(program, surroundings)
   addLogCommands(program, surroundings)
+  addBlobCommands(program, surroundings)
   addWorkerCommand(program, surroundings)
   addBenchCommand(program, surroundings)
+  addConfigCommands(program, surroundings)
   return program
 }
 

@@ -4,11 +4,10 @@ import { openLedger } from '../api/openLedger.js'
 import { refuseOpenDoor } from '../http/access.js'
 import { startServer } from '../http/server.js'
 import type { Context } from './context.js'
+import { openDeclaredQueues } from './declaredQueues.js'
 import { CommandFailed, EXIT, UsageError } from './exitCode.js'
 import { facts } from './table.js'
 import { printable } from './terminal.js'
-
-export type ServeOptions = Readonly<{ data?: string; port?: number; host?: string }>
 
 const whenAborted = (signal: AbortSignal): Promise<void> =>
   new Promise((done) => {
@@ -23,19 +22,20 @@ const listenFault = (error: unknown, where: string): CommandFailed => {
   return new CommandFailed(EXIT.failed, `Cannot listen on ${where}: ${code ?? String(error)}`)
 }
 
-export const serve = async (context: Context, options: ServeOptions): Promise<void> => {
+export const serve = async (context: Context): Promise<void> => {
   const { terminal, config } = context
-  const host = options.host ?? config.host
-  const port = options.port ?? config.port
-  const path = resolve(options.data ?? config.dataDirectory)
+  const { host, port } = config
+  const path = resolve(config.dataDirectory)
   try {
     refuseOpenDoor(host, config.token)
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
   const stopping = context.process.stopping()
-  const ledger = await openLedger({ log: { kind: 'embedded', path } })
+  const ledger = await openLedger({ log: { kind: 'embedded', path, strict: config.strict } })
   try {
+    const by = { who: context.process.who, why: context.loaded.file ?? 'configuration' }
+    await openDeclaredQueues(ledger, config.queues, by)
     const onError = (error: unknown): void => {
       const message = printable(error instanceof Error ? (error.stack ?? error.message) : String(error))
       terminal.say(JSON.stringify({ level: 'error', event: 'request failed', message }))

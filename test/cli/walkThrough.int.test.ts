@@ -185,7 +185,7 @@ describe('exit codes and sentences', () => {
     const cases: ReadonlyArray<readonly [ReadonlyArray<string>, number, RegExp]> = [
       [['message', 'send', 'orders', '--file', bad], 1, /^line 2: the text is not JSON/],
       [['--url', 'http://127.0.0.1:9', 'queue', 'list'], 1, /^(no server answers|the connection)/],
-      [['--url', 'nonsense', 'queue', 'list'], 2, /^url: found "nonsense", accepted is http/],
+      [['--url', 'nonsense', 'queue', 'list'], 2, /^--url: accepted is an http:\/\/ or https/],
       [['message', 'send', 'orders'], 2, /^Give one payload as JSON, or --file/],
       [['message', 'send', 'orders', '{'], 2, /is not JSON/],
       [['message', 'list', 'orders', '--state', 'gone'], 2, /^--state: accepted is one of/],
