@@ -76,7 +76,7 @@ export class CircuitBoard {
       const state = this.states.get(circuit)
       if (state !== undefined) this.states.set(circuit, noteNeutral(state, fence))
     } else if (outcome.ok) {
-      if (this.states.size === 0 && !settings.adaptive) return
+      if (!settings.adaptive && (this.states.size === 0 || !this.states.has(circuit))) return
       this.note(circuit, at, (state) => noteSuccess(state, fence, at, settings))
     } else if (countsAsFailure(settings, outcome.failureType)) {
       this.note(circuit, at, (state) => noteFailure(state, fence, at, settings))
