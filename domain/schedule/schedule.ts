@@ -40,10 +40,10 @@ export type Schedule = Readonly<{
   endAt: EpochMs
 }>
 
-export const EVERY_MS_MIN = 100
+export const EVERY_MS_MIN = 1_000
 export const EVERY_MS_MAX = 366 * 24 * 3_600_000
 export const MISSED_AT_MOST_MAX = 1_000
-export const SCHEDULES_MAX = 10_000
+export const SCHEDULES_MAX = 1_000
 export const EXPRESSION_CHARS_MAX = 256
 
 const SCHEDULE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,95}$/
