@@ -1,15 +1,17 @@
 // The state of a partition as a sequence of byte chunks, and back. A snapshot is a cache (I6): it carries the hash of
 // nothing by itself, is written chunk by chunk while the writer goes on, and a reader that finds it odd uses the log.
-//   first chunk: JSON header; then one chunk per table chunk: u32 length of the cold part, cold part (JSON), raw records.
+//   first chunk: JSON header; then one chunk per table chunk: u32 length of the cold part, cold part (JSON), raw records;
+//   then the keys that are remembered (dedup/keyBlocks.ts).
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import type { QueueConfig } from '../../domain/queue/index.js'
+import type { DedupCapture } from '../dedup/keyBlocks.js'
 import * as L from '../messageTable/layout.js'
 import type { Chunk, ColdFacts } from '../messageTable/messageTable.js'
 import { COUNT_NAMES } from './counts.js'
 import { PartitionState } from './partitionState.js'
 
 const FORM = 'ledgerq partition snapshot'
-const VERSION = 1
+const VERSION = 2
 
 type Header = {
   form: string
@@ -28,7 +30,7 @@ type Header = {
   lastAt: number
   counts: Record<string, number>
   failuresByType: Array<[string, number]>
-  dedup: ReadonlyArray<readonly [string, number, number]>
+  dedup: { chunks: number; keys: number }
   claimIds: ReadonlyArray<readonly [string, ReadonlyArray<{ ordinal: number; fence: number }>]>
   deadLetters: number[]
   workers: string[]
@@ -45,6 +47,8 @@ const fromUtf8 = new TextDecoder()
 export class SnapshotInProgress {
   readonly revision: number
   readonly chunkCount: number
+  private readonly tableChunks: number
+  private readonly dedup: DedupCapture
   private readonly header: Uint8Array
   private readonly aside = new Map<number, Uint8Array>()
 
@@ -54,16 +58,19 @@ export class SnapshotInProgress {
   ) {
     const { table } = state
     this.revision = state.nextRevision - 1
-    this.chunkCount = table.chunks.length
-    this.header = utf8.encode(JSON.stringify(headerOf(state, stream)))
+    this.dedup = state.dedup.capture()
+    this.tableChunks = table.chunks.length
+    this.chunkCount = this.tableChunks + this.dedup.chunkCount
+    this.header = utf8.encode(JSON.stringify(headerOf(state, stream, this.dedup)))
     table.beginSnapshot((number) => {
-      if (number < this.chunkCount) this.aside.set(number, encodeChunk(table.chunks[number]!))
+      if (number < this.tableChunks) this.aside.set(number, encodeChunk(table.chunks[number]!))
     })
   }
 
   /** Chunk 0 is the header. */
   take(number: number): Uint8Array {
     if (number === 0) return this.header
+    if (number > this.tableChunks) return this.dedup.chunk(number - 1 - this.tableChunks)
     const copied = this.aside.get(number - 1)
     if (copied !== undefined) {
       this.aside.delete(number - 1)
@@ -80,7 +87,7 @@ export class SnapshotInProgress {
   }
 }
 
-const headerOf = (state: PartitionState, stream: string): Header => {
+const headerOf = (state: PartitionState, stream: string, dedup: DedupCapture): Header => {
   const { table, counts } = state
   const counted: Record<string, number> = {}
   for (const name of COUNT_NAMES) counted[name] = counts[name]
@@ -101,7 +108,7 @@ const headerOf = (state: PartitionState, stream: string): Header => {
     lastAt: state.lastAt,
     counts: counted,
     failuresByType: [...counts.failuresByType],
-    dedup: state.dedup.list(),
+    dedup: { chunks: dedup.chunkCount, keys: dedup.keys },
     claimIds: state.claimIds.list(),
     deadLetters: [...state.deadLetters],
     workers: table.workers.list(),
@@ -133,12 +140,23 @@ export class SnapshotLoader {
   private header: Header | undefined
   private loaded = 0
 
-  constructor(private readonly stream: string) {}
+  /** `hashSeed`: see `DedupWindow.seedHash`. */
+  constructor(
+    private readonly stream: string,
+    hashSeed = '',
+  ) {
+    this.state.dedup.seedHash(hashSeed)
+  }
 
   /** Chunks in order, the header first. */
   add(bytes: Uint8Array): Either<SnapshotFault, void> {
     try {
       if (this.header === undefined) return this.readHeader(bytes)
+      if (this.loaded >= this.header.chunks) {
+        this.state.dedup.loadChunk(bytes)
+        this.loaded++
+        return right(undefined)
+      }
       const coldLength = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
       const start = Math.ceil((8 + coldLength) / 8) * 8
       if (bytes.length !== start + L.CHUNK_SLOTS * L.RECORD_BYTES)
@@ -164,12 +182,14 @@ export class SnapshotLoader {
     if (header.stream !== this.stream) return unusable(`taken of ${header.stream}`)
     if (header.recordBytes !== L.RECORD_BYTES) return unusable('another record size')
     this.header = header
+    this.state.dedup.expectKeys(header.dedup.keys)
     return right(undefined)
   }
 
   finish(): Either<SnapshotFault, PartitionState> {
     const { header } = this
-    if (header === undefined || this.loaded !== header.chunks) return unusable('chunks are missing')
+    if (header === undefined || this.loaded !== header.chunks + header.dedup.chunks)
+      return unusable('chunks are missing')
     try {
       return right(this.link(header))
     } catch (error) {
@@ -190,7 +210,6 @@ export class SnapshotLoader {
     state.lastAt = header.lastAt
     for (const name of COUNT_NAMES) state.counts[name] = header.counts[name] ?? 0
     for (const [type, n] of header.failuresByType) state.counts.failuresByType.set(type, n)
-    state.dedup.load(header.dedup)
     for (const [claimId, leases] of header.claimIds) {
       for (const { ordinal, fence } of leases) state.claimIds.add(claimId, ordinal, fence)
     }

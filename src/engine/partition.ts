@@ -98,8 +98,10 @@ export class Partition {
   }
 
   private async begin(): Promise<void> {
-    const { log } = this.deps
-    const { state, eventsReplayed } = await recoverPartition(log, this.stream)
+    const { log, ids } = this.deps
+    // Not to be guessed by those who choose the keys that are hashed.
+    const hashSeed = ids.unique()
+    const { state, eventsReplayed } = await recoverPartition(log, this.stream, { hashSeed })
     this.eventsSinceSnapshot = eventsReplayed
     this.durableEvents = 0
     const payloads = new Payloads(log, this.stream, this.deps.payloadCacheBytes)

@@ -40,10 +40,12 @@ export type Recovered = Readonly<{
 export const recoverPartition = async (
   log: EventLog,
   stream: string,
-  options: Readonly<{ useSnapshots?: boolean }> = {},
+  options: Readonly<{ useSnapshots?: boolean; hashSeed?: string }> = {},
 ): Promise<Recovered> => {
-  const loaded = options.useSnapshots === false ? undefined : await newestUsable(log, stream)
+  const { useSnapshots = true, hashSeed = '' } = options
+  const loaded = useSnapshots ? await newestUsable(log, stream, hashSeed) : undefined
   const state = loaded ?? new PartitionState()
+  state.dedup.seedHash(hashSeed)
   const snapshotRevision = state.nextRevision - 1
   for (;;) {
     const page = await log.read(stream, state.nextRevision, PAGE_BYTES)()
@@ -60,7 +62,11 @@ export const recoverPartition = async (
   return { state, snapshotRevision, eventsReplayed: state.nextRevision - 1 - snapshotRevision }
 }
 
-const newestUsable = async (log: EventLog, stream: string): Promise<PartitionState | undefined> => {
+const newestUsable = async (
+  log: EventLog,
+  stream: string,
+  hashSeed: string,
+): Promise<PartitionState | undefined> => {
   const stored = await log.snapshots(stream)()
   if (isLeft(stored)) return undefined
   const head = await log.head(stream)()
@@ -80,14 +86,18 @@ const newestUsable = async (log: EventLog, stream: string): Promise<PartitionSta
         stream,
       )
     }
-    const state = await load(snapshot, stream)
+    const state = await load(snapshot, stream, hashSeed)
     if (state !== undefined) return state
   }
   return undefined
 }
 
-const load = async (snapshot: StoredSnapshot, stream: string): Promise<PartitionState | undefined> => {
-  const loader = new SnapshotLoader(stream)
+const load = async (
+  snapshot: StoredSnapshot,
+  stream: string,
+  hashSeed: string,
+): Promise<PartitionState | undefined> => {
+  const loader = new SnapshotLoader(stream, hashSeed)
   for (let number = 0; ; number++) {
     const chunk = await snapshot.read(number)()
     if (isLeft(chunk)) return undefined

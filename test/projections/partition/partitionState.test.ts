@@ -379,7 +379,7 @@ describe('a snapshot of several chunks', () => {
     }
     expect(outcome(STREAM, header, chunk)).toBe('loaded')
     expect(outcome('partition-orders~1.1', header, chunk)).toBe(`taken of ${STREAM}`)
-    expect(outcome(STREAM, altered('"version":1', '"version":2'), chunk)).toBe('version 2, this one reads 1')
+    expect(outcome(STREAM, altered('"version":2', '"version":1'), chunk)).toBe('version 1, this one reads 2')
     expect(outcome(STREAM, altered('"form":"ledgerq', '"form":"other'), chunk)).toBe(
       'not a partition snapshot',
     )
