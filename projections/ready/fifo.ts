@@ -1,48 +1,85 @@
-// A queue of numbers in chunks: push at the tail, take at the head, nothing is ever moved.
+// A queue of numbers in chunks: push at the tail, take at the head, nothing is ever moved once it is long. A short one
+// is one small array: a queue with thousands of lanes has thousands of these, most of them with a few entries.
 
+/** Fits into the object itself (V8 keeps typed arrays of up to 64 bytes on its heap). */
+const FIRST_CAPACITY = 8
 const CHUNK = 2_048
 
 export class Fifo {
-  private readonly chunks: Float64Array[] = []
-  private head = 0
-  private tail = 0
+  private chunks: Float64Array[] = [new Float64Array(FIRST_CAPACITY)]
+  private first = this.chunks[0]!
+  private last = this.first
+  private headAt = 0
+  private tailAt = 0
+  private count = 0
   private spare: Float64Array | undefined
 
   get size(): number {
-    return this.tail - this.head
+    return this.count
   }
 
   push(value: number): void {
-    const chunk = Math.floor(this.tail / CHUNK)
-    if (chunk === this.chunks.length) {
-      this.chunks.push(this.spare ?? new Float64Array(CHUNK))
-      this.spare = undefined
-    }
-    this.chunks[chunk]![this.tail % CHUNK] = value
-    this.tail++
+    if (this.tailAt === this.last.length) this.extend()
+    this.last[this.tailAt++] = value
+    this.count++
   }
 
   /** The value at the head; NaN when empty. */
   peek(): number {
-    return this.head === this.tail ? Number.NaN : this.chunks[0]![this.head]!
+    return this.count === 0 ? Number.NaN : this.first[this.headAt]!
   }
 
   /** The value pushed last; NaN when empty. */
-  last(): number {
-    if (this.head === this.tail) return Number.NaN
-    const at = this.tail - 1
-    return this.chunks[Math.floor(at / CHUNK)]![at % CHUNK]!
+  lastPushed(): number {
+    return this.count === 0 ? Number.NaN : this.last[this.tailAt - 1]!
   }
 
   take(): number {
-    const value = this.peek()
-    if (this.head === this.tail) return value
-    this.head++
-    if (this.head === CHUNK) {
+    if (this.count === 0) return Number.NaN
+    const value = this.first[this.headAt++]!
+    this.count--
+    if (this.count === 0) {
+      this.headAt = 0
+      this.tailAt = 0
+    } else if (this.headAt === this.first.length) {
       this.spare = this.chunks.shift()
-      this.head = 0
-      this.tail -= CHUNK
+      this.first = this.chunks[0]!
+      this.headAt = 0
     }
     return value
+  }
+
+  /** The value pushed last is taken back; NaN when empty. */
+  takeLast(): number {
+    if (this.count === 0) return Number.NaN
+    const value = this.last[--this.tailAt]!
+    this.count--
+    if (this.count === 0) {
+      this.headAt = 0
+      this.tailAt = 0
+    } else if (this.tailAt === 0) {
+      this.spare = this.chunks.pop()
+      this.last = this.chunks[this.chunks.length - 1]!
+      this.tailAt = this.last.length
+    }
+    return value
+  }
+
+  private extend(): void {
+    const { first } = this
+    if (this.chunks.length > 1 || first.length === CHUNK) {
+      this.last = this.spare ?? new Float64Array(CHUNK)
+      this.spare = undefined
+      this.chunks.push(this.last)
+      this.tailAt = 0
+      return
+    }
+    const roomy = this.count <= first.length / 2 ? first : new Float64Array(first.length * 2)
+    roomy.set(first.subarray(this.headAt, this.tailAt))
+    this.chunks = [roomy]
+    this.first = roomy
+    this.last = roomy
+    this.headAt = 0
+    this.tailAt = this.count
   }
 }

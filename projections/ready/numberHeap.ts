@@ -1,6 +1,6 @@
 // A binary min-heap of numbers, for the few messages that become ready out of order.
 
-const FIRST_CAPACITY = 64
+const FIRST_CAPACITY = 8
 
 export class NumberHeap {
   private values = new Float64Array(FIRST_CAPACITY)
@@ -29,6 +29,11 @@ export class NumberHeap {
       at = parent
     }
     this.values[at] = value
+  }
+
+  /** In no particular order. */
+  forEach(visit: (value: number) => void): void {
+    for (let at = 0; at < this.count; at++) visit(this.values[at]!)
   }
 
   take(): number {

@@ -13,7 +13,7 @@ class Band {
   }
 
   push(ordinal: number): void {
-    const last = this.inOrder.last()
+    const last = this.inOrder.lastPushed()
     if (ordinal > last || Number.isNaN(last)) this.inOrder.push(ordinal)
     else this.comeBack.push(ordinal)
   }

@@ -1,26 +1,33 @@
 // The queues behind "which message is next", each against the plainest thing that does the same.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { Bands } from '../../../projections/ready/bands.js'
 import { Fifo } from '../../../projections/ready/fifo.js'
+import { KeyedHeap } from '../../../projections/ready/keyedHeap.js'
 import { NumberHeap } from '../../../projections/ready/numberHeap.js'
-import { ReadyBands } from '../../../projections/ready/readyBands.js'
+import { OrdinalQueue } from '../../../projections/ready/ordinalQueue.js'
 
 describe('Fifo', () => {
   it('gives back what was pushed, in order, over any number of chunks', () => {
     const push = fc.record({ push: fc.integer({ min: 1, max: 5_000 }) })
     const take = fc.record({ take: fc.integer({ min: 1, max: 5_000 }) })
+    const takeLast = fc.record({ takeLast: fc.integer({ min: 1, max: 5_000 }) })
     fc.assert(
-      fc.property(fc.array(fc.oneof(push, take), { maxLength: 12 }), (steps) => {
+      fc.property(fc.array(fc.oneof(push, take, takeLast), { maxLength: 12 }), (steps) => {
         const fifo = new Fifo()
         let [first, last] = [0, 0]
         for (const step of steps) {
           if ('push' in step) for (let n = 0; n < step.push; n++) fifo.push(++last)
-          else {
+          else if ('take' in step) {
             for (let n = 0; n < step.take; n++) expectSame(fifo.take(), first < last ? ++first : Number.NaN)
+          } else {
+            for (let n = 0; n < step.takeLast; n++) {
+              expectSame(fifo.takeLast(), first < last ? last-- : Number.NaN)
+            }
           }
           expectSame(fifo.size, last - first)
           expectSame(fifo.peek(), first < last ? first + 1 : Number.NaN)
-          expectSame(fifo.last(), first < last ? last : Number.NaN)
+          expectSame(fifo.lastPushed(), first < last ? last : Number.NaN)
         }
       }),
       { numRuns: 60 },
@@ -49,52 +56,41 @@ describe('NumberHeap', () => {
   })
 })
 
-describe('ReadyBands', () => {
-  const priority = fc.constantFrom(-10, 0, 3, 10)
-  const ordinal = fc.nat({ max: 60 })
-  const step = fc.oneof(
-    { weight: 4, arbitrary: fc.tuple(fc.constant('push' as const), priority, ordinal) },
-    { weight: 2, arbitrary: fc.tuple(fc.constant('take' as const), priority, ordinal) },
-    { weight: 1, arbitrary: fc.tuple(fc.constant('drop' as const), priority, ordinal) },
-  )
-
-  it('B2 takes the highest priority first, and inside it the least ordinal', () => {
+describe('KeyedHeap', () => {
+  it('gives the least key first, and of equal keys the least value', () => {
+    const entry = fc.tuple(fc.nat({ max: 20 }), fc.nat({ max: 50 }))
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const bands = new ReadyBands()
-        const model: Array<readonly [priority: number, ordinal: number]> = []
-        const sort = (): unknown => model.sort(([p, a], [q, b]) => q - p || a - b)
-        for (const [what, of, value] of steps) {
-          if (what === 'push') {
-            bands.push(of, value)
-            model.push([of, value])
-            sort()
-          } else if (what === 'take') expectSame(bands.take(), model.shift()?.[1] ?? Number.NaN)
-          else {
-            bands.dropHead(of, value)
-            const head = model.findIndex(([p]) => p === of)
-            if (head >= 0 && model[head]?.[1] === value) model.splice(head, 1)
+      fc.property(fc.array(fc.option(entry), { maxLength: 300 }), (steps) => {
+        const heap = new KeyedHeap()
+        const model: Array<readonly [key: number, value: number]> = []
+        for (const step of steps) {
+          if (step === null) {
+            heap.drop()
+            model.shift()
+          } else {
+            heap.push(...step)
+            model.push(step)
+            model.sort(([k, v], [l, w]) => k - l || v - w)
           }
-          expectSame(bands.peek(), model[0]?.[1] ?? Number.NaN)
+          expectSame(heap.key(), model[0]?.[0] ?? Number.NaN)
+          expectSame(heap.value(), model[0]?.[1] ?? Number.NaN)
+          expectSame(heap.size, model.length)
         }
       }),
     )
   })
+})
 
-  it('B1 keeps the order of ordinals when one comes back before all that wait', () => {
-    const bands = new ReadyBands()
-    for (const n of [1, 2, 3, 4]) bands.push(0, n)
-    expect(bands.take()).toBe(1)
-    expect(bands.take()).toBe(2)
-    bands.push(0, 1)
-    bands.push(0, 5)
-    expect([bands.take(), bands.take(), bands.take(), bands.take(), bands.take()]).toEqual([
-      1,
-      3,
-      4,
-      5,
-      Number.NaN,
-    ])
+describe('Bands', () => {
+  it('B2 keeps no more priorities than have entries, whatever numbers callers use', () => {
+    const bands = new Bands(() => new OrdinalQueue())
+    for (let priority = -1_000; priority <= 1_000; priority++) {
+      bands.of(priority).push(1)
+      if (priority % 500 !== 0) bands.of(priority).take()
+    }
+    expect(bands.sorted.length).toBeLessThan(40)
+    const kept = bands.sorted.filter(({ queue }) => queue.size > 0).map(({ priority }) => priority)
+    expect(kept).toEqual([1_000, 500, 0, -500, -1_000])
   })
 })
 

@@ -1,0 +1,40 @@
+// One queue per priority, highest first: what the priority and the adaptive order share. Priorities are few at any time,
+// but a caller may use hundreds one after another, so bands that have run empty are swept now and then.
+
+export type Band<Q> = { readonly priority: number; readonly queue: Q }
+
+const SWEEP_AT = 32
+
+export class Bands<Q extends { readonly size: number }> {
+  private readonly byPriority = new Map<number, Band<Q>>()
+  private sweepAt = SWEEP_AT
+  /** Highest priority first. */
+  sorted: Array<Band<Q>> = []
+
+  constructor(private readonly empty: () => Q) {}
+
+  find(priority: number): Band<Q> | undefined {
+    return this.byPriority.get(priority)
+  }
+
+  of(priority: number): Q {
+    return (this.byPriority.get(priority) ?? this.add(priority)).queue
+  }
+
+  private add(priority: number): Band<Q> {
+    if (this.sorted.length >= this.sweepAt) this.dropEmpty()
+    const band = { priority, queue: this.empty() }
+    this.byPriority.set(priority, band)
+    this.sorted.push(band)
+    this.sorted.sort((a, b) => b.priority - a.priority)
+    return band
+  }
+
+  private dropEmpty(): void {
+    this.sorted = this.sorted.filter((band) => {
+      if (band.queue.size === 0) this.byPriority.delete(band.priority)
+      return band.queue.size > 0
+    })
+    this.sweepAt = Math.max(SWEEP_AT, 2 * this.sorted.length)
+  }
+}
