@@ -1,4 +1,5 @@
 // The door for payloads and the measures of text; the only import path from outside this folder.
+export { canonicalText } from './canonicalText.js'
 export { checkJsonBytes, checkJsonSource } from './jsonSource.js'
 export { acceptJson } from './jsonText.js'
 export {
