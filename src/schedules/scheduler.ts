@@ -1,6 +1,7 @@
 // Lets the schedules of all queues of one ledger tick: one timer for all of them, set for the next planned instant. The
 // timer runs on ticks and the instants are the wall clock's, so it looks again from time to time: a wall clock that was set
 // is noticed within a minute, and no timer is longer than one can be (R22).
+import type { EpochMs } from '../../domain/time.js'
 import { Alarm } from '../engine/alarm.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import { QueueSchedules, type ScheduleDeps } from './queueSchedules.js'
@@ -16,6 +17,11 @@ export class Scheduler {
 
   constructor(private readonly deps: ScheduleDeps) {
     this.alarm = new Alarm(deps.clock, () => this.look())
+  }
+
+  /** By the wall clock, which is the one that schedules are about. */
+  now(): EpochMs {
+    return Math.floor(this.deps.clock.wallMs())
   }
 
   /** The schedules of a queue changed, or the queue was opened. */
