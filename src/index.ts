@@ -11,4 +11,11 @@ export type * from './api/types.js'
 export { connectLedger } from './client/connectLedger.js'
 export { UnauthorizedError } from './client/transport.js'
 export { startServer } from './http/server.js'
+export {
+  consoleLogger,
+  type Logger,
+  type LoggingOptions,
+  pinoLogger,
+  winstonLogger,
+} from './logging/index.js'
 export { fail, release } from './worker/attempt.js'

@@ -32,6 +32,7 @@ import { isOfLostProcess, localWorkerName } from '../worker/localWorkers.js'
 import { Quarantine } from '../worker/quarantine.js'
 import { UnavailableError } from './errors.js'
 import { readEvents } from './logEvents.js'
+import { type LoggedOptions, loggedLedger } from './loggedLedger.js'
 import { historyEntry } from './messageViews.js'
 import { QueueHandle, queueView } from './queueHandle.js'
 import { historyOf, locate, queueStats } from './queueReads.js'
@@ -44,7 +45,9 @@ export type LogOptions =
   /** In one directory, durable before each answer. `strict` also syncs the head mark (see docs/operations.md). */
   | Readonly<{ kind: 'embedded'; path: string; strict?: boolean; segmentBytes?: number }>
 
-export type LedgerOptions = Readonly<{
+export type LedgerOptions = LoggedOptions & OwnOptions
+
+type OwnOptions = Readonly<{
   log: LogOptions
   /** Name of this node in the log. Default: the host's name. */
   node?: string
@@ -52,7 +55,7 @@ export type LedgerOptions = Readonly<{
   snapshotEveryEvents?: number
   /** Payloads of waiting messages kept in memory, per partition. Default 64 MiB; beyond it they are read from the log. */
   payloadCacheBytes?: number
-  /** Troubles beside calls: a partition that stopped or was opened anew. Default: a line on stderr. */
+  /** Troubles beside calls: a partition that stopped or was opened anew. They are logged, too (see `logging`). */
   onTrouble?: (trouble: Trouble) => void
   clock?: Clock
   ids?: Ids
@@ -80,7 +83,10 @@ export const openLedgerOn = (
   log: EventLog,
   register: FinishedRegister,
   options: Omit<LedgerOptions, 'log'>,
-): Promise<Ledger> => LocalLedger.open(log, register, options)
+): Promise<Ledger> =>
+  loggedLedger(log, options, (watched, onTrouble) =>
+    LocalLedger.open(watched, register, { ...options, onTrouble }),
+  )
 
 const openStores = async (options: LogOptions): Promise<{ log: EventLog; register: FinishedRegister }> => {
   if (options.kind === 'memory') return { log: openMemoryLog(), register: memoryFinishedRegister() }
@@ -130,7 +136,7 @@ class LocalLedger implements Ledger {
       payloadCacheBytes: options.payloadCacheBytes ?? PAYLOAD_CACHE_BYTES,
     }
     const catalog = await StreamFold.open(deps, CATALOG_STREAM, EMPTY_CATALOG, evolveCatalog)
-    const ledger = new LocalLedger(log, register, catalog, deps, options.onTrouble ?? reportTrouble)
+    const ledger = new LocalLedger(log, register, catalog, deps, options.onTrouble ?? (() => undefined))
     for (const entry of catalog.state.values()) if (!entry.deleted) await ledger.engine(entry.queue)
     return ledger
   }
@@ -278,18 +284,6 @@ class LocalLedger implements Ledger {
   private refuseWhenClosed(): void {
     if (this.closed !== undefined) throw new UnavailableError('the ledger is closed')
   }
-}
-
-const reportTrouble = ({ queue, partition, message, final }: Trouble): void => {
-  const line = {
-    level: final ? 'error' : 'warn',
-    event: 'partition trouble',
-    queue,
-    partition,
-    message,
-    final,
-  }
-  process.stderr.write(`${JSON.stringify(line)}\n`)
 }
 
 const describeOpenFault = (

@@ -6,8 +6,8 @@ import { startServer } from '../http/server.js'
 import type { Context } from './context.js'
 import { openDeclaredQueues } from './declaredQueues.js'
 import { CommandFailed, EXIT, UsageError } from './exitCode.js'
+import { openServerLog } from './serverLog.js'
 import { facts } from './table.js'
-import { printable } from './terminal.js'
 
 const whenAborted = (signal: AbortSignal): Promise<void> =>
   new Promise((done) => {
@@ -32,14 +32,18 @@ export const serve = async (context: Context): Promise<void> => {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
   const stopping = context.process.stopping()
-  const ledger = await openLedger({ log: { kind: 'embedded', path, strict: config.strict } })
+  const serverLog = openServerLog(config)
+  const log = { kind: 'embedded', path, strict: config.strict } as const
+  const ledger = await openLedger({
+    log,
+    logging: serverLog.options,
+    blobs: config.blobs,
+    blobBytesMax: config.blobBytesMax,
+  })
   try {
     const by = { who: context.process.who, why: context.loaded.file ?? 'configuration' }
     await openDeclaredQueues(ledger, config.queues, by)
-    const onError = (error: unknown): void => {
-      const message = printable(error instanceof Error ? (error.stack ?? error.message) : String(error))
-      terminal.say(JSON.stringify({ level: 'error', event: 'request failed', message }))
-    }
+    const { onError } = serverLog
     const server = await startServer(ledger, { host, port, token: config.token, onError }).catch(
       (error: unknown) => {
         throw listenFault(error, `${host}:${port}`)
@@ -59,5 +63,6 @@ export const serve = async (context: Context): Promise<void> => {
     await server.close()
   } finally {
     await ledger.close()
+    serverLog.close()
   }
 }

@@ -3,7 +3,22 @@ import type { Command } from 'commander'
 import { contextOf, type Surroundings } from './context.js'
 import { addSettingOptions, type SettingOptions, settingFlags } from './settingOptions.js'
 
-const SERVE_SETTINGS = ['dataDirectory', 'port', 'host', 'strict'] as const
+const SERVE_SETTINGS = [
+  'dataDirectory',
+  'port',
+  'host',
+  'strict',
+  'blobs',
+  'blobBytesMax',
+  'logEnabled',
+  'logLevel',
+  'logFormat',
+  'logTo',
+  'logFile',
+  'logFileBytesMax',
+  'logFilesMax',
+  'logPayloads',
+] as const
 
 export const addServeCommand = (program: Command, surroundings: Surroundings): void => {
   const command = program.command('serve').description('run a server on the log in a directory')

@@ -18,8 +18,8 @@ const helpOf = (name: SettingName): string => {
 export const addSettingOptions = (command: Command, names: ReadonlyArray<SettingName>): Command => {
   for (const name of names) {
     const { flag, fallback } = SETTINGS[name]
-    // What is true or false needs no value: its flag says true.
-    command.option(typeof fallback === 'boolean' ? flag : `${flag} <value>`, helpOf(name))
+    // What is off unless it is asked for needs no value: its flag says true.
+    command.option(fallback === false ? flag : `${flag} <value>`, helpOf(name))
   }
   return command
 }

@@ -144,6 +144,8 @@ export const loadConfig = (given: ConfigSources = {}): LoadedConfig => {
   const queues = declaredQueues(file?.queues, `${file?.path}: queues`, found)
   found.throwIfAny()
   values.url ??= `http://${DEFAULT_HOST}:${values.port}`
+  // A file that is named and not written would be the greater surprise.
+  if (sources.logTo?.kind === 'default' && sources.logFile?.kind !== 'default') values.logTo = 'file'
   return {
     config: { ...(values as SettingValues), queues },
     sources: sources as Record<SettingName, Source>,

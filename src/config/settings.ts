@@ -1,9 +1,15 @@
 // The one table of settings of a process: file key, variable and flag of each, what is accepted, and the default.
-import { accepted, booleanOf, numberOf, setting, text, wholeNumber, yesOrNo } from './setting.js'
+import { PAYLOAD_BYTES_MAX } from '../../domain/payload/index.js'
+import { LARGE_PAYLOAD_BYTES_DEFAULT, LARGE_PAYLOAD_BYTES_MAX } from '../engine/blobPayloads.js'
+import { DEFAULT_LOGGING, LOG_FORMATS, LOG_LEVELS, LOG_TARGETS } from '../logging/index.js'
+import { accepted, booleanOf, numberOf, oneOf, setting, text, wholeNumber, yesOrNo } from './setting.js'
 
 export const DEFAULT_PORT = 7654
 export const DEFAULT_HOST = '127.0.0.1'
 const PORT_MAX = 65_535
+const LOG_FILE_BYTES_MIN = 4_096
+const LOG_FILE_BYTES_MAX = 1_073_741_824
+const LOG_FILES_MAX = 100
 
 const isHttpUrl = (value: unknown): value is string =>
   typeof value === 'string' && /^https?:\/\//i.test(value) && URL.canParse(value)
@@ -58,6 +64,92 @@ export const SETTINGS = {
     codec: yesOrNo,
     ofText: booleanOf,
     fallback: false,
+  }),
+  blobs: setting({
+    key: 'blobs',
+    variable: 'LEDGERQ_BLOBS',
+    flag: '--blobs',
+    meaning: 'where payloads too large for the log go; none = they are refused',
+    codec: oneOf('none', 'files'),
+    fallback: 'none',
+  }),
+  blobBytesMax: setting({
+    key: 'blobBytesMax',
+    variable: 'LEDGERQ_BLOB_BYTES_MAX',
+    flag: '--blob-bytes-max',
+    meaning: 'largest payload that is accepted where blobs are kept',
+    codec: wholeNumber(PAYLOAD_BYTES_MAX, LARGE_PAYLOAD_BYTES_MAX),
+    ofText: numberOf,
+    fallback: LARGE_PAYLOAD_BYTES_DEFAULT,
+  }),
+  logEnabled: setting({
+    key: 'logging.enabled',
+    variable: 'LEDGERQ_LOGGING',
+    flag: '--logging',
+    meaning: 'whether the server logs',
+    codec: yesOrNo,
+    ofText: booleanOf,
+    fallback: DEFAULT_LOGGING.enabled,
+  }),
+  logLevel: setting({
+    key: 'logging.level',
+    variable: 'LEDGERQ_LOG_LEVEL',
+    flag: '--log-level',
+    meaning: 'the least that is told',
+    codec: oneOf(...LOG_LEVELS),
+    fallback: DEFAULT_LOGGING.level,
+  }),
+  logFormat: setting({
+    key: 'logging.format',
+    variable: 'LEDGERQ_LOG_FORMAT',
+    flag: '--log-format',
+    meaning: 'for programs or for people',
+    codec: oneOf(...LOG_FORMATS),
+    fallback: DEFAULT_LOGGING.format,
+  }),
+  logTo: setting({
+    key: 'logging.to',
+    variable: 'LEDGERQ_LOG_TO',
+    flag: '--log-to',
+    meaning: 'where lines go; a file that is named is used',
+    codec: oneOf(...LOG_TARGETS),
+    fallback: DEFAULT_LOGGING.to,
+  }),
+  logFile: setting({
+    key: 'logging.file',
+    variable: 'LEDGERQ_LOG_FILE',
+    flag: '--log-file',
+    meaning: 'file of the log',
+    codec: text,
+    fallback: DEFAULT_LOGGING.file,
+    isPath: true,
+  }),
+  logFileBytesMax: setting({
+    key: 'logging.fileBytesMax',
+    variable: 'LEDGERQ_LOG_FILE_BYTES_MAX',
+    flag: '--log-file-bytes-max',
+    meaning: 'a file is ended before it grows above this',
+    codec: wholeNumber(LOG_FILE_BYTES_MIN, LOG_FILE_BYTES_MAX),
+    ofText: numberOf,
+    fallback: DEFAULT_LOGGING.fileBytesMax,
+  }),
+  logFilesMax: setting({
+    key: 'logging.filesMax',
+    variable: 'LEDGERQ_LOG_FILES_MAX',
+    flag: '--log-files-max',
+    meaning: 'files kept, the one that is written included',
+    codec: wholeNumber(1, LOG_FILES_MAX),
+    ofText: numberOf,
+    fallback: DEFAULT_LOGGING.filesMax,
+  }),
+  logPayloads: setting({
+    key: 'logging.payloads',
+    variable: 'LEDGERQ_LOG_PAYLOADS',
+    flag: '--log-payloads',
+    meaning: 'payloads and texts of failures in lines about messages',
+    codec: yesOrNo,
+    ofText: booleanOf,
+    fallback: DEFAULT_LOGGING.payloads,
   }),
 } as const
 

@@ -137,6 +137,16 @@ describe('E19: the configuration', () => {
   })
 })
 
+describe('E18: the log file', () => {
+  it('is written when it is named, and queue.log is its name when only the target is', () => {
+    expect(load().config).toMatchObject({ logTo: 'stderr', logFile: 'queue.log' })
+    expect(load({ flags: { logFile: '/l' } }).config).toMatchObject({ logTo: 'file', logFile: '/l' })
+    const environment = { LEDGERQ_LOG_TO: 'stdout', LEDGERQ_LOG_FILE: '/l' }
+    expect(load({ environment }).config).toMatchObject({ logTo: 'stdout' })
+    expect(load({ flags: { logTo: 'file' } }).config).toMatchObject({ logTo: 'file', logFile: 'queue.log' })
+  })
+})
+
 describe('E19: what is refused', () => {
   it.each([
     ['LEDGERQ_PORT', '65536', 'a whole number from 0 to 65535'],
