@@ -5,17 +5,19 @@ import type { Outcome } from '../../domain/message/index.js'
 
 export type FinishedEntry = Readonly<{ ordinal: number; revision: number; outcome: Outcome }>
 
+export type FinishedQuery = Readonly<{ outcome?: Outcome; before?: number; after?: number; limit: number }>
+
 export type FinishedRegister = Readonly<{
   /** Remembers how a message ended, and its caller's id if it had one. Cheap: called for every finished message. */
   note: (stream: string, entry: FinishedEntry, callerId: string | undefined) => void
   find: (stream: string, ordinal: number) => Promise<FinishedEntry | undefined>
   /** The ordinal of the latest finished message with this caller's id. */
   findCallerId: (stream: string, callerId: string) => Promise<number | undefined>
-  /** Newest ordinals first, below `before` if given; `outcome` filters. At most `limit` entries. */
-  page: (
-    stream: string,
-    query: Readonly<{ outcome?: Outcome; before?: number; limit: number }>,
-  ) => Promise<ReadonlyArray<FinishedEntry>>
+  /**
+   * Newest ordinals first, below `before` if given; with `after` instead, the oldest first, above it. `outcome` filters. At
+   * most `limit` entries.
+   */
+  page: (stream: string, query: FinishedQuery) => Promise<ReadonlyArray<FinishedEntry>>
   /** Everything noted so far is on disk when this resolves; the register then covers the stream up to `revision`. */
   flush: (stream: string, revision: number) => Promise<void>
   /** Events up to this revision need not be noted again; -1 = rebuild from the start. */

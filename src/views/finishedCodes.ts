@@ -2,7 +2,7 @@
 // messages stand on it. A code is `revision * 4 + outcome + 1` as a double: exact up to revision 2^51, and 0 is what
 // memory and holes of files hold anyway, so "nothing noted" needs no filling.
 import type { Outcome } from '../../domain/message/index.js'
-import type { FinishedEntry } from '../ports/finishedRegister.js'
+import type { FinishedEntry, FinishedQuery } from '../ports/finishedRegister.js'
 
 /** Ordinals of one page: 64 KiB, so a page is one write and a million messages are 122 of them. */
 export const PAGE_ENTRIES = 8_192
@@ -34,17 +34,22 @@ export const entryOf = (ordinal: number, code: number): FinishedEntry | undefine
 
 export const pageOf = (ordinal: number): number => Math.floor(ordinal / PAGE_ENTRIES)
 
-/** Moves entries of one page into `found`, newest first, from ordinal `top` downwards, until there are `limit`. */
-export const collectDownwards = (
+/**
+ * Moves entries of one page into `found` until there are `limit`: newest first, from ordinal `from` downwards, or oldest first,
+ * from it upwards.
+ */
+export const collect = (
   codes: Float64Array,
   page: number,
-  top: number,
+  from: number,
+  step: 1 | -1,
   query: Readonly<{ outcome?: Outcome; limit: number }>,
   found: FinishedEntry[],
 ): void => {
   const first = page * PAGE_ENTRIES
   const wanted = query.outcome === undefined ? undefined : numberOf(query.outcome)
-  for (let slot = Math.min(top - first, PAGE_ENTRIES - 1); slot >= 0 && found.length < query.limit; slot--) {
+  let slot = step === 1 ? Math.max(from - first, 0) : Math.min(from - first, PAGE_ENTRIES - 1)
+  for (; slot >= 0 && slot < PAGE_ENTRIES && found.length < query.limit; slot += step) {
     const code = codes[slot] ?? 0
     if (code === 0) continue
     // Before the entry is made, and not by `%`, which is a call for doubles: a rare outcome is sought in millions.
@@ -53,3 +58,12 @@ export const collectDownwards = (
     if (entry !== undefined) found.push(entry)
   }
 }
+
+/** Which ordinal a page of a query begins with, and which way it goes on. */
+export const startOf = (
+  { before = Number.POSITIVE_INFINITY, after }: FinishedQuery,
+  lastPage: number,
+): { from: number; step: 1 | -1 } =>
+  after === undefined
+    ? { from: Math.min(before, (lastPage + 1) * PAGE_ENTRIES) - 1, step: -1 }
+    : { from: Math.max(0, after + 1), step: 1 }

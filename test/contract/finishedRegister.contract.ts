@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Outcome } from '../../domain/message/index.js'
-import type { FinishedEntry, FinishedRegister } from '../../src/ports/finishedRegister.js'
+import type { FinishedEntry, FinishedQuery, FinishedRegister } from '../../src/ports/finishedRegister.js'
 
 export type OpenedRegister = Readonly<{ register: FinishedRegister; dispose: () => Promise<void> }>
 
@@ -35,15 +35,18 @@ export class RegisterModel {
       for (const key of map.keys()) if (key.startsWith(`${stream} `)) map.delete(key)
   }
 
-  page(stream: string, query: Parameters<FinishedRegister['page']>[1]): FinishedEntry[] {
+  page(stream: string, query: FinishedQuery): FinishedEntry[] {
     return [...this.entries]
       .filter(([key, entry]) => {
-        const inRange = query.before === undefined || entry.ordinal < query.before
+        const inRange =
+          query.after === undefined
+            ? query.before === undefined || entry.ordinal < query.before
+            : entry.ordinal > query.after
         const wanted = query.outcome === undefined || entry.outcome === query.outcome
         return key.startsWith(`${stream} `) && inRange && wanted
       })
       .map(([, entry]) => entry)
-      .sort((a, b) => b.ordinal - a.ordinal)
+      .sort((a, b) => (query.after === undefined ? b.ordinal - a.ordinal : a.ordinal - b.ordinal))
       .slice(0, query.limit)
   }
 }
@@ -170,6 +173,9 @@ export const describeFinishedRegister = (name: string, open: () => Promise<Opene
         expect(all.every((entry) => entry.outcome === outcome)).toBe(true)
         const below = await register.page(STREAM, { outcome, before: all[9]?.ordinal ?? 0, limit: 5 })
         expect(below).toEqual(all.slice(10, 15))
+        const above = await register.page(STREAM, { outcome, after: all[9]?.ordinal ?? 0, limit: 5 })
+        expect(above).toEqual(all.slice(4, 9).toReversed())
+        expect(await register.page(STREAM, { outcome, after: -1, limit: 1_000 })).toEqual(all.toReversed())
       }
     })
   })
@@ -255,7 +261,10 @@ export const describeFinishedRegister = (name: string, open: () => Promise<Opene
       {
         weight: 2,
         arbitrary: fc
-          .record({ before: ordinal, limit: fc.nat({ max: 5 }), outcome: fc.constantFrom(...OUTCOMES) })
+          .record({ from: ordinal, limit: fc.nat({ max: 5 }), outcome: fc.constantFrom(...OUTCOMES) })
+          .chain(({ from, ...query }) =>
+            fc.constantFrom({ ...query, before: from }, { ...query, after: from }),
+          )
           .map((query) => ({ kind: 'page' as const, query })),
       },
     )

@@ -4,8 +4,8 @@
 // what was synced before, and notes after it come again from the log.
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { NO_REVISION } from '../../../domain/batch.js'
-import type { FinishedEntry, FinishedRegister } from '../../ports/finishedRegister.js'
-import { collectDownwards, entryOf, PAGE_ENTRIES, pageOf } from '../../views/finishedCodes.js'
+import type { FinishedEntry, FinishedQuery } from '../../ports/finishedRegister.js'
+import { collect, entryOf, PAGE_ENTRIES, pageOf, startOf } from '../../views/finishedCodes.js'
 import { HEADER_BYTES, headerBytes, headerOf, type RegisterHeader } from './registerHeader.js'
 import { LATE_NOTE_BYTES, PAGE_BYTES, type PageBudget, type RegisterPage } from './registerPages.js'
 
@@ -112,13 +112,17 @@ export class RegisterFile {
     return page === undefined ? undefined : entryOf(ordinal, page.codes[slot] ?? 0)
   }
 
-  async page(query: Parameters<FinishedRegister['page']>[1]): Promise<FinishedEntry[]> {
+  async page(query: FinishedQuery): Promise<FinishedEntry[]> {
     const found: FinishedEntry[] = []
-    const top = Math.min(query.before ?? Number.POSITIVE_INFINITY, (this.lastPage + 1) * PAGE_ENTRIES) - 1
-    for (let index = pageOf(top); index >= 0 && found.length < query.limit; index--) {
+    const { from, step } = startOf(query, this.lastPage)
+    for (
+      let index = pageOf(from);
+      index >= 0 && index <= this.lastPage && found.length < query.limit;
+      index += step
+    ) {
       if (index % PAGES_PER_TURN === 0) await turnOfLoop()
       const page = this.pages.get(index) ?? (await this.pageAt(index))
-      if (page !== undefined) collectDownwards(page.codes, index, top, query, found)
+      if (page !== undefined) collect(page.codes, index, from, step, query, found)
     }
     return found
   }

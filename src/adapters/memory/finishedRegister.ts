@@ -1,8 +1,8 @@
 // The register of finished messages without a disk: 8 bytes for each, beside the memory log and for tests. Nothing leaves
 // it before its stream is dropped, as nothing leaves the memory log unless it is truncated.
 import { NO_REVISION } from '../../../domain/batch.js'
-import type { FinishedEntry, FinishedRegister } from '../../ports/finishedRegister.js'
-import { codeOf, collectDownwards, entryOf, PAGE_ENTRIES, pageOf } from '../../views/finishedCodes.js'
+import type { FinishedEntry, FinishedQuery, FinishedRegister } from '../../ports/finishedRegister.js'
+import { codeOf, collect, entryOf, PAGE_ENTRIES, pageOf, startOf } from '../../views/finishedCodes.js'
 
 type StreamEntries = {
   readonly pages: Map<number, Float64Array>
@@ -56,14 +56,18 @@ class MemoryFinishedRegister {
     return entryOf(ordinal, codes?.[ordinal % PAGE_ENTRIES] ?? 0)
   }
 
-  private page(stream: string, query: Parameters<FinishedRegister['page']>[1]): FinishedEntry[] {
+  private page(stream: string, query: FinishedQuery): FinishedEntry[] {
     const entries = this.opened(stream)
     const found: FinishedEntry[] = []
     if (entries === undefined) return found
-    const top = Math.min(query.before ?? Number.POSITIVE_INFINITY, (entries.lastPage + 1) * PAGE_ENTRIES) - 1
-    for (let index = pageOf(top); index >= 0 && found.length < query.limit; index--) {
+    const { from, step } = startOf(query, entries.lastPage)
+    for (
+      let index = pageOf(from);
+      index >= 0 && index <= entries.lastPage && found.length < query.limit;
+      index += step
+    ) {
       const codes = entries.pages.get(index)
-      if (codes !== undefined) collectDownwards(codes, index, top, query, found)
+      if (codes !== undefined) collect(codes, index, from, step, query, found)
     }
     return found
   }
