@@ -1,10 +1,11 @@
 // What one writer appends to one stream in one call, and what comes back when it is read. Time and epoch stand once for
 // the whole batch. A batch is the unit of atomicity, of the hash chain and of the expected revision (I2).
 import type { PartitionEvent } from './partition/events.js'
+import type { ProcessEvent } from './process/events.js'
 import type { CatalogEvent, ControlEvent } from './queue/events.js'
 import type { EpochMs } from './time.js'
 
-export type LedgerEvent = PartitionEvent | ControlEvent | CatalogEvent
+export type LedgerEvent = PartitionEvent | ControlEvent | CatalogEvent | ProcessEvent
 
 /** Revision of an event in its stream, from 0. `NO_REVISION` = the stream is empty, or there is no such event. */
 export const NO_REVISION = -1

@@ -2,11 +2,14 @@
 // cost must not grow with the number of types, and an unknown name must be told from wrong data (I8).
 import { type Either, left } from 'fp-ts/lib/Either.js'
 import type { LedgerEvent } from './batch.js'
+import { circuitCodecs } from './circuit/codecs.js'
 import type { EventCodec, EventDecodeFault } from './eventCodec.js'
 import { invariant } from './invariant.js'
 import { messageCodecs } from './message/codecs.js'
 import { partitionCodecs } from './partition/codecs.js'
+import { processCodecs } from './process/codecs.js'
 import { queueCodecs } from './queue/codecs.js'
+import { scheduleCodecs } from './schedule/codecs.js'
 import { isFields } from './storedFields.js'
 
 /** Version and type travel beside the data: in the metadata of an EventStoreDB event, in the headers of a Kafka record. */
@@ -17,8 +20,11 @@ type OfType<Type> = Extract<LedgerEvent, Readonly<{ type: Type }>>
 /** The compiler holds this list complete, and each codec to its event. */
 const codecs: Readonly<{ [Type in LedgerEvent['type']]: EventCodec<Type, Omit<OfType<Type>, 'type'>> }> = {
   ...messageCodecs,
+  ...circuitCodecs,
   ...partitionCodecs,
   ...queueCodecs,
+  ...processCodecs,
+  ...scheduleCodecs,
 }
 
 type AnyCodec = Readonly<{

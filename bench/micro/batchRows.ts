@@ -35,6 +35,7 @@ const enqueued = (i: number) =>
 const started = (i: number) =>
   ({
     type: 'AttemptStarted',
+    zone: undefined,
     ...of(i),
     attempt: 1,
     fence: FENCE + i,
@@ -69,7 +70,14 @@ const samples: ReadonlyArray<Sample> = [
   { name: '... with claimId', event: (i) => ({ ...started(i), claimId: 'claim-0f3a-77' }), previous: true },
   {
     name: 'AttemptSucceeded',
-    event: (i) => ({ type: 'AttemptSucceeded', ...of(i), fence: FENCE + i, result: undefined }),
+    event: (i) => ({
+      type: 'AttemptSucceeded',
+      followUps: undefined,
+      reconciled: undefined,
+      ...of(i),
+      fence: FENCE + i,
+      result: undefined,
+    }),
     previous: true,
   },
   {
@@ -86,12 +94,23 @@ const samples: ReadonlyArray<Sample> = [
   },
   {
     name: 'RetryScheduled',
-    event: (i) => ({ type: 'RetryScheduled', ...of(i), retryAt: AT + 5_000, delayMs: 5_000 }),
+    event: (i) => ({
+      type: 'RetryScheduled',
+      gate: undefined,
+      ...of(i),
+      retryAt: AT + 5_000,
+      delayMs: 5_000,
+    }),
     previous: true,
   },
   {
     name: 'MessageDeadLettered',
-    event: (i) => ({ type: 'MessageDeadLettered', ...of(i), reason: 'attemptsExhausted' }),
+    event: (i) => ({
+      type: 'MessageDeadLettered',
+      followUps: undefined,
+      ...of(i),
+      reason: 'attemptsExhausted',
+    }),
     previous: true,
   },
   {
@@ -113,7 +132,14 @@ const samples: ReadonlyArray<Sample> = [
     name: 'ack and next claim, by turns',
     event: (i) =>
       i % 2 === 0
-        ? { type: 'AttemptSucceeded', ...of(i >> 1), fence: FENCE + (i >> 1), result: undefined }
+        ? {
+            type: 'AttemptSucceeded',
+            followUps: undefined,
+            reconciled: undefined,
+            ...of(i >> 1),
+            fence: FENCE + (i >> 1),
+            result: undefined,
+          }
         : { ...started(i >> 1), ordinal: ORDINAL + 100 + (i >> 1), fence: FENCE + 100 + (i >> 1) },
     previous: true,
   },

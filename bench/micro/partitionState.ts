@@ -32,6 +32,7 @@ const enqueued = (ordinal: number): MessageEvent => ({
 })
 const started = (ordinal: number, fence: number): MessageEvent => ({
   type: 'AttemptStarted',
+  zone: undefined,
   ordinal,
   callerId: undefined,
   attempt: 1,
@@ -42,6 +43,8 @@ const started = (ordinal: number, fence: number): MessageEvent => ({
 })
 const acked = (ordinal: number, fence: number): MessageEvent => ({
   type: 'AttemptSucceeded',
+  followUps: undefined,
+  reconciled: undefined,
   ordinal,
   callerId: undefined,
   fence,

@@ -11,7 +11,15 @@ import {
   storedRecord,
   withJsonText,
 } from '../storedFields.js'
-import type { Actor, AttemptEnd, DeadLetterReason, MessageAttributes } from './events.js'
+import type {
+  Actor,
+  AttemptEnd,
+  DeadLetterReason,
+  EditCause,
+  FollowUp,
+  MessageAttributes,
+  PurgeCause,
+} from './events.js'
 
 const ofMessage = { ordinal: NaturalCodec, callerId: orUndefined(t.string) }
 
@@ -21,6 +29,27 @@ export const ActorCodec: t.Type<Actor, unknown> = storedRecord(
   { why: t.string, from: t.string },
 )
 const by = { by: orUndefined(ActorCodec) }
+
+const CallbackTargetCodec = storedRecord('CallbackTarget', { queue: t.string }, { type: t.string })
+const BlobRefCodec = storedRecord('BlobRef', { sha256: t.string, bytes: NaturalCodec, location: t.string })
+const FollowUpsCodec = t.readonlyArray(
+  withJsonText(
+    'payload',
+    storedRecord(
+      'FollowUp',
+      { queue: t.string, payload: t.string },
+      { type: t.string, delayMs: NaturalCodec, headers: t.record(t.string, t.string) },
+    ),
+  ),
+  'FollowUps',
+)
+/** For the binary rows, which spell out the rest of the event. */
+export const encodeFollowUps = (followUps: ReadonlyArray<FollowUp>): unknown =>
+  FollowUpsCodec.encode(followUps)
+export const decodeFollowUps = (stored: unknown): Either<EventDecodeFault, ReadonlyArray<FollowUp>> => {
+  const decoded = FollowUpsCodec.decode(stored)
+  return isLeft(decoded) ? left(invalidEventData('AttemptSucceeded', 1, decoded.left)) : right(decoded.right)
+}
 
 const AttributesCodec: t.Type<MessageAttributes, unknown> = storedRecord(
   'MessageAttributes',
@@ -34,8 +63,21 @@ const AttributesCodec: t.Type<MessageAttributes, unknown> = storedRecord(
     idempotencyKey: t.string,
     correlationId: t.string,
     causationId: t.string,
+    tenant: t.string,
+    zone: t.string,
+    fallbackZones: t.readonlyArray(t.string),
+    gate: t.string,
     retry: StoredRetryPolicyCodec,
     timeoutMs: NaturalCodec,
+    leaseMs: NaturalCodec,
+    retryable: t.literal(false),
+    batchable: t.literal(false),
+    cancelable: t.literal(false),
+    guarantee: t.literal('fireAndForget'),
+    blob: BlobRefCodec,
+    onSuccess: CallbackTargetCodec,
+    onFailure: CallbackTargetCodec,
+    rerunOf: t.string,
   },
 )
 
@@ -51,7 +93,13 @@ const deadLetterReasons: Record<DeadLetterReason, null> = {
   attemptsExhausted: null,
   budgetExceeded: null,
   notRetryable: null,
+  systemError: null,
+  poison: null,
+  waitedTooLong: null,
+  singleDelivery: null,
 }
+const purgeCauses: Record<PurgeCause, null> = { operator: null, overflow: null, noDeadLetters: null }
+const editCauses: Record<EditCause, null> = { operator: null, replaced: null, debounced: null }
 
 const enqueuedV1 = storedRecord('MessageEnqueued', {
   ...ofMessage,
@@ -62,6 +110,17 @@ const enqueuedV1 = storedRecord('MessageEnqueued', {
   attributes: orUndefined(AttributesCodec),
 })
 
+const editedV1 = storedRecord('MessageEdited', {
+  ...ofMessage,
+  payload: t.string,
+  priority: IntegerCodec,
+  notBefore: NaturalCodec,
+  expiresAt: NaturalCodec,
+  attributes: orUndefined(AttributesCodec),
+  cause: t.keyof(editCauses),
+  ...by,
+})
+
 const startedV1 = storedRecord('AttemptStarted', {
   ...ofMessage,
   attempt: NaturalCodec,
@@ -69,12 +128,15 @@ const startedV1 = storedRecord('AttemptStarted', {
   leaseMs: NaturalCodec,
   worker: t.string,
   claimId: orUndefined(t.string),
+  zone: orUndefined(t.string),
 })
 
 const succeededV1 = storedRecord('AttemptSucceeded', {
   ...ofMessage,
   fence: NaturalCodec,
   result: orUndefined(t.string),
+  followUps: orUndefined(FollowUpsCodec),
+  reconciled: orUndefined(t.literal(true)),
 })
 
 const failedV1 = storedRecord('AttemptFailed', {
@@ -85,8 +147,13 @@ const failedV1 = storedRecord('AttemptFailed', {
   ended: t.keyof(attemptEnds),
 })
 
+/** Version 1 of MessagePurged knew no cause but an operator's. */
+const purgedV1 = storedRecord('MessagePurged', { ...ofMessage, ...by })
+const purgedV2 = storedRecord('MessagePurged', { ...ofMessage, ...by, cause: t.keyof(purgeCauses) })
+
 export const messageCodecs = {
   MessageEnqueued: firstVersion('MessageEnqueued', withJsonText('payload', enqueuedV1)),
+  MessageEdited: firstVersion('MessageEdited', withJsonText('payload', editedV1)),
   AttemptStarted: firstVersion('AttemptStarted', startedV1),
   LeaseExtended: firstVersion(
     'LeaseExtended',
@@ -96,11 +163,20 @@ export const messageCodecs = {
   AttemptFailed: firstVersion('AttemptFailed', failedV1),
   RetryScheduled: firstVersion(
     'RetryScheduled',
-    storedRecord('RetryScheduled', { ...ofMessage, retryAt: NaturalCodec, delayMs: NaturalCodec }),
+    storedRecord('RetryScheduled', {
+      ...ofMessage,
+      retryAt: NaturalCodec,
+      delayMs: NaturalCodec,
+      gate: orUndefined(t.string),
+    }),
   ),
   MessageDeadLettered: firstVersion(
     'MessageDeadLettered',
-    storedRecord('MessageDeadLettered', { ...ofMessage, reason: t.keyof(deadLetterReasons) }),
+    storedRecord('MessageDeadLettered', {
+      ...ofMessage,
+      reason: t.keyof(deadLetterReasons),
+      followUps: orUndefined(FollowUpsCodec),
+    }),
   ),
   AttemptReleased: firstVersion(
     'AttemptReleased',
@@ -111,6 +187,13 @@ export const messageCodecs = {
     'MessageCancelled',
     storedRecord('MessageCancelled', { ...ofMessage, ...by }),
   ),
+  CancelRequested: firstVersion(
+    'CancelRequested',
+    storedRecord('CancelRequested', { ...ofMessage, fence: NaturalCodec, ...by }),
+  ),
   MessageExpired: firstVersion('MessageExpired', storedRecord('MessageExpired', ofMessage)),
-  MessagePurged: firstVersion('MessagePurged', storedRecord('MessagePurged', { ...ofMessage, ...by })),
+  MessagePurged: firstVersion('MessagePurged', purgedV1).next(purgedV2, (v1): typeof purgedV2._A => ({
+    ...v1,
+    cause: 'operator',
+  })),
 }

@@ -2,7 +2,7 @@
 // decision is a function of its arguments alone.
 import type { FailureRules } from '../failure/index.js'
 import type { DurationMs, EpochMs } from '../time.js'
-import type { Actor, AttemptEnd, MessageAttributes } from './events.js'
+import type { Actor, AttemptEnd, EditCause, FollowUp, MessageAttributes, PurgeCause } from './events.js'
 
 export type EnqueueMessage = Readonly<{
   type: 'EnqueueMessage'
@@ -16,6 +16,19 @@ export type EnqueueMessage = Readonly<{
   at: EpochMs
 }>
 
+/** New contents for a waiting message: all of them. */
+export type EditMessage = Readonly<{
+  type: 'EditMessage'
+  payload: string
+  priority: number
+  notBefore: EpochMs
+  expiresAt: EpochMs
+  attributes: MessageAttributes | undefined
+  cause: EditCause
+  by: Actor | undefined
+  at: EpochMs
+}>
+
 export type StartAttempt = Readonly<{
   type: 'StartAttempt'
   /** The next value of the partition's fence counter. */
@@ -23,6 +36,7 @@ export type StartAttempt = Readonly<{
   leaseMs: DurationMs
   worker: string
   claimId: string | undefined
+  zone: string | undefined
   at: EpochMs
 }>
 
@@ -30,6 +44,10 @@ export type SucceedAttempt = Readonly<{
   type: 'SucceedAttempt'
   fence: number
   result: string | undefined
+  followUps: ReadonlyArray<FollowUp> | undefined
+  reconciled: true | undefined
+  /** How a callback names this message: its public id and its queue (C9). */
+  operation: Operation
   at: EpochMs
 }>
 
@@ -45,10 +63,17 @@ export type FailAttempt = Readonly<{
   delayMs: DurationMs | undefined
   /** Of the queue; the message's own retry policy wins over them. */
   rules: FailureRules
+  /** Gates that failures of a type wait for, by failure type (C15). */
+  waitFor: Readonly<Record<string, string>>
+  /** false = a message that has failed for good is purged instead of kept (A15). */
+  deadLetters: boolean
+  operation: Operation
   /** In [0, 1): the only source of jitter. */
   random: number
   at: EpochMs
 }>
+
+export type Operation = Readonly<{ id: string; queue: string }>
 
 export type ReleaseAttempt = Readonly<{
   type: 'ReleaseAttempt'
@@ -56,19 +81,42 @@ export type ReleaseAttempt = Readonly<{
   delayMs: DurationMs
   at: EpochMs
 }>
-export type ExtendLease = Readonly<{ type: 'ExtendLease'; fence: number; leaseMs: DurationMs; at: EpochMs }>
+export type ExtendLease = Readonly<{
+  type: 'ExtendLease'
+  fence: number
+  leaseMs: DurationMs
+  /** One attempt holds its lease this long at most (A14). */
+  messageTimeoutMs: DurationMs
+  at: EpochMs
+}>
+/** Dead-letters a message that has waited for its gate longer than the queue allows (C15). */
+export type GiveUpWaiting = Readonly<{
+  type: 'GiveUpWaiting'
+  deadLetters: boolean
+  operation: Operation
+  at: EpochMs
+}>
 export type CancelMessage = Readonly<{ type: 'CancelMessage'; by: Actor | undefined; at: EpochMs }>
 export type ExpireMessage = Readonly<{ type: 'ExpireMessage'; at: EpochMs }>
 export type RedriveMessage = Readonly<{ type: 'RedriveMessage'; by: Actor | undefined; at: EpochMs }>
-export type PurgeMessage = Readonly<{ type: 'PurgeMessage'; by: Actor | undefined; at: EpochMs }>
+export type PurgeMessage = Readonly<{
+  type: 'PurgeMessage'
+  by: Actor | undefined
+  cause: PurgeCause
+  /** A waiting message is refused: only a dead letter was meant. */
+  deadOnly: boolean
+  at: EpochMs
+}>
 
 export type MessageCommand =
   | EnqueueMessage
+  | EditMessage
   | StartAttempt
   | SucceedAttempt
   | FailAttempt
   | ReleaseAttempt
   | ExtendLease
+  | GiveUpWaiting
   | CancelMessage
   | ExpireMessage
   | RedriveMessage

@@ -2,21 +2,16 @@
 // one switch over the situations in each. Keeps I3 (only the live fence settles), I4 (a claim is an attempt, whatever
 // ends it) and I7 (retry decisions become recorded facts).
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
-import { ruleFor } from '../failure/index.js'
-import {
-  decideRetry,
-  type RetryDecision,
-  type RetryPolicy,
-  retriesLeft,
-  wouldExceedBudget,
-} from '../retry/index.js'
 import { NO_INSTANT } from '../time.js'
+import { afterFailure, afterSuccess, deadLettered } from './afterAttempt.js'
 import type {
   CancelMessage,
+  EditMessage,
   EnqueueMessage,
   ExpireMessage,
   ExtendLease,
   FailAttempt,
+  GiveUpWaiting,
   MessageCommand,
   PurgeMessage,
   RedriveMessage,
@@ -24,8 +19,8 @@ import type {
   StartAttempt,
   SucceedAttempt,
 } from './commands.js'
-import type { MessageEvent } from './events.js'
-import type { LeasedMessage, Message } from './message.js'
+import type { Actor, MessageEvent } from './events.js'
+import type { LeasedMessage, Message, MessageFacts, WaitingMessage } from './message.js'
 import { leaseNotHeld, type MessageRefusal, messageNotFound } from './refusals.js'
 
 export type MessageDecision = Either<MessageRefusal, ReadonlyArray<MessageEvent>>
@@ -36,6 +31,8 @@ export const decide = (command: MessageCommand, message: Message): MessageDecisi
   switch (command.type) {
     case 'EnqueueMessage':
       return enqueue(command, message)
+    case 'EditMessage':
+      return edit(command, message)
     case 'StartAttempt':
       return startAttempt(command, message)
     case 'SucceedAttempt':
@@ -46,6 +43,8 @@ export const decide = (command: MessageCommand, message: Message): MessageDecisi
       return release(command, message)
     case 'ExtendLease':
       return extend(command, message)
+    case 'GiveUpWaiting':
+      return giveUpWaiting(command, message)
     case 'CancelMessage':
       return cancel(command, message)
     case 'ExpireMessage':
@@ -63,6 +62,13 @@ const enqueue = (command: EnqueueMessage, message: Message): MessageDecision => 
   return right([
     { type: 'MessageEnqueued', ordinal, callerId, payload, priority, notBefore, expiresAt, attributes },
   ])
+}
+
+const edit = (command: EditMessage, message: Message): MessageDecision => {
+  if (message.tag === 'Absent') return left(messageNotFound)
+  if (message.tag !== 'Waiting') return left({ type: 'MessageNotEditable', now: message.tag })
+  const { at: _at, type: _type, ...contents } = command
+  return right([{ type: 'MessageEdited', ordinal: message.ordinal, callerId: message.callerId, ...contents }])
 }
 
 const startAttempt = (command: StartAttempt, message: Message): MessageDecision => {
@@ -83,6 +89,7 @@ const startAttempt = (command: StartAttempt, message: Message): MessageDecision 
           leaseMs: command.leaseMs,
           worker: command.worker,
           claimId: command.claimId,
+          zone: command.zone,
         },
       ])
     }
@@ -104,6 +111,8 @@ const succeed = (command: SucceedAttempt, message: Message): MessageDecision => 
           callerId: message.callerId,
           fence: command.fence,
           result: command.result,
+          followUps: afterSuccess(command, message),
+          reconciled: command.reconciled,
         },
       ])
     case 'Finished':
@@ -121,7 +130,7 @@ const fail = (command: FailAttempt, message: Message): MessageDecision => {
   if (message.tag !== 'Leased' || message.fence !== command.fence) {
     return left(leaseNotHeld(command.fence, message))
   }
-  const { ordinal, callerId } = message
+  const { ordinal, callerId, cancelRequested } = message
   const { fence, failureType, ended } = command
   const failed: MessageEvent = {
     type: 'AttemptFailed',
@@ -132,30 +141,8 @@ const fail = (command: FailAttempt, message: Message): MessageDecision => {
     message: command.message,
     ended,
   }
-  return right([failed, afterFailure(command, message)])
-}
-
-/** The retry decision. The policy of the failure that just happened decides, so the same message may meet several. */
-const afterFailure = (command: FailAttempt, message: LeasedMessage): MessageEvent => {
-  const { ordinal, callerId } = message
-  if (!command.retryable) return { type: 'MessageDeadLettered', ordinal, callerId, reason: 'notRetryable' }
-  const policy = message.retry ?? ruleFor(command.rules, command.failureType)
-  const verdict = retryVerdict(command, message, policy)
-  if (verdict._tag === 'GiveUp') {
-    return { type: 'MessageDeadLettered', ordinal, callerId, reason: verdict.reason }
-  }
-  const { delayMs } = verdict
-  return { type: 'RetryScheduled', ordinal, callerId, retryAt: command.at + delayMs, delayMs }
-}
-
-const retryVerdict = (command: FailAttempt, message: LeasedMessage, policy: RetryPolicy): RetryDecision => {
-  const { at, random, delayMs } = command
-  const { attempts: attempt, firstStartedAt: firstAt, previousDelayMs } = message
-  if (delayMs === undefined) return decideRetry(policy, { attempt, firstAt, at, random, previousDelayMs })
-  // The worker chooses when, not whether: the number of retries and the time budget stay those of the policy (C2).
-  if (retriesLeft(policy, attempt) === 0) return { _tag: 'GiveUp', reason: 'attemptsExhausted' }
-  if (wouldExceedBudget(policy, firstAt, at, delayMs)) return { _tag: 'GiveUp', reason: 'budgetExceeded' }
-  return { _tag: 'Retry', delayMs }
+  if (cancelRequested !== undefined) return right([failed, cancelled(message, cancelRequested.by)])
+  return right([failed, ...afterFailure(command, message)])
 }
 
 const release = (command: ReleaseAttempt, message: Message): MessageDecision => {
@@ -164,30 +151,54 @@ const release = (command: ReleaseAttempt, message: Message): MessageDecision => 
   }
   const { ordinal, callerId } = message
   const notBefore = command.delayMs === 0 ? NO_INSTANT : command.at + command.delayMs
-  return right([{ type: 'AttemptReleased', ordinal, callerId, fence: command.fence, notBefore }])
+  const released: MessageEvent = {
+    type: 'AttemptReleased',
+    ordinal,
+    callerId,
+    fence: command.fence,
+    notBefore,
+  }
+  const { cancelRequested } = message
+  return right(
+    cancelRequested === undefined ? [released] : [released, cancelled(message, cancelRequested.by)],
+  )
 }
 
 const extend = (command: ExtendLease, message: Message): MessageDecision => {
   if (message.tag !== 'Leased' || message.fence !== command.fence) {
     return left(leaseNotHeld(command.fence, message))
   }
-  const { ordinal, callerId } = message
+  const { ordinal, callerId, startedAt, wishes } = message
+  const messageTimeoutMs = Math.max(command.messageTimeoutMs, wishes.timeoutMs ?? 0)
+  const heldMs = command.at - startedAt
+  if (heldMs >= messageTimeoutMs) return left({ type: 'LeaseLimitReached', heldMs, messageTimeoutMs })
   return right([{ type: 'LeaseExtended', ordinal, callerId, fence: command.fence, leaseMs: command.leaseMs }])
 }
+
+const cancelled = (message: LeasedMessage | WaitingMessage, by: Actor | undefined): MessageEvent => ({
+  type: 'MessageCancelled',
+  ordinal: message.ordinal,
+  callerId: message.callerId,
+  by,
+})
 
 const cancel = (command: CancelMessage, message: Message): MessageDecision => {
   switch (message.tag) {
     case 'Absent':
       return left(messageNotFound)
     case 'Waiting':
-      return right([
-        { type: 'MessageCancelled', ordinal: message.ordinal, callerId: message.callerId, by: command.by },
-      ])
+      if (message.wishes.cancelable === false) return left({ type: 'MessageNotCancelable' })
+      return right([cancelled(message, command.by)])
     case 'Finished':
       return message.outcome === 'cancelled'
         ? ALREADY_SO
         : left({ type: 'MessageNotCancellable', now: message.tag })
-    case 'Leased':
+    case 'Leased': {
+      if (message.wishes.cancelable === false) return left({ type: 'MessageNotCancelable' })
+      if (message.cancelRequested !== undefined) return ALREADY_SO
+      const { ordinal, callerId, fence } = message
+      return right([{ type: 'CancelRequested', ordinal, callerId, fence, by: command.by }])
+    }
     case 'Dead':
       return left({ type: 'MessageNotCancellable', now: message.tag })
   }
@@ -231,14 +242,24 @@ const purge = (command: PurgeMessage, message: Message): MessageDecision => {
   switch (message.tag) {
     case 'Absent':
       return left(messageNotFound)
-    case 'Dead':
-      return right([
-        { type: 'MessagePurged', ordinal: message.ordinal, callerId: message.callerId, by: command.by },
-      ])
-    case 'Finished':
-      return message.outcome === 'purged' ? ALREADY_SO : left({ type: 'MessageNotDead', now: message.tag })
     case 'Waiting':
+      return command.deadOnly ? left({ type: 'MessageNotDead', now: message.tag }) : purged(command, message)
+    case 'Dead':
+      return purged(command, message)
+    case 'Finished':
+      if (message.outcome === 'purged') return ALREADY_SO
+      break
     case 'Leased':
-      return left({ type: 'MessageNotDead', now: message.tag })
   }
+  const type = command.deadOnly ? 'MessageNotDead' : 'MessageNotPurgeable'
+  return left({ type, now: message.tag })
+}
+
+const purged = ({ by, cause }: PurgeMessage, { ordinal, callerId }: MessageFacts): MessageDecision =>
+  right([{ type: 'MessagePurged', ordinal, callerId, by, cause }])
+
+const giveUpWaiting = (command: GiveUpWaiting, message: Message): MessageDecision => {
+  if (message.tag === 'Absent') return left(messageNotFound)
+  if (message.tag !== 'Waiting') return left({ type: 'MessageNotClaimable', now: message.tag })
+  return right(deadLettered(command, message, 'waitedTooLong', undefined))
 }

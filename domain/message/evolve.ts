@@ -3,15 +3,16 @@
 // any other pair is a corrupt log and fails `invariant`.
 import { invariant } from '../invariant.js'
 import { type EpochMs, NO_INSTANT } from '../time.js'
-import type { MessageEnqueued, MessageEvent } from './events.js'
-import type {
-  DeadMessage,
-  FinishedMessage,
-  LeasedMessage,
-  Message,
-  MessageFacts,
-  Outcome,
-  WaitingMessage,
+import type { MessageEnqueued, MessageEvent, RetryScheduled } from './events.js'
+import {
+  type DeadMessage,
+  type FinishedMessage,
+  type LeasedMessage,
+  type Message,
+  type MessageFacts,
+  type Outcome,
+  type WaitingMessage,
+  wishesOf,
 } from './message.js'
 
 /** `at` is the recorded time of the event's batch. */
@@ -20,6 +21,14 @@ export const evolve = (message: Message, event: MessageEvent, at: EpochMs): Mess
     case 'MessageEnqueued':
       invariant(message.tag === 'Absent', 'I8 MessageEnqueued on a message that exists')
       return enqueued(event, at)
+    case 'MessageEdited':
+      return {
+        ...expectWaiting(message, event),
+        wishes: wishesOf(event.attributes),
+        priority: event.priority,
+        dueAt: event.notBefore,
+        expiresAt: event.expiresAt,
+      }
     case 'AttemptStarted': {
       const waiting = expectWaiting(message, event)
       return {
@@ -29,8 +38,10 @@ export const evolve = (message: Message, event: MessageEvent, at: EpochMs): Mess
         firstStartedAt: waiting.firstStartedAt === NO_INSTANT ? at : waiting.firstStartedAt,
         fence: event.fence,
         leaseMs: event.leaseMs,
+        startedAt: at,
         worker: event.worker,
         inDoubt: waiting.inDoubt,
+        cancelRequested: undefined,
       }
     }
     case 'LeaseExtended':
@@ -50,7 +61,7 @@ export const evolve = (message: Message, event: MessageEvent, at: EpochMs): Mess
       }
     }
     case 'RetryScheduled':
-      return { ...expectWaiting(message, event), dueAt: event.retryAt, previousDelayMs: event.delayMs }
+      return retryScheduled(expectWaiting(message, event), event)
     case 'MessageDeadLettered':
       return { ...factsOf(expectWaiting(message, event)), tag: 'Dead', deadAt: at }
     case 'AttemptReleased': {
@@ -81,11 +92,16 @@ export const evolve = (message: Message, event: MessageEvent, at: EpochMs): Mess
     case 'MessageCancelled':
       expectWaiting(message, event)
       return finished(event.ordinal, 'cancelled', 0)
+    case 'CancelRequested':
+      return { ...expectLeased(message, event, event.fence), cancelRequested: { by: event.by } }
     case 'MessageExpired':
       expectWaiting(message, event)
       return finished(event.ordinal, 'expired', 0)
     case 'MessagePurged':
-      invariant(message.tag === 'Dead', 'I8 MessagePurged on a message that is not dead')
+      invariant(
+        message.tag === 'Dead' || message.tag === 'Waiting',
+        'I8 MessagePurged on a message that neither waits nor is dead',
+      )
       return finished(event.ordinal, 'purged', 0)
   }
 }
@@ -94,12 +110,10 @@ const enqueued = (event: MessageEnqueued, at: EpochMs): WaitingMessage => ({
   tag: 'Waiting',
   ordinal: event.ordinal,
   callerId: event.callerId,
-  group: event.attributes?.group,
+  wishes: wishesOf(event.attributes),
   priority: event.priority,
   enqueuedAt: at,
   expiresAt: event.expiresAt,
-  retry: event.attributes?.retry,
-  timeoutMs: event.attributes?.timeoutMs,
   attempts: 0,
   firstStartedAt: NO_INSTANT,
   previousDelayMs: 0,
@@ -108,15 +122,20 @@ const enqueued = (event: MessageEnqueued, at: EpochMs): WaitingMessage => ({
   inDoubt: false,
 })
 
+const retryScheduled = (message: WaitingMessage, event: RetryScheduled): WaitingMessage => ({
+  ...message,
+  dueAt: event.retryAt,
+  previousDelayMs: event.delayMs,
+  wishes: event.gate === undefined ? message.wishes : { ...message.wishes, gate: event.gate },
+})
+
 const factsOf = (message: WaitingMessage | LeasedMessage | DeadMessage): MessageFacts => ({
   ordinal: message.ordinal,
   callerId: message.callerId,
-  group: message.group,
+  wishes: message.wishes,
   priority: message.priority,
   enqueuedAt: message.enqueuedAt,
   expiresAt: message.expiresAt,
-  retry: message.retry,
-  timeoutMs: message.timeoutMs,
   attempts: message.attempts,
   firstStartedAt: message.firstStartedAt,
   previousDelayMs: message.previousDelayMs,

@@ -8,6 +8,7 @@ import { evolve } from './evolve.js'
 import { ABSENT, type Message } from './message.js'
 import type { MessageRefusal } from './refusals.js'
 
+export { SYSTEM_FAILURE } from './afterAttempt.js'
 export * from './commands.js'
 export { decide as decideMessage } from './decide.js'
 export * from './events.js'

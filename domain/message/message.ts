@@ -7,8 +7,62 @@
 //                          └── cancel, expire ───> Finished (cancelled, expired); Dead ──purge──> Finished (purged)
 //
 // The nine states users see (A3) are read off these situations and the time: see `stateAt`.
-import type { RetryPolicy } from '../retry/index.js'
 import type { DurationMs, EpochMs } from '../time.js'
+import type { Actor, MessageAttributes } from './events.js'
+
+/** What came with a message and bears on decisions about it; most messages have none of it. */
+export type Wishes = Readonly<
+  Pick<
+    MessageAttributes,
+    | 'type'
+    | 'topic'
+    | 'group'
+    | 'tenant'
+    | 'zone'
+    | 'fallbackZones'
+    | 'gate'
+    | 'retry'
+    | 'timeoutMs'
+    | 'leaseMs'
+    | 'retryable'
+    | 'cancelable'
+    | 'guarantee'
+    | 'onSuccess'
+    | 'onFailure'
+  >
+>
+export const NO_WISHES: Wishes = Object.freeze({})
+
+const WISH_NAMES = [
+  'type',
+  'topic',
+  'group',
+  'tenant',
+  'zone',
+  'fallbackZones',
+  'gate',
+  'retry',
+  'timeoutMs',
+  'leaseMs',
+  'retryable',
+  'cancelable',
+  'guarantee',
+  'onSuccess',
+  'onFailure',
+] as const satisfies ReadonlyArray<keyof Wishes>
+
+/** Only what is there: a message with a group alone keeps one field, not fifteen. */
+export const wishesOf = (attributes: MessageAttributes | undefined): Wishes => {
+  if (attributes === undefined) return NO_WISHES
+  let wishes: Record<string, unknown> | undefined
+  for (const name of WISH_NAMES) {
+    const wish = attributes[name]
+    if (wish === undefined) continue
+    wishes ??= {}
+    wishes[name] = wish
+  }
+  return wishes === undefined ? NO_WISHES : (wishes as Wishes)
+}
 
 /** What stays the same, or only accumulates, while a message lives. */
 export type MessageFacts = Readonly<{
@@ -16,15 +70,13 @@ export type MessageFacts = Readonly<{
   ordinal: number
   /** Only when the caller chose the id; otherwise the id is generated from partition and ordinal. */
   callerId: string | undefined
-  group: string | undefined
+  /** Its `gate` is the one it waits for now: a failure for want of a resource may have named another (C15). */
+  wishes: Wishes
   /** Higher first; 0 is normal. */
   priority: number
   enqueuedAt: EpochMs
   /** Never started at or after this instant; 0 = never expires. */
   expiresAt: EpochMs
-  /** Overrides that came with the message and win over the queue (A13). */
-  retry: RetryPolicy | undefined
-  timeoutMs: DurationMs | undefined
   /** Claims that count: a claim adds one, a release takes it back, a redrive starts again from 0 (I4). */
   attempts: number
   /** When the first counted attempt started (0 = none yet): where the retry budget starts. */
@@ -45,7 +97,17 @@ export type WaitingMessage = MessageFacts &
     inDoubt: boolean
   }>
 export type LeasedMessage = MessageFacts &
-  Readonly<{ tag: 'Leased'; fence: number; leaseMs: DurationMs; worker: string; inDoubt: boolean }>
+  Readonly<{
+    tag: 'Leased'
+    fence: number
+    leaseMs: DurationMs
+    /** When this attempt started. */
+    startedAt: EpochMs
+    worker: string
+    inDoubt: boolean
+    /** Set = whatever ends this attempt but success cancels the message. */
+    cancelRequested: Readonly<{ by: Actor | undefined }> | undefined
+  }>
 export type DeadMessage = MessageFacts & Readonly<{ tag: 'Dead'; deadAt: EpochMs }>
 export type Outcome = 'succeeded' | 'cancelled' | 'expired' | 'purged'
 export type FinishedMessage = Readonly<{

@@ -11,6 +11,17 @@ export type MessageRefusal =
   | Readonly<{ type: 'MessageNotCancellable'; now: Message['tag'] }>
   | Readonly<{ type: 'MessageNotDead'; now: Message['tag'] }>
   | Readonly<{ type: 'MessageNotExpired'; now: Message['tag'] }>
+  /** The message says that it is not to be cancelled (A13). */
+  | Readonly<{ type: 'MessageNotCancelable' }>
+  /** Only waiting messages can be given new contents. */
+  | Readonly<{ type: 'MessageNotEditable'; now: Message['tag'] }>
+  /** What the caller saw has changed since. */
+  | Readonly<{ type: 'MessageChanged' }>
+  /** Only waiting messages and dead letters can be purged. */
+  | Readonly<{ type: 'MessageNotPurgeable'; now: Message['tag'] }>
+  /** The attempt has held its lease as long as one may (A14). */
+  | Readonly<{ type: 'LeaseLimitReached'; heldMs: number; messageTimeoutMs: number }>
+  | Readonly<{ type: 'FollowUpsInvalid'; problem: string }>
 
 export const messageNotFound: MessageRefusal = { type: 'MessageNotFound' }
 

@@ -2,21 +2,35 @@
 import * as t from 'io-ts'
 import { firstVersion } from '../eventCodec.js'
 import { ActorCodec } from '../message/codecs.js'
-import { StoredQueueConfigCodec } from '../queue/codecs.js'
+import { configFromV1, StoredQueueConfigCodec, SwitchesCodec, storedConfigV1 } from '../queue/codecs.js'
+import { NO_SWITCHES } from '../queue/index.js'
 import { IntegerCodec, JsonCodec, NaturalCodec, orUndefined, storedRecord } from '../storedFields.js'
+
+const adoptedV1 = storedRecord('ConfigAdopted', {
+  controlRevision: IntegerCodec,
+  config: storedConfigV1,
+  paused: t.boolean,
+})
+const adoptedV2 = storedRecord('ConfigAdopted', {
+  controlRevision: IntegerCodec,
+  config: StoredQueueConfigCodec,
+  paused: t.boolean,
+  switches: SwitchesCodec,
+})
 
 export const partitionCodecs = {
   PartitionOpened: firstVersion(
     'PartitionOpened',
     storedRecord('PartitionOpened', { epoch: NaturalCodec, node: t.string, incarnation: t.string }),
   ),
-  ConfigAdopted: firstVersion(
-    'ConfigAdopted',
-    storedRecord('ConfigAdopted', {
-      controlRevision: IntegerCodec,
-      config: StoredQueueConfigCodec,
-      paused: t.boolean,
-    }),
+  ConfigAdopted: firstVersion('ConfigAdopted', adoptedV1).next(adoptedV2, (v1) => ({
+    ...v1,
+    config: configFromV1(v1.config),
+    switches: NO_SWITCHES,
+  })),
+  CapacityReached: firstVersion(
+    'CapacityReached',
+    storedRecord('CapacityReached', { size: NaturalCodec, maxSize: NaturalCodec }),
   ),
   MessageCarriedForward: firstVersion(
     'MessageCarriedForward',

@@ -1,6 +1,8 @@
 // Everything that stands in a partition's stream: what happened to its messages, who wrote, and by which configuration.
+
+import type { CircuitEvent } from '../circuit/index.js'
 import type { Actor, MessageEvent } from '../message/index.js'
-import type { QueueConfig } from '../queue/index.js'
+import type { QueueConfig, Switches } from '../queue/index.js'
 
 /** First event of a writer's term. A greater epoch than any before it; attempts of lost workers are failed right after it. */
 export type PartitionOpened = Readonly<{
@@ -16,7 +18,11 @@ export type ConfigAdopted = Readonly<{
   controlRevision: number
   config: QueueConfig
   paused: boolean
+  switches: Switches
 }>
+
+/** The partition has reached `maxSize`; told again only after it was below nine tenths of it (A9). */
+export type CapacityReached = Readonly<{ type: 'CapacityReached'; size: number; maxSize: number }>
 
 /**
  * A live message moved to the head of the log, so that the prefix it stood in may be cut (§4.8). It holds the whole
@@ -46,5 +52,7 @@ export type PartitionEvent =
   | MessageEvent
   | PartitionOpened
   | ConfigAdopted
+  | CapacityReached
+  | CircuitEvent
   | MessageCarriedForward
   | PrefixCarried

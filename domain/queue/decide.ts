@@ -3,6 +3,7 @@
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import { invariant } from '../invariant.js'
 import type { Actor } from '../message/index.js'
+import { evolveSchedules, NO_SCHEDULES, type ScheduleRefusal, type Schedules } from '../schedule/index.js'
 import {
   configure,
   differingField,
@@ -10,7 +11,16 @@ import {
   type QueueSettings,
   type QueueSettingsRefusal,
 } from './config.js'
-import type { CatalogEvent, ControlEvent } from './events.js'
+import type { CatalogEvent, ControlEvent, SwitchEvent } from './events.js'
+import {
+  type ForcedCircuit,
+  NO_SWITCHES,
+  SWITCHES_MAX,
+  type Switches,
+  withCircuit,
+  withName,
+  withoutName,
+} from './switches.js'
 
 export type QueueEntry = Readonly<{
   queue: string
@@ -26,7 +36,9 @@ export type QueueRefusal =
   /** `field` = the first setting in which the queue that exists was created otherwise. */
   | Readonly<{ type: 'QueueExists'; queue: string; field: string }>
   | Readonly<{ type: 'QueueNotEmpty'; queue: string; messages: number }>
+  | Readonly<{ type: 'TooManySwitches'; max: number }>
   | QueueSettingsRefusal
+  | ScheduleRefusal
 
 /** Creating a queue again with the same settings is "already so"; with others it is refused: change it instead. */
 export const createQueue = (
@@ -84,13 +96,24 @@ export const evolveCatalog = (catalog: Catalog, event: CatalogEvent): Catalog =>
   }
 }
 
-/** What partitions adopt: `revision` counts the events of the control stream, -1 = as created. */
-export type QueueControl = Readonly<{ config: QueueConfig; paused: boolean; revision: number }>
+/**
+ * What the control stream says. `revision` counts what partitions adopt (configuration, pause, switches), -1 = as created;
+ * schedules are not their concern, and a tick must not make each of them append.
+ */
+export type QueueControl = Readonly<{
+  config: QueueConfig
+  paused: boolean
+  switches: Switches
+  revision: number
+  schedules: Schedules
+}>
 
 export const controlAtCreation = (config: QueueConfig): QueueControl => ({
   config,
   paused: false,
+  switches: NO_SWITCHES,
   revision: -1,
+  schedules: NO_SCHEDULES,
 })
 
 export const configureQueue = (
@@ -118,14 +141,86 @@ export const pauseQueue = (control: QueueControl, by: Actor | undefined): Readon
 export const resumeQueue = (control: QueueControl, by: Actor | undefined): ReadonlyArray<ControlEvent> =>
   control.paused ? [{ type: 'QueueResumed', by }] : []
 
+type SwitchDecision = Either<QueueRefusal, ReadonlyArray<ControlEvent>>
+
+export const pauseGroup = (
+  { switches }: QueueControl,
+  group: string,
+  by: Actor | undefined,
+): SwitchDecision => {
+  const { pausedGroups } = switches
+  if (pausedGroups.includes(group)) return right([])
+  return pausedGroups.length >= SWITCHES_MAX ? tooManySwitches : right([{ type: 'GroupPaused', group, by }])
+}
+
+export const resumeGroup = (
+  { switches }: QueueControl,
+  group: string,
+  by: Actor | undefined,
+): SwitchDecision => right(switches.pausedGroups.includes(group) ? [{ type: 'GroupResumed', group, by }] : [])
+
+export const closeGate = (
+  { switches }: QueueControl,
+  gate: string,
+  by: Actor | undefined,
+): SwitchDecision => {
+  const { closedGates } = switches
+  if (closedGates.includes(gate)) return right([])
+  return closedGates.length >= SWITCHES_MAX ? tooManySwitches : right([{ type: 'GateClosed', gate, by }])
+}
+
+export const openGate = ({ switches }: QueueControl, gate: string, by: Actor | undefined): SwitchDecision =>
+  right(switches.closedGates.includes(gate) ? [{ type: 'GateOpened', gate, by }] : [])
+
+export const forceCircuit = (
+  { switches }: QueueControl,
+  circuit: string,
+  to: ForcedCircuit | 'auto',
+  by: Actor | undefined,
+): SwitchDecision => {
+  const { forcedCircuits } = switches
+  const now = Object.hasOwn(forcedCircuits, circuit) ? forcedCircuits[circuit] : 'auto'
+  if (now === to) return right([])
+  if (to !== 'auto' && Object.keys(forcedCircuits).length >= SWITCHES_MAX) return tooManySwitches
+  return right([{ type: 'CircuitForced', circuit, to, by }])
+}
+
+const tooManySwitches: SwitchDecision = left({ type: 'TooManySwitches', max: SWITCHES_MAX })
+
 export const evolveControl = (control: QueueControl, event: ControlEvent): QueueControl => {
-  const revision = control.revision + 1
   switch (event.type) {
     case 'QueueConfigured':
-      return { ...control, revision, config: event.config }
+      return adopted(control, { config: event.config })
     case 'QueuePaused':
-      return { ...control, revision, paused: true }
+      return adopted(control, { paused: true })
     case 'QueueResumed':
-      return { ...control, revision, paused: false }
+      return adopted(control, { paused: false })
+    case 'ScheduleSet':
+    case 'ScheduleRemoved':
+    case 'ScheduleTicked':
+      return { ...control, schedules: evolveSchedules(control.schedules, event) }
+    default:
+      return adopted(control, { switches: evolveSwitches(control.switches, event) })
+  }
+}
+
+const adopted = (control: QueueControl, change: Partial<QueueControl>): QueueControl => ({
+  ...control,
+  ...change,
+  revision: control.revision + 1,
+})
+
+const evolveSwitches = (switches: Switches, event: SwitchEvent): Switches => {
+  switch (event.type) {
+    case 'GroupPaused':
+      return { ...switches, pausedGroups: withName(switches.pausedGroups, event.group) }
+    case 'GroupResumed':
+      return { ...switches, pausedGroups: withoutName(switches.pausedGroups, event.group) }
+    case 'GateClosed':
+      return { ...switches, closedGates: withName(switches.closedGates, event.gate) }
+    case 'GateOpened':
+      return { ...switches, closedGates: withoutName(switches.closedGates, event.gate) }
+    case 'CircuitForced':
+      return { ...switches, forcedCircuits: withCircuit(switches.forcedCircuits, event.circuit, event.to) }
   }
 }

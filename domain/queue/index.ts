@@ -2,3 +2,6 @@
 export * from './config.js'
 export * from './decide.js'
 export * from './events.js'
+export * from './limits.js'
+export { DURATION_MS_MAX, LEASE_MS_MAX, LEASE_MS_MIN } from './settingRules.js'
+export * from './switches.js'

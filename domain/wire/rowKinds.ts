@@ -5,16 +5,16 @@
 //   0           JSON text { type, version, data } of any event without a kind of its own
 //   1 ... 8     ordinal, [callerId], then by kind:
 //   1           MessageEnqueued      [priority] [notBefore] [expiresAt] payload [attributes as JSON text]
-//   2           AttemptStarted       attempt, fence, leaseMs, worker, [claimId]
+//   2           AttemptStarted       attempt, fence, leaseMs, worker, [claimId] [zone]
 //   3           LeaseExtended        fence, leaseMs
-//   4           AttemptSucceeded     fence, [result]
+//   4           AttemptSucceeded     fence, [result] [followUps as JSON text]    (`reconciled` in the flags)
 //   5           AttemptFailed        fence, failureType, message        (`ended` in the flags)
-//   6           RetryScheduled       retryAt, [delayMs]
-//   7           MessageDeadLettered                                     (`reason` in the flags)
+//   6           RetryScheduled       retryAt, [delayMs] [gate]
+//   7           MessageDeadLettered  [followUps as JSON text]                    (`reason` in the flags)
 //   8           AttemptReleased      fence, [notBefore]
 //
 // previous, ordinal, fence and leaseMs are differences to the last row of the block that had one (0 before the first);
-// instants are differences to the time of the batch; worker, claimId and failureType are places in the string table.
+// instants are differences to the time of the batch; worker, claimId, zone, gate and failureType are places in the string table.
 import type { AttemptEnd, DeadLetterReason } from '../message/index.js'
 
 export const KIND_JSON = 0
@@ -37,22 +37,28 @@ export const HAS_NOT_BEFORE = 2 << OWN
 export const HAS_EXPIRES_AT = 4 << OWN
 export const HAS_ATTRIBUTES = 8 << OWN
 export const HAS_CLAIM_ID = 1 << OWN
+export const HAS_ZONE = 2 << OWN
 export const HAS_RESULT = 1 << OWN
+export const SUCCEEDED_FOLLOW_UPS = 2 << OWN
+export const RECONCILED = 4 << OWN
 /** `delayMs` is not the way from the batch's time to `retryAt`, so it stands in the row. */
 export const HAS_DELAY = 1 << OWN
+export const HAS_GATE = 2 << OWN
+/** Above the three bits of the reason. */
+export const DEAD_FOLLOW_UPS = 8 << OWN
 export const RELEASED_NOT_BEFORE = 1 << OWN
 export const OWN_SHIFT = OWN
 
-/** Which flags a kind may carry; any other bit is damage. Enumerations take two bits. */
+/** Which flags a kind may carry; any other bit is damage. Enumerations take two bits, or three. */
 export const FLAGS_ALLOWED: ReadonlyArray<number> = [
   HAS_PREVIOUS,
   HAS_PREVIOUS | HAS_CALLER_ID | HAS_PRIORITY | HAS_NOT_BEFORE | HAS_EXPIRES_AT | HAS_ATTRIBUTES,
-  HAS_PREVIOUS | HAS_CALLER_ID | HAS_CLAIM_ID,
+  HAS_PREVIOUS | HAS_CALLER_ID | HAS_CLAIM_ID | HAS_ZONE,
   HAS_PREVIOUS | HAS_CALLER_ID,
-  HAS_PREVIOUS | HAS_CALLER_ID | HAS_RESULT,
+  HAS_PREVIOUS | HAS_CALLER_ID | HAS_RESULT | SUCCEEDED_FOLLOW_UPS | RECONCILED,
   HAS_PREVIOUS | HAS_CALLER_ID | (3 << OWN),
-  HAS_PREVIOUS | HAS_CALLER_ID | HAS_DELAY,
-  HAS_PREVIOUS | HAS_CALLER_ID | (3 << OWN),
+  HAS_PREVIOUS | HAS_CALLER_ID | HAS_DELAY | HAS_GATE,
+  HAS_PREVIOUS | HAS_CALLER_ID | (7 << OWN) | DEAD_FOLLOW_UPS,
   HAS_PREVIOUS | HAS_CALLER_ID | RELEASED_NOT_BEFORE,
 ]
 
@@ -65,6 +71,10 @@ export const DEAD_LETTER_REASONS: ReadonlyArray<DeadLetterReason> = [
   'attemptsExhausted',
   'budgetExceeded',
   'notRetryable',
+  'systemError',
+  'poison',
+  'waitedTooLong',
+  'singleDelivery',
 ]
 
 /** What the next row's differences are taken from; every block starts anew, so that it is read without the ones before. */

@@ -4,12 +4,13 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import { type LedgerEvent, NO_REVISION } from '../batch.js'
 import { decodeEvent, isStoredEvent } from '../codecs.js'
 import type { EventDecodeFault } from '../eventCodec.js'
-import { decodeAttributes } from '../message/codecs.js'
-import type { MessageEnqueued } from '../message/index.js'
+import { decodeAttributes, decodeFollowUps } from '../message/codecs.js'
+import type { FollowUp, MessageEnqueued } from '../message/index.js'
 import { type EpochMs, NO_INSTANT } from '../time.js'
 import type { ByteReader } from './byteReader.js'
 import {
   ATTEMPT_ENDS,
+  DEAD_FOLLOW_UPS,
   DEAD_LETTER_REASONS,
   FLAGS_ALLOWED,
   HAS_ATTRIBUTES,
@@ -17,10 +18,12 @@ import {
   HAS_CLAIM_ID,
   HAS_DELAY,
   HAS_EXPIRES_AT,
+  HAS_GATE,
   HAS_NOT_BEFORE,
   HAS_PREVIOUS,
   HAS_PRIORITY,
   HAS_RESULT,
+  HAS_ZONE,
   KIND_ATTEMPT_FAILED,
   KIND_ATTEMPT_RELEASED,
   KIND_ATTEMPT_STARTED,
@@ -31,9 +34,11 @@ import {
   KIND_MESSAGE_ENQUEUED,
   KIND_RETRY_SCHEDULED,
   OWN_SHIFT,
+  RECONCILED,
   RELEASED_NOT_BEFORE,
   ROW_KINDS,
   RowReferences,
+  SUCCEEDED_FOLLOW_UPS,
 } from './rowKinds.js'
 
 /** Thrown by RowReader only, and caught by `decodeBatch`: the row is whole, but this program does not know it. */
@@ -96,7 +101,8 @@ export class RowReader {
         const leaseMs = this.leaseMs()
         const worker = this.text()
         const claimId = (flags & HAS_CLAIM_ID) === 0 ? undefined : this.text()
-        return { type: 'AttemptStarted', ordinal, callerId, attempt, fence, leaseMs, worker, claimId }
+        const zone = (flags & HAS_ZONE) === 0 ? undefined : this.text()
+        return { type: 'AttemptStarted', ordinal, callerId, attempt, fence, leaseMs, worker, claimId, zone }
       }
       case KIND_LEASE_EXTENDED: {
         const fence = this.fence()
@@ -105,10 +111,12 @@ export class RowReader {
       case KIND_ATTEMPT_SUCCEEDED: {
         const fence = this.fence()
         const result = (flags & HAS_RESULT) === 0 ? undefined : this.bytes.string()
-        return { type: 'AttemptSucceeded', ordinal, callerId, fence, result }
+        const followUps = (flags & SUCCEEDED_FOLLOW_UPS) === 0 ? undefined : this.followUps()
+        const reconciled = (flags & RECONCILED) === 0 ? undefined : true
+        return { type: 'AttemptSucceeded', ordinal, callerId, fence, result, followUps, reconciled }
       }
       case KIND_ATTEMPT_FAILED: {
-        const ended = this.choice(ATTEMPT_ENDS, flags)
+        const ended = this.choice(ATTEMPT_ENDS, flags >> OWN_SHIFT)
         const fence = this.fence()
         const failureType = this.text()
         const message = this.bytes.string()
@@ -120,11 +128,13 @@ export class RowReader {
         const delayMs = (flags & HAS_DELAY) === 0 ? usualMs : this.bytes.varint()
         if ((flags & HAS_DELAY) !== 0 && delayMs === usualMs) throw this.needless()
         if (delayMs < 0) throw this.bytes.malformed('a delay below zero')
-        return { type: 'RetryScheduled', ordinal, callerId, retryAt, delayMs }
+        const gate = (flags & HAS_GATE) === 0 ? undefined : this.text()
+        return { type: 'RetryScheduled', ordinal, callerId, retryAt, delayMs, gate }
       }
       case KIND_MESSAGE_DEAD_LETTERED: {
-        const reason = this.choice(DEAD_LETTER_REASONS, flags)
-        return { type: 'MessageDeadLettered', ordinal, callerId, reason }
+        const reason = this.choice(DEAD_LETTER_REASONS, (flags & ~DEAD_FOLLOW_UPS) >> OWN_SHIFT)
+        const followUps = (flags & DEAD_FOLLOW_UPS) === 0 ? undefined : this.followUps()
+        return { type: 'MessageDeadLettered', ordinal, callerId, reason, followUps }
       }
       case KIND_ATTEMPT_RELEASED: {
         const fence = this.fence()
@@ -148,6 +158,12 @@ export class RowReader {
 
   private attributes(): MessageEnqueued['attributes'] {
     const decoded = decodeAttributes(this.json())
+    if (isLeft(decoded)) throw new RowRefused(decoded.left)
+    return decoded.right
+  }
+
+  private followUps(): ReadonlyArray<FollowUp> {
+    const decoded = decodeFollowUps(this.json())
     if (isLeft(decoded)) throw new RowRefused(decoded.left)
     return decoded.right
   }
@@ -201,8 +217,8 @@ export class RowReader {
     return value
   }
 
-  private choice<A>(choices: ReadonlyArray<A>, flags: number): A {
-    const chosen = choices[flags >> OWN_SHIFT]
+  private choice<A>(choices: ReadonlyArray<A>, place: number): A {
+    const chosen = choices[place]
     if (chosen === undefined) throw this.bytes.malformed('an unknown value of a closed set')
     return chosen
   }

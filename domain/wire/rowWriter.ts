@@ -3,22 +3,32 @@
 import { type LedgerEvent, NO_REVISION } from '../batch.js'
 import { encodeEvent } from '../codecs.js'
 import { invariant } from '../invariant.js'
-import { encodeAttributes } from '../message/codecs.js'
-import type { AttemptStarted, MessageEnqueued, MessageEvent, RetryScheduled } from '../message/index.js'
+import { encodeAttributes, encodeFollowUps } from '../message/codecs.js'
+import type {
+  AttemptStarted,
+  AttemptSucceeded,
+  MessageDeadLettered,
+  MessageEnqueued,
+  MessageEvent,
+  RetryScheduled,
+} from '../message/index.js'
 import { type EpochMs, NO_INSTANT } from '../time.js'
 import type { ByteWriter } from './byteWriter.js'
 import {
   ATTEMPT_ENDS,
+  DEAD_FOLLOW_UPS,
   DEAD_LETTER_REASONS,
   HAS_ATTRIBUTES,
   HAS_CALLER_ID,
   HAS_CLAIM_ID,
   HAS_DELAY,
   HAS_EXPIRES_AT,
+  HAS_GATE,
   HAS_NOT_BEFORE,
   HAS_PREVIOUS,
   HAS_PRIORITY,
   HAS_RESULT,
+  HAS_ZONE,
   KIND_ATTEMPT_FAILED,
   KIND_ATTEMPT_RELEASED,
   KIND_ATTEMPT_STARTED,
@@ -29,8 +39,10 @@ import {
   KIND_MESSAGE_ENQUEUED,
   KIND_RETRY_SCHEDULED,
   OWN_SHIFT,
+  RECONCILED,
   RELEASED_NOT_BEFORE,
   RowReferences,
+  SUCCEEDED_FOLLOW_UPS,
 } from './rowKinds.js'
 
 /** Each distinct text once, in order of first appearance. */
@@ -60,6 +72,10 @@ export const collectTexts = (event: LedgerEvent, table: StringTable): void => {
     case 'AttemptStarted':
       table.place(event.worker)
       if (event.claimId !== undefined) table.place(event.claimId)
+      if (event.zone !== undefined) table.place(event.zone)
+      return
+    case 'RetryScheduled':
+      if (event.gate !== undefined) table.place(event.gate)
       return
     case 'AttemptFailed':
       table.place(event.failureType)
@@ -91,9 +107,7 @@ export class RowWriter {
         this.attemptStarted(event, previous)
         return
       case 'AttemptSucceeded':
-        this.head(KIND_ATTEMPT_SUCCEEDED, event, previous, event.result === undefined ? 0 : HAS_RESULT)
-        this.fence(event.fence)
-        if (event.result !== undefined) this.out.string(event.result)
+        this.attemptSucceeded(event, previous)
         return
       case 'LeaseExtended':
         this.head(KIND_LEASE_EXTENDED, event, previous, 0)
@@ -110,7 +124,7 @@ export class RowWriter {
         this.retryScheduled(event, previous)
         return
       case 'MessageDeadLettered':
-        this.head(KIND_MESSAGE_DEAD_LETTERED, event, previous, choice(DEAD_LETTER_REASONS, event.reason))
+        this.deadLettered(event, previous)
         return
       case 'AttemptReleased': {
         const hasNotBefore = event.notBefore !== NO_INSTANT
@@ -141,20 +155,48 @@ export class RowWriter {
   }
 
   private attemptStarted(event: AttemptStarted, previous: number): void {
-    const { claimId } = event
-    this.head(KIND_ATTEMPT_STARTED, event, previous, claimId === undefined ? 0 : HAS_CLAIM_ID)
+    const { claimId, zone } = event
+    const flags = (claimId === undefined ? 0 : HAS_CLAIM_ID) | (zone === undefined ? 0 : HAS_ZONE)
+    this.head(KIND_ATTEMPT_STARTED, event, previous, flags)
     this.out.varint(event.attempt)
     this.fence(event.fence)
     this.leaseMs(event.leaseMs)
     this.out.varint(this.table.place(event.worker))
     if (claimId !== undefined) this.out.varint(this.table.place(claimId))
+    if (zone !== undefined) this.out.varint(this.table.place(zone))
+  }
+
+  private attemptSucceeded(event: AttemptSucceeded, previous: number): void {
+    const { result, followUps, reconciled } = event
+    let flags = 0
+    if (result !== undefined) flags |= HAS_RESULT
+    if (followUps !== undefined) flags |= SUCCEEDED_FOLLOW_UPS
+    if (reconciled !== undefined) flags |= RECONCILED
+    this.head(KIND_ATTEMPT_SUCCEEDED, event, previous, flags)
+    this.fence(event.fence)
+    if (result !== undefined) this.out.string(result)
+    if (followUps !== undefined) this.out.string(JSON.stringify(encodeFollowUps(followUps)))
+  }
+
+  private deadLettered(event: MessageDeadLettered, previous: number): void {
+    const { reason, followUps } = event
+    const flags = choice(DEAD_LETTER_REASONS, reason) | (followUps === undefined ? 0 : DEAD_FOLLOW_UPS)
+    this.head(KIND_MESSAGE_DEAD_LETTERED, event, previous, flags)
+    if (followUps !== undefined) this.out.string(JSON.stringify(encodeFollowUps(followUps)))
   }
 
   private retryScheduled(event: RetryScheduled, previous: number): void {
     const usual = event.delayMs === event.retryAt - this.at
-    this.head(KIND_RETRY_SCHEDULED, event, previous, usual ? 0 : HAS_DELAY)
+    const { gate } = event
+    this.head(
+      KIND_RETRY_SCHEDULED,
+      event,
+      previous,
+      (usual ? 0 : HAS_DELAY) | (gate === undefined ? 0 : HAS_GATE),
+    )
     this.instant(event.retryAt)
     if (!usual) this.out.varint(event.delayMs)
+    if (gate !== undefined) this.out.varint(this.table.place(gate))
   }
 
   private start(kind: number, previous: number, flags: number): void {

@@ -16,7 +16,7 @@ export const CHUNK_SLOT_MASK = CHUNK_SLOTS - 1
 // Index into the doubles of a record.
 export const ORDINAL = 0
 export const ENQUEUED_AT = 1
-/** Waiting: not before. Dead: when it died. */
+/** Waiting: not before. Leased: when the attempt started. Dead: when it died. */
 export const DUE_AT = 2
 export const EXPIRES_AT = 3
 export const FENCE = 4
@@ -48,6 +48,8 @@ export const HEAP_PLACE = INTS + 7
 export const GROUP = INTS + 8
 export const GROUP_PREVIOUS = INTS + 9
 export const GROUP_NEXT = INTS + 10
+/** Number of its priority and type in the counts by kind (counts/kindCounts.ts). */
+export const KIND = INTS + 11
 
 export const TAG_FREE = 0
 export const TAG_WAITING = 1
@@ -57,7 +59,10 @@ export const TAG_DEAD = 3
 export const FLAG_IN_DOUBT = 1
 /** Stands in a ready band. */
 export const FLAG_READY = 2
-/** Has a `cold` entry: caller's id, group name, overrides. */
+/** Has a `cold` entry: caller's id, wishes, what few attempts have. */
 export const FLAG_COLD = 4
 /** Waiting, and its due time has passed. */
 export const FLAG_DUE = 8
+/** The number of the message's lane stands above the flags (lanes/laneBook.ts); 0 = the lane of most messages. */
+export const LANE_SHIFT = 8
+export const LANE_BITS = ~0xff

@@ -2,8 +2,14 @@
 // event changes is decided in partition/partitionState.ts. Chunks never move, so growth never stalls the loop; while a snapshot
 // is being written, a chunk that is about to change is copied first (`touch`).
 import { Defect } from '../../domain/invariant.js'
-import type { DeadMessage, LeasedMessage, WaitingMessage } from '../../domain/message/index.js'
-import type { RetryPolicy } from '../../domain/retry/index.js'
+import {
+  type Actor,
+  type DeadMessage,
+  type LeasedMessage,
+  NO_WISHES,
+  type WaitingMessage,
+  type Wishes,
+} from '../../domain/message/index.js'
 import * as L from './layout.js'
 import { Names } from './names.js'
 import { OrdinalIndex } from './ordinalIndex.js'
@@ -11,9 +17,11 @@ import { OrdinalIndex } from './ordinalIndex.js'
 /** What few messages have; kept as objects beside the records. */
 export type ColdFacts = Readonly<{
   callerId: string | undefined
-  group: string | undefined
-  retry: RetryPolicy | undefined
-  timeoutMs: number | undefined
+  wishes: Wishes
+  /** Which of its zones the running attempt is in. */
+  zone?: string
+  /** Somebody wants the running attempt stopped. */
+  cancelRequested?: Readonly<{ by: Actor | undefined }>
 }>
 
 export type LiveMessage = WaitingMessage | LeasedMessage | DeadMessage
@@ -26,12 +34,7 @@ export type Chunk = {
   savedFor: number
 }
 
-const NOTHING_COLD: ColdFacts = {
-  callerId: undefined,
-  group: undefined,
-  retry: undefined,
-  timeoutMs: undefined,
-}
+const NOTHING_COLD: ColdFacts = { callerId: undefined, wishes: NO_WISHES }
 
 export class MessageTable {
   readonly chunks: Chunk[] = []
@@ -54,6 +57,11 @@ export class MessageTable {
 
   slotOf(ordinal: number): number {
     return this.index.slotOf(ordinal)
+  }
+
+  /** See {@link OrdinalIndex.walk}. */
+  walk(from: number, step: 1 | -1, visit: (ordinal: number, slot: number) => boolean): void {
+    this.index.walk(from, step, visit)
   }
 
   insert(ordinal: number): number {
@@ -143,8 +151,8 @@ export class MessageTable {
     const d = place * L.RECORD_DOUBLES
     const i = place * L.RECORD_INTS
     const flags = ints[i + L.FLAGS]!
-    const { callerId, group, retry, timeoutMs } =
-      ((flags & L.FLAG_COLD) === 0 ? undefined : cold[place]) ?? NOTHING_COLD
+    const rare = ((flags & L.FLAG_COLD) === 0 ? undefined : cold[place]) ?? NOTHING_COLD
+    const { callerId, wishes } = rare
     const ordinal = doubles[d + L.ORDINAL]!
     const priority = ints[i + L.PRIORITY]!
     const enqueuedAt = doubles[d + L.ENQUEUED_AT]!
@@ -161,12 +169,10 @@ export class MessageTable {
           tag: 'Waiting',
           ordinal,
           callerId,
-          group,
+          wishes,
           priority,
           enqueuedAt,
           expiresAt,
-          retry,
-          timeoutMs,
           attempts,
           firstStartedAt,
           previousDelayMs,
@@ -179,32 +185,30 @@ export class MessageTable {
           tag: 'Leased',
           ordinal,
           callerId,
-          group,
+          wishes,
           priority,
           enqueuedAt,
           expiresAt,
-          retry,
-          timeoutMs,
           attempts,
           firstStartedAt,
           previousDelayMs,
           failureType,
           fence: doubles[d + L.FENCE]!,
           leaseMs: ints[i + L.LEASE_MS]!,
+          startedAt: doubles[d + L.DUE_AT]!,
           worker: this.workers.name(ints[i + L.WORKER]!),
           inDoubt,
+          cancelRequested: rare.cancelRequested,
         }
       default:
         return {
           tag: 'Dead',
           ordinal,
           callerId,
-          group,
+          wishes,
           priority,
           enqueuedAt,
           expiresAt,
-          retry,
-          timeoutMs,
           attempts,
           firstStartedAt,
           previousDelayMs,

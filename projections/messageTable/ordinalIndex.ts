@@ -6,6 +6,8 @@ const PAGE_BITS = 6
 const PAGE_ORDINALS = 1 << PAGE_BITS
 const PAGE_MASK = PAGE_ORDINALS - 1
 const FIRST_PAGES = 64
+/** Numbers without a page to each one with one, above which sorting is cheaper than counting. */
+const SPARSE_FROM = 8
 
 export class OrdinalIndex {
   private readonly pages = new Map<number, number>()
@@ -45,6 +47,43 @@ export class OrdinalIndex {
       this.freePages.push(page)
       this.lastNumber = -1
     }
+  }
+
+  /**
+   * Every ordinal that is there with its slot, upwards from `from` or downwards from it, until `visit` answers false. What
+   * lies between two of them costs next to nothing, however much it is.
+   */
+  walk(from: number, step: 1 | -1, visit: (ordinal: number, slot: number) => boolean): void {
+    let place = from & PAGE_MASK
+    for (const number of this.pagesFrom(Math.floor(from / PAGE_ORDINALS), step)) {
+      if (number !== Math.floor(from / PAGE_ORDINALS)) place = step === 1 ? 0 : PAGE_MASK
+      const page = this.pages.get(number)
+      if (page === undefined) continue
+      for (; place >= 0 && place < PAGE_ORDINALS; place += step) {
+        const slot = this.slab[page * PAGE_ORDINALS + place]! - 1
+        if (slot >= 0 && !visit(number * PAGE_ORDINALS + place, slot)) return
+      }
+    }
+  }
+
+  /** One number after the other where pages are dense; where they are sparse, those that are there, sorted. */
+  private *pagesFrom(from: number, step: 1 | -1): Iterable<number> {
+    const last = step === 1 ? this.lastPageNumber() : 0
+    if (Math.abs(last - from) <= SPARSE_FROM * this.pages.size) {
+      for (let number = from; step === 1 ? number <= last : number >= last; number += step) yield number
+      return
+    }
+    const numbers = Float64Array.from(this.pages.keys()).sort()
+    for (let n = step === 1 ? 0 : numbers.length - 1; n >= 0 && n < numbers.length; n += step) {
+      const number = numbers[n]!
+      if (step === 1 ? number >= from : number <= from) yield number
+    }
+  }
+
+  private lastPageNumber(): number {
+    let last = 0
+    for (const number of this.pages.keys()) if (number > last) last = number
+    return last
   }
 
   private find(number: number): number {

@@ -17,6 +17,11 @@ export class Counts {
   cancelled = 0
   expired = 0
   purged = 0
+  edited = 0
+  /** Dead letters for reasons that are not the work's own (C3). */
+  systemErrors = 0
+  /** Purged to make room (A9). */
+  overflowed = 0
   readonly failuresByType = new Map<string, number>()
 
   failure(type: string): void {
@@ -41,6 +46,9 @@ export const COUNT_NAMES = [
   'cancelled',
   'expired',
   'purged',
+  'edited',
+  'systemErrors',
+  'overflowed',
 ] as const satisfies ReadonlyArray<keyof Counts>
 
 export type CountsView = Readonly<

@@ -1,120 +1,219 @@
-// Where each live message of a partition stands: among the ready ones, the due times or the leases, and in its group. All
-// of it follows from the records and the time, so a snapshot carries none of it (`relink`). Which of them are next is
-// decided here; what an event makes of a record is decided in partitionState.ts.
+// Where each live message of a partition stands: among the ready ones of its lane, the due times or the leases, and in its
+// group. All of it follows from the records, the configuration and the time, so a snapshot carries none of it (`relink`) but
+// the meters of rates. Which of them are next is decided here; what an event makes of a record is decided in messageFold.ts.
+import { DEFAULT_QUEUE_CONFIG, type QueueConfig, type Switches } from '../../domain/queue/index.js'
 import { type EpochMs, NO_INSTANT } from '../../domain/time.js'
+import type { CircuitBoard } from '../circuits/circuitBoard.js'
 import { SlotHeap } from '../dueTimes/slotHeap.js'
 import { GroupOrder } from '../groups/groupOrder.js'
+import { type Lane, LaneBook } from '../lanes/laneBook.js'
+import { LaneDoors } from '../lanes/laneDoors.js'
+import { ReadyLanes, since } from '../lanes/readyLanes.js'
+import { LimitMeters } from '../limits/limitMeters.js'
 import * as L from '../messageTable/layout.js'
 import type { MessageTable } from '../messageTable/messageTable.js'
-import { ReadyBands } from '../ready/readyBands.js'
 import type { Counts } from './counts.js'
 
 export class Placement {
-  readonly ready = new ReadyBands()
+  readonly limits = new LimitMeters()
+  readonly ready: ReadyLanes
   /** Ready messages whose last worker died with them: they run alone (§4.5). */
-  readonly readyInDoubt = new ReadyBands()
+  readonly readyInDoubt: ReadyLanes
   /** Scheduled, retrying and expiring messages, by log time. */
   readonly due: SlotHeap
   /** Running attempts, by the monotonic ticks of this term. */
   readonly leases: SlotHeap
   readonly groups: GroupOrder
+  private readonly doors: LaneDoors
+  private readonly book: LaneBook
+  private config: QueueConfig = DEFAULT_QUEUE_CONFIG
 
   constructor(
     private readonly table: MessageTable,
     private readonly counts: Counts,
+    private readonly circuits: CircuitBoard,
   ) {
     this.due = new SlotHeap(table)
     this.leases = new SlotHeap(table)
     this.groups = new GroupOrder(table)
+    this.doors = new LaneDoors(this.limits, circuits)
+    this.ready = new ReadyLanes(table, this.doors, this.config, false)
+    this.readyInDoubt = new ReadyLanes(table, this.doors, this.config, true)
+    this.book = new LaneBook((lane) => {
+      this.ready.forget(lane)
+      this.readyInDoubt.forget(lane)
+    })
   }
 
-  startLease(slot: number, untilTick: number): void {
-    this.leases.set(slot, untilTick)
-    this.groups.run(slot, 1)
-    this.counts.processing++
+  /** Takes over what the partition has adopted. Another order means that all that is ready is sorted anew, in one go. */
+  configure(config: QueueConfig, switches: Switches, partition: number, at: EpochMs): void {
+    const { config: before, groups } = this
+    this.config = config
+    this.limits.configure(config.limits, config.partitions, partition, at)
+    this.doors.closedGates = new Set(switches.closedGates)
+    if (before.order !== config.order || !sameShares(before, config)) this.sortAnew()
+    for (const number of groups.pause(new Set(switches.pausedGroups))) this.regroup(number)
+    if (before.groupHead !== config.groupHead) this.restage()
+    this.ready.reopenAll()
+    this.readyInDoubt.reopenAll()
   }
 
-  endLease(slot: number): void {
+  /** A waiting message was handed out: it waits no longer, and its lane and its tenant have had their turn. */
+  attemptStarted(slot: number, at: EpochMs, untilTick: number): void {
+    this.endWaiting(slot, true)
+    this.limits.attemptStarted(this.laneOf(slot).tenant.name, at)
+    this.run(slot, untilTick)
+  }
+
+  attemptEnded(slot: number): void {
+    const { tenant } = this.laneOf(slot)
     this.leases.remove(slot)
     this.groups.run(slot, -1)
     this.counts.processing--
-    const head = this.groups.headOf(slot)
-    if (head >= 0 && head !== slot) this.offerIfDue(head)
+    tenant.running--
+    if (tenant.name !== undefined) {
+      this.ready.tenantFreed(tenant)
+      this.readyInDoubt.tenantFreed(tenant)
+    }
+    this.leaveLane(slot)
+    // An older member may have been redriven meanwhile.
+    this.regroup(this.table.int(slot, L.GROUP))
+  }
+
+  private run(slot: number, untilTick: number): void {
+    this.leases.set(slot, untilTick)
+    this.groups.run(slot, 1)
+    this.counts.processing++
+    this.laneOf(slot).tenant.running++
   }
 
   /** Counts a waiting message, and puts it where it will be found: among the ready ones, or among the due times. */
   startWaiting(slot: number, at: EpochMs): void {
-    const { table, counts } = this
+    const { table, counts, groups } = this
     const expiresAt = table.double(slot, L.EXPIRES_AT)
     const dueAt = table.double(slot, L.DUE_AT)
+    const group = table.int(slot, L.GROUP)
+    this.enterLane(slot)
     if (dueAt > at) {
       if (table.int(slot, L.FAILURE_TYPE) === 0) counts.scheduled++
       else counts.retrying++
       this.due.set(slot, expiresAt === NO_INSTANT ? dueAt : Math.min(dueAt, expiresAt))
-      return
+      if (group !== 0 && this.config.groupHead === 'skip') groups.stepAside(slot)
+    } else {
+      counts.pending++
+      table.setFlag(slot, L.FLAG_DUE, true)
+      if (expiresAt !== NO_INSTANT) this.due.set(slot, expiresAt)
+      if (group === 0) this.offer(slot)
+      else groups.stepBack(slot)
     }
-    counts.pending++
-    table.setFlag(slot, L.FLAG_DUE, true)
-    if (expiresAt !== NO_INSTANT) this.due.set(slot, expiresAt)
-    this.offer(slot)
+    this.regroup(group)
   }
 
   stopWaiting(slot: number): void {
+    this.endWaiting(slot, false)
+    this.leaveLane(slot)
+  }
+
+  private endWaiting(slot: number, isServed: boolean): void {
     const { table, counts } = this
     const flags = table.int(slot, L.FLAGS)
     if ((flags & L.FLAG_DUE) !== 0) counts.pending--
     else if (table.int(slot, L.FAILURE_TYPE) === 0) counts.scheduled--
     else counts.retrying--
     if ((flags & L.FLAG_READY) !== 0) {
-      const bands = (flags & L.FLAG_IN_DOUBT) !== 0 ? this.readyInDoubt : this.ready
-      bands.dropHead(table.int(slot, L.PRIORITY), table.double(slot, L.ORDINAL))
+      const lanes = (flags & L.FLAG_IN_DOUBT) !== 0 ? this.readyInDoubt : this.ready
+      if (isServed) lanes.served(this.laneOf(slot), slot)
+      else lanes.drop(this.laneOf(slot), slot)
+      this.groups.setOffered(table.int(slot, L.GROUP), -1)
     }
     table.setInt(slot, L.FLAGS, flags & ~(L.FLAG_DUE | L.FLAG_READY))
     this.due.remove(slot)
   }
 
   leaveGroup(slot: number): void {
-    const head = this.groups.leave(slot)
-    if (head >= 0) this.offerIfDue(head)
+    this.regroup(this.groups.leave(slot))
   }
 
-  /** Among the ready ones, unless it is there, or its group has another one first. */
+  /** Sees to it that the member of the group that may run is among the ready ones if it is due, and no other is. */
+  private regroup(number: number): void {
+    if (number === 0) return
+    const { table, groups } = this
+    const first = groups.runnable(number)
+    const mayRun = first >= 0 && table.int(first, L.TAG) === L.TAG_WAITING && table.hasFlag(first, L.FLAG_DUE)
+    const next = mayRun ? first : -1
+    const offered = groups.offeredOf(number)
+    if (offered === next) return
+    if (offered >= 0) this.takeBack(offered)
+    groups.setOffered(number, next)
+    if (next < 0) return
+    table.touch(next)
+    this.offer(next)
+  }
+
   private offer(slot: number): void {
     const { table } = this
-    if (table.hasFlag(slot, L.FLAG_READY) || !this.groups.mayRun(slot)) return
     table.setFlag(slot, L.FLAG_READY, true)
-    const bands = table.hasFlag(slot, L.FLAG_IN_DOUBT) ? this.readyInDoubt : this.ready
-    bands.push(table.int(slot, L.PRIORITY), table.double(slot, L.ORDINAL))
+    const lanes = table.hasFlag(slot, L.FLAG_IN_DOUBT) ? this.readyInDoubt : this.ready
+    lanes.push(this.laneOf(slot), slot)
   }
 
-  /** The head of a group may have become free to run. */
-  private offerIfDue(slot: number): void {
+  private takeBack(slot: number): void {
     const { table } = this
-    if (table.int(slot, L.TAG) !== L.TAG_WAITING || !table.hasFlag(slot, L.FLAG_DUE)) return
     table.touch(slot)
-    this.offer(slot)
+    table.setFlag(slot, L.FLAG_READY, false)
+    const lanes = table.hasFlag(slot, L.FLAG_IN_DOUBT) ? this.readyInDoubt : this.ready
+    lanes.drop(this.laneOf(slot), slot)
   }
 
-  /** The slot that is to be claimed next, -1 when none is ready. Entries that are ready no longer are dropped here. */
-  nextReady(bands: ReadyBands): number {
-    const inDoubt = bands === this.readyInDoubt
-    for (;;) {
-      const ordinal = bands.peek()
-      if (Number.isNaN(ordinal)) return -1
-      const slot = this.table.slotOf(ordinal)
-      // A message that stood here before its worker died is ready among the others now: this entry is a left-over.
-      if (
-        slot >= 0 &&
-        this.table.hasFlag(slot, L.FLAG_READY) &&
-        this.table.hasFlag(slot, L.FLAG_IN_DOUBT) === inDoubt
-      ) {
-        if (this.groups.mayRun(slot)) return slot
-        // An older member was redriven ahead of it: it is offered again when that one leaves.
-        this.table.touch(slot)
-        this.table.setFlag(slot, L.FLAG_READY, false)
-      }
-      bands.take()
+  private laneOf(slot: number): Lane {
+    return this.book.at(this.table.int(slot, L.FLAGS) >>> L.LANE_SHIFT)
+  }
+
+  /** Anew each time it begins to wait: a retry may have named a gate, an edit a tenant. */
+  private enterLane(slot: number): void {
+    const { table } = this
+    if (!table.hasFlag(slot, L.FLAG_COLD)) return
+    const lane = this.book.find(table.cold(slot).wishes)
+    if (lane.number === 0) return
+    lane.messages++
+    table.setInt(slot, L.FLAGS, table.int(slot, L.FLAGS) | (lane.number << L.LANE_SHIFT))
+  }
+
+  private leaveLane(slot: number): void {
+    const { table } = this
+    const flags = table.int(slot, L.FLAGS)
+    if ((flags & L.LANE_BITS) === 0) return
+    this.laneOf(slot).messages--
+    table.setInt(slot, L.FLAGS, flags & ~L.LANE_BITS)
+  }
+
+  /** The slot that is to be claimed next, -1 when none is ready, or all are held back. */
+  nextReady(at: EpochMs, lanes: ReadyLanes = this.ready): number {
+    if (this.limits.queueOpensAt(this.counts.processing, at) > at) return -1
+    return lanes.peek(at)
+  }
+
+  /** Where the waiting message in this slot is to run now (C7); undefined when it names no zone. */
+  effectiveZone(slot: number): string | undefined {
+    return this.doors.zoneOf(this.laneOf(slot))
+  }
+
+  /** When something that is ready, and held back by a rate or a circuit now, may go on; Infinity = not by itself. */
+  nextOpenAt(at: EpochMs): EpochMs {
+    const queueAt = this.limits.queueOpensAt(this.counts.processing, at)
+    const lanesAt = Math.min(this.ready.nextOpenAt(at), this.readyInDoubt.nextOpenAt(at))
+    return Math.min(queueAt > at ? queueAt : Number.POSITIVE_INFINITY, lanesAt, this.circuits.nextAt())
+  }
+
+  /** Since when the message that has waited longest could have run; Infinity = none can run. */
+  oldestReadySince(): EpochMs {
+    let oldest = Number.POSITIVE_INFINITY
+    const visit = (slot: number): void => {
+      oldest = Math.min(oldest, since(this.table, slot))
     }
+    this.ready.forEachHead(visit)
+    this.readyInDoubt.forEachHead(visit)
+    return oldest
   }
 
   /** See {@link PartitionState.promote}. */
@@ -144,31 +243,72 @@ export class Placement {
     }
   }
 
-  /** In order of ordinals, so that bands and groups are filled as they were in the first place. */
+  /** After the table was loaded. In order of ordinals, so that orders and groups are filled as they were in the first place. */
   relink(at: EpochMs): void {
     const { table, counts } = this
-    const ordinals = new Float64Array(table.size)
-    let n = 0
     for (let slot = 0; slot < table.slotCount; slot++) {
       if (table.int(slot, L.TAG) === L.TAG_FREE) continue
       for (const field of [L.HEAP_PLACE, L.GROUP, L.GROUP_PREVIOUS, L.GROUP_NEXT])
         table.setInt(slot, field, 0)
-      ordinals[n++] = table.double(slot, L.ORDINAL)
+      const derived = L.FLAG_DUE | L.FLAG_READY | L.LANE_BITS
+      table.setInt(slot, L.FLAGS, table.int(slot, L.FLAGS) & ~derived)
     }
-    ordinals.sort()
+    const ordinals = this.ordinalsWhere(() => true)
     counts.scheduled = counts.pending = counts.retrying = counts.processing = 0
     for (const ordinal of ordinals) {
       const slot = table.slotOf(ordinal)
       const tag = table.int(slot, L.TAG)
-      const { group } = table.cold(slot)
+      const { group } = table.cold(slot).wishes
       if (group !== undefined && tag !== L.TAG_DEAD) this.groups.join(slot, group)
-      if (tag === L.TAG_LEASED) this.startLease(slot, table.int(slot, L.LEASE_MS))
+      if (tag !== L.TAG_LEASED) continue
+      this.enterLane(slot)
+      this.run(slot, table.int(slot, L.LEASE_MS))
     }
     for (const ordinal of ordinals) {
       const slot = table.slotOf(ordinal)
-      if (table.int(slot, L.TAG) !== L.TAG_WAITING) continue
-      table.setInt(slot, L.FLAGS, table.int(slot, L.FLAGS) & ~(L.FLAG_DUE | L.FLAG_READY))
-      this.startWaiting(slot, at)
+      if (table.int(slot, L.TAG) === L.TAG_WAITING) this.startWaiting(slot, at)
     }
   }
+
+  private sortAnew(): void {
+    const { table } = this
+    const isAny = this.ready.size + this.readyInDoubt.size > 0
+    const ordinals = isAny ? this.ordinalsWhere((slot) => table.hasFlag(slot, L.FLAG_READY)) : []
+    this.ready.restart(this.config)
+    this.readyInDoubt.restart(this.config)
+    for (const ordinal of ordinals) this.offer(table.slotOf(ordinal))
+  }
+
+  /** Whether a member that is not due keeps its place has changed. */
+  private restage(): void {
+    const { table, groups } = this
+    if (groups.size === 0) return
+    const ordinals = this.ordinalsWhere(
+      (slot) =>
+        table.int(slot, L.TAG) === L.TAG_WAITING &&
+        table.int(slot, L.GROUP) !== 0 &&
+        !table.hasFlag(slot, L.FLAG_DUE),
+    )
+    for (const ordinal of ordinals) {
+      const slot = table.slotOf(ordinal)
+      table.touch(slot)
+      if (this.config.groupHead === 'skip') groups.stepAside(slot)
+      else groups.stepBack(slot)
+      this.regroup(table.int(slot, L.GROUP))
+    }
+  }
+
+  private ordinalsWhere(isWanted: (slot: number) => boolean): Float64Array {
+    const { table } = this
+    const ordinals = new Float64Array(table.size)
+    let n = 0
+    for (let slot = 0; slot < table.slotCount; slot++) {
+      if (table.int(slot, L.TAG) === L.TAG_FREE || !isWanted(slot)) continue
+      ordinals[n++] = table.double(slot, L.ORDINAL)
+    }
+    return ordinals.subarray(0, n).sort()
+  }
 }
+
+const sameShares = ({ bandShares: one }: QueueConfig, { bandShares: other }: QueueConfig): boolean =>
+  one.high === other.high && one.normal === other.normal && one.low === other.low

@@ -3,11 +3,12 @@
 //   first chunk: JSON header; then one chunk per table chunk: u32 length of the cold part, cold part (JSON), raw records;
 //   then the keys that are remembered (dedup/keyBlocks.ts).
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
-import type { QueueConfig } from '../../domain/queue/index.js'
+import type { QueueConfig, Switches } from '../../domain/queue/index.js'
+import type { CircuitBoardSnapshot } from '../circuits/circuitBoard.js'
 import type { DedupCapture } from '../dedup/keyBlocks.js'
 import * as L from '../messageTable/layout.js'
 import type { Chunk, ColdFacts } from '../messageTable/messageTable.js'
-import { COUNT_NAMES } from './counts.js'
+import { loadMeasures, type MeasuresSnapshot, snapshotMeasures } from './measures.js'
 import { PartitionState } from './partitionState.js'
 
 const FORM = 'ledgerq partition snapshot'
@@ -28,8 +29,10 @@ type Header = {
   nextFence: number
   nextRevision: number
   lastAt: number
-  counts: Record<string, number>
-  failuresByType: Array<[string, number]>
+  switches: Switches
+  toldFull: boolean
+  measures: MeasuresSnapshot
+  circuits: CircuitBoardSnapshot
   dedup: { chunks: number; keys: number }
   claimIds: ReadonlyArray<readonly [string, ReadonlyArray<{ ordinal: number; fence: number }>]>
   deadLetters: number[]
@@ -88,9 +91,7 @@ export class SnapshotInProgress {
 }
 
 const headerOf = (state: PartitionState, stream: string, dedup: DedupCapture): Header => {
-  const { table, counts } = state
-  const counted: Record<string, number> = {}
-  for (const name of COUNT_NAMES) counted[name] = counts[name]
+  const { table } = state
   return {
     form: FORM,
     version: VERSION,
@@ -106,8 +107,10 @@ const headerOf = (state: PartitionState, stream: string, dedup: DedupCapture): H
     nextFence: state.nextFence,
     nextRevision: state.nextRevision,
     lastAt: state.lastAt,
-    counts: counted,
-    failuresByType: [...counts.failuresByType],
+    switches: state.switches,
+    toldFull: state.toldFull,
+    measures: snapshotMeasures(state.measures),
+    circuits: state.circuits.snapshot(),
     dedup: { chunks: dedup.chunkCount, keys: dedup.keys },
     claimIds: state.claimIds.list(),
     deadLetters: [...state.deadLetters],
@@ -208,8 +211,11 @@ export class SnapshotLoader {
     state.nextFence = header.nextFence
     state.nextRevision = header.nextRevision
     state.lastAt = header.lastAt
-    for (const name of COUNT_NAMES) state.counts[name] = header.counts[name] ?? 0
-    for (const [type, n] of header.failuresByType) state.counts.failuresByType.set(type, n)
+    state.switches = header.switches
+    state.toldFull = header.toldFull
+    loadMeasures(state.measures, header.measures)
+    state.circuits.adopt(header.config.circuit, header.switches.forcedCircuits)
+    state.circuits.load(header.circuits)
     for (const [claimId, leases] of header.claimIds) {
       for (const { ordinal, fence } of leases) state.claimIds.add(claimId, ordinal, fence)
     }

@@ -24,6 +24,9 @@ export const stateHash = (state: PartitionState): string => {
   // NaN = no configuration adopted yet; -1 = the one it was created with.
   rest.number(Number.isNaN(state.controlRevision) ? -2 : state.controlRevision)
   rest.number(state.paused ? 1 : 0)
+  rest.number(state.toldFull ? 1 : 0)
+  rest.text(canonicalText(state.switches))
+  rest.text(canonicalText([...state.circuits.snapshot()].sort(([a], [b]) => (a < b ? -1 : 1))))
   // Due times are a matter of the clock, so the states that depend on it are hashed as one number.
   const { counts } = state
   for (const name of COUNT_NAMES) {
@@ -61,7 +64,8 @@ const addRecord = (one: Lanes, table: MessageTable, slot: number): void => {
     one.number(table.double(slot, L.FENCE))
     one.word(table.int(slot, L.LEASE_MS))
     one.text(table.workers.name(table.int(slot, L.WORKER)))
-  } else one.number(table.double(slot, L.DUE_AT))
+  }
+  one.number(table.double(slot, L.DUE_AT))
 }
 
 const FACT_DOUBLES = [

@@ -17,7 +17,9 @@ export type Refusal = PartitionRefusal | QueueRefusal | DoorRefusal
 export const errorOf = (refusal: Refusal): LedgerqError => {
   const { code, message } = describeRefusal(refusal)
   const { type: _type, ...details } = refusal
-  return refusal.type === 'MessageNotFound' || refusal.type === 'QueueNotFound'
+  return refusal.type === 'MessageNotFound' ||
+    refusal.type === 'QueueNotFound' ||
+    refusal.type === 'ScheduleNotFound'
     ? new NotFoundError(code, message, details)
     : new RefusedError(code, message, details)
 }
@@ -28,6 +30,12 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
       return { code: 'invalid', message: `${refusal.field}: ${refusal.problem}` }
     case 'QueueSettingsInvalid':
       return { code: 'invalid', message: `${refusal.field}: accepted is ${refusal.accepted}` }
+    case 'ScheduleInvalid':
+      return { code: 'invalid', message: `${refusal.field}: accepted is ${refusal.accepted}` }
+    case 'ScheduleNotFound':
+      return { code: 'schedule_not_found', message: `there is no schedule "${refusal.name}"` }
+    case 'TooManySchedules':
+      return { code: 'too_many_schedules', message: `a queue has at most ${refusal.max} schedules` }
     case 'QueueNotFound':
       return { code: 'queue_not_found', message: `there is no queue "${refusal.queue}"` }
     case 'QueueExists':
@@ -41,6 +49,11 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
       return {
         code: 'queue_full',
         message: `the queue holds ${refusal.size} messages, at most ${refusal.maxSize} are accepted (maxSize)`,
+      }
+    case 'LoadShed':
+      return {
+        code: 'load_shed',
+        message: `the queue is under load (${refusal.size} of ${refusal.maxSize} messages): priorities below ${refusal.shedBelowPriority} are turned away for now (shedAbovePercent)`,
       }
     case 'Overloaded':
       return {
@@ -64,6 +77,32 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
       return {
         code: 'message_not_cancellable',
         message: `the message is ${situation(refusal.now)}; only waiting messages can be cancelled`,
+      }
+    case 'MessageNotCancelable':
+      return { code: 'message_not_cancelable', message: 'the message was enqueued with cancelable: false' }
+    case 'MessageNotEditable':
+      return {
+        code: 'message_not_editable',
+        message: `the message is ${situation(refusal.now)}; only waiting messages can be edited`,
+      }
+    case 'MessageChanged':
+      return { code: 'message_changed', message: 'the message has changed since it was read; read it again' }
+    case 'MessageNotPurgeable':
+      return {
+        code: 'message_not_purgeable',
+        message: `the message is ${situation(refusal.now)}; only waiting messages and dead letters can be purged`,
+      }
+    case 'LeaseLimitReached':
+      return {
+        code: 'lease_limit_reached',
+        message: `the attempt has held its lease for ${refusal.heldMs} ms, at most ${refusal.messageTimeoutMs} ms are granted (messageTimeoutMs)`,
+      }
+    case 'FollowUpsInvalid':
+      return { code: 'invalid', message: `then: ${refusal.problem}` }
+    case 'TooManySwitches':
+      return {
+        code: 'too_many_switches',
+        message: `at most ${refusal.max} groups, gates or circuits of a queue can be switched off at once`,
       }
     case 'MessageNotDead':
       return {

@@ -5,40 +5,23 @@ import type { FailureType } from '../../domain/failure/index.js'
 import type { MessageState } from '../../domain/message/index.js'
 import type { QueueConfig, QueueSettings } from '../../domain/queue/index.js'
 import type { RetryPolicy } from '../../domain/retry/index.js'
+import type { BatchOperations } from './batchTypes.js'
+import type { BlobOperations, BlobRef } from './blobTypes.js'
+import type { ScheduleOperations } from './scheduleTypes.js'
+import type { EnqueueOptions } from './enqueueTypes.js'
+import type { RecoveryOperations } from './recoveryTypes.js'
+import type { WorkerLedgerOperations, WorkerOperations } from './workerTypes.js'
 
+export type * from './batchTypes.js'
+export type * from './blobTypes.js'
+export type * from './scheduleTypes.js'
+export type * from './enqueueTypes.js'
+export type * from './recoveryTypes.js'
+export type * from './workerTypes.js'
 export type { FailureType, MessageState, QueueConfig, QueueSettings, RetryPolicy }
 
 /** Who asks, and why: recorded with operator actions. */
 export type Actor = Readonly<{ who: string; why?: string; from?: string }>
-
-export type EnqueueOptions = Readonly<{
-  /** Unique in the queue; enqueueing the same id again answers the first message. Generated when left out. */
-  id?: string
-  /** What kind of message it is; handlers can be chosen by it. */
-  type?: string
-  topic?: string
-  headers?: Readonly<Record<string, string>>
-  /** `high` (10), `normal` (0), `low` (-10) or a whole number from -1000 to 1000; higher first. Default normal. */
-  priority?: number | 'high' | 'normal' | 'low'
-  /** Not before this many milliseconds from now. Give this or `notBefore`. */
-  delayMs?: number
-  /** Not before this instant: a Date, milliseconds since the epoch, or an ISO 8601 string with a zone. */
-  notBefore?: Date | number | string
-  /** Messages of one group run one at a time, in order. */
-  group?: string
-  /** A second message with the same key within the queue's window (default 300 s) is the first one. */
-  dedupKey?: string
-  /** The same for a repeated call: a call whose outcome is unknown is safe to repeat with the same key. */
-  idempotencyKey?: string
-  /** Never started later than this many milliseconds from now. Default: the queue's, which is never. */
-  ttlMs?: number
-  /** Time limit of one run of the handler. Default: the queue's, 30 s. */
-  timeoutMs?: number
-  /** Wins over the queue's policy for every failure type. */
-  retry?: RetryPolicy
-  correlationId?: string
-  causationId?: string
-}>
 
 export type Enqueued = Readonly<{
   id: string
@@ -46,6 +29,8 @@ export type Enqueued = Readonly<{
   position: number
   /** True when the call found an earlier message by id, dedup key or idempotency key. */
   duplicate: boolean
+  /** The earlier message has these contents now (`dedupMode`). */
+  replaced?: true
 }>
 
 export type BatchItem<A> = EnqueueOptions & Readonly<{ payload: A }>
@@ -76,33 +61,10 @@ export type AttemptContext = Readonly<{
   attempt: number
   /** Fencing token: greater for each later attempt; pass it on to what must refuse late writers. */
   leaseToken: string
+  /** The worker of an earlier attempt died in it: its effect may have happened. */
+  inDoubt: boolean
   /** Asks for more time than heartbeats give: the lease lasts `leaseMs` from now. */
   extend: (leaseMs: number) => Promise<void>
-}>
-
-/**
- * Resolving = success (the value is kept as the result when it is JSON and not larger than 16 KiB); throwing = failure,
- * classified by the queue's classifier. Return `release()` or `fail()` for the other outcomes.
- */
-export type Handler<A> = (message: Message<A>, context: AttemptContext) => unknown
-
-export type ProcessOptions = Readonly<{
-  /** Messages in work at once. Default 10. */
-  concurrency?: number
-  /** Name in the log; default `local:<incarnation>:<n>`. */
-  name?: string
-  /** Error → failure type; undefined = ask the default classifier. */
-  classify?: (error: unknown) => FailureType | undefined
-  /** Called with what went wrong beside the handler: a refused ack, a lost connection. Default: ignored. */
-  onError?: (error: Error) => void
-}>
-
-export type Worker = Readonly<{
-  name: string
-  /** Messages in work now. */
-  running: () => number
-  /** Stops claiming, waits up to `graceMs` (default 10 s) for handlers, hands the rest back uncounted. */
-  stop: (options?: { graceMs?: number }) => Promise<void>
 }>
 
 export type ClaimOptions = Readonly<{
@@ -111,6 +73,8 @@ export type ClaimOptions = Readonly<{
   waitMs?: number
   leaseMs?: number
   worker: string
+  /** This message and no other; refused when it cannot be claimed now. */
+  id?: string
   /** The same id again, after a lost reply, answers the same messages and tokens. */
   claimId?: string
 }>
@@ -132,10 +96,20 @@ export type ClaimedMessage = Readonly<{
   leaseMs: number
   timeoutMs: number
   enqueuedAt: string
+  /** The worker of an earlier attempt died in it: its effect may have happened. It comes as the only one of its claim. */
+  inDoubt: boolean
+  /** false = it asked not to be handled together with others. */
+  batchable?: false
 }>
 
 export type SettlementRequest =
-  | Readonly<{ leaseToken: string; outcome: 'ack'; result?: unknown }>
+  | Readonly<{
+      leaseToken: string
+      outcome: 'ack'
+      result?: unknown
+      /** The work was not done again: the effect of an earlier attempt was found. */
+      reconciled?: true
+    }>
   | Readonly<{
       leaseToken: string
       outcome: 'fail'
@@ -147,7 +121,12 @@ export type SettlementRequest =
   | Readonly<{ leaseToken: string; outcome: 'extend'; leaseMs?: number }>
 
 export type SettlementResult =
-  | Readonly<{ leaseToken: string; ok: true }>
+  | Readonly<{
+      leaseToken: string
+      ok: true
+      /** Of an extension: somebody wants the message cancelled. Stop, and settle as failed. */
+      cancelRequested?: true
+    }>
   | Readonly<{ leaseToken: string; ok: false; code: string; message: string }>
 
 /** A message as lists and look-ups show it. */
@@ -169,6 +148,8 @@ export type MessageView = Readonly<{
   worker: string | undefined
   failureType: string | undefined
   payload: unknown
+  /** Where the payload lies when it was too large for the log: `payload` is null here, and whole for handlers (A12). */
+  blob: BlobRef | undefined
   headers: Readonly<Record<string, string>>
   correlationId: string | undefined
   causationId: string | undefined
@@ -299,7 +280,6 @@ export type Queue<A> = Readonly<{
   enqueue: (payload: A, options?: EnqueueOptions) => Promise<Enqueued>
   /** All or nothing per partition; a result per message. Up to 900 kB of payloads per partition. */
   enqueueBatch: (items: ReadonlyArray<BatchItem<A>>) => Promise<ReadonlyArray<BatchResult>>
-  process: (handler: Handler<A>, options?: ProcessOptions) => Worker
   claim: (options: ClaimOptions) => Promise<ReadonlyArray<ClaimedMessage>>
   settle: (settlements: ReadonlyArray<SettlementRequest>) => Promise<ReadonlyArray<SettlementResult>>
   /** Undefined when there is none, or none any more. */
@@ -316,7 +296,10 @@ export type Queue<A> = Readonly<{
   configure: (settings: QueueSettings, by?: Actor) => Promise<QueueView>
   view: () => Promise<QueueView>
   stats: () => Promise<QueueStats>
-}>
+}> &
+  WorkerOperations<A> &
+  BatchOperations<A> &
+  ScheduleOperations<A>
 
 export type Ledger = Readonly<{
   /** Opens the queue, creating it with these settings if there is none; settings of an existing one are changed to them. */
@@ -330,4 +313,7 @@ export type Ledger = Readonly<{
   stats: () => Promise<LedgerStats>
   /** Stops workers, hands back what they hold, waits for every reply, writes a last snapshot, closes the log. */
   close: () => Promise<void>
-}>
+}> &
+  WorkerLedgerOperations &
+  RecoveryOperations &
+  BlobOperations

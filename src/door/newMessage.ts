@@ -8,23 +8,27 @@ import {
   PRIORITY_MIN,
   PRIORITY_NAMES,
 } from '../../domain/message/index.js'
-import { acceptJson, DEFAULT_PAYLOAD_LIMITS, describePayloadRefusal } from '../../domain/payload/index.js'
+import {
+  acceptJson,
+  DEFAULT_PAYLOAD_LIMITS,
+  describePayloadRefusal,
+  type PayloadLimits,
+} from '../../domain/payload/index.js'
 import { DURATION_MS_MAX } from '../../domain/queue/index.js'
 import { describeRetryPolicyRefusal, fromJSON } from '../../domain/retry/index.js'
 import type { EnqueueOptions } from '../api/types.js'
 import type { NewMessage } from '../engine/requests.js'
+import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
+import { addWishes } from './messageWishes.js'
 
-export type DoorRefusal = Readonly<{ type: 'Invalid'; field: string; problem: string }>
+export type { DoorRefusal } from './doorRules.js'
 
 const invalid = (field: string, problem: string): Either<DoorRefusal, never> =>
   left({ type: 'Invalid', field, problem })
 
-const NAME_CHARS_MAX = 256
 const KEY_CHARS_MAX = 512
 const HEADERS_MAX = 64
 const HEADERS_CHARS_MAX = 16_384
-/** No control characters, no half surrogates: fit for a log line, a header and a URL. */
-const CLEAN_TEXT = /^[^\p{Cc}\p{Cs}]*$/u
 
 const OPTION_NAMES: ReadonlySet<string> = new Set<keyof EnqueueOptions>([
   'id',
@@ -42,14 +46,28 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<keyof EnqueueOptions>([
   'retry',
   'correlationId',
   'causationId',
+  'dedupMode',
+  'tenant',
+  'zone',
+  'fallbackZones',
+  'gate',
+  'leaseMs',
+  'retryable',
+  'batchable',
+  'cancelable',
+  'guarantee',
+  'onSuccess',
+  'onFailure',
+  'rerunOf',
 ])
 
 /** `payload` is any JSON value; it is kept as JSON text. */
 export const newMessage = (
   payload: unknown,
   options: EnqueueOptions | undefined,
+  limits: PayloadLimits = DEFAULT_PAYLOAD_LIMITS,
 ): Either<DoorRefusal, NewMessage> => {
-  const text = acceptJson(payload, DEFAULT_PAYLOAD_LIMITS)
+  const text = acceptJson(payload, limits)
   if (isLeft(text)) return invalid('payload', describePayloadRefusal(text.left))
   if (options === undefined) {
     return right({
@@ -96,6 +114,13 @@ const withOptions = (payload: string, options: EnqueueOptions): Either<DoorRefus
   if (options.delayMs !== undefined && options.notBefore !== undefined) {
     return invalid('notBefore', 'give delayMs or notBefore, not both')
   }
+  const { dedupMode, dedupKey } = options
+  if (dedupMode !== undefined && dedupMode !== 'replace' && dedupMode !== 'debounce') {
+    return invalid('dedupMode', 'accepted are replace and debounce')
+  }
+  if (dedupMode !== undefined && dedupKey === undefined) {
+    return invalid('dedupMode', 'it needs a dedupKey: that of the message whose place is taken')
+  }
   const attributes = attributesOf(options)
   if (isLeft(attributes)) return attributes
   return right({
@@ -106,6 +131,7 @@ const withOptions = (payload: string, options: EnqueueOptions): Either<DoorRefus
     notBefore,
     ttlMs: options.ttlMs ?? 0,
     attributes: attributes.right,
+    ...(options.dedupMode === undefined ? {} : { dedupMode: options.dedupMode }),
   })
 }
 
@@ -121,7 +147,8 @@ const priorityOf = (priority: unknown): number | undefined => {
 const ISO_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)$/
 const INSTANT_MS_MAX = 8_640_000_000_000_000
 
-const instantOf = (instant: unknown): number | undefined => {
+/** 0 = none was given; undefined = no instant. */
+export const instantOf = (instant: unknown): number | undefined => {
   if (instant === undefined) return 0
   let ms: unknown = instant
   if (instant instanceof Date) ms = instant.getTime()
@@ -131,7 +158,6 @@ const instantOf = (instant: unknown): number | undefined => {
 
 const attributesOf = (options: EnqueueOptions): Either<DoorRefusal, MessageAttributes | undefined> => {
   const found: Record<string, unknown> = {}
-  let count = 0
   const limits = {
     type: NAME_CHARS_MAX,
     topic: NAME_CHARS_MAX,
@@ -140,6 +166,10 @@ const attributesOf = (options: EnqueueOptions): Either<DoorRefusal, MessageAttri
     causationId: NAME_CHARS_MAX,
     dedupKey: KEY_CHARS_MAX,
     idempotencyKey: KEY_CHARS_MAX,
+    tenant: NAME_CHARS_MAX,
+    zone: NAME_CHARS_MAX,
+    gate: NAME_CHARS_MAX,
+    rerunOf: NAME_CHARS_MAX,
   } as const
   for (const [field, charsMax] of Object.entries(limits)) {
     const value = options[field as keyof typeof limits]
@@ -153,25 +183,24 @@ const attributesOf = (options: EnqueueOptions): Either<DoorRefusal, MessageAttri
       return invalid(field, `accepted is text of 1 to ${charsMax} characters without control characters`)
     }
     found[field] = value
-    count++
   }
   if (options.timeoutMs !== undefined) {
     found.timeoutMs = options.timeoutMs
-    count++
   }
   if (options.retry !== undefined) {
     const retry = fromJSON(options.retry)
     if (isLeft(retry)) return invalid('retry', describeRetryPolicyRefusal(retry.left))
     found.retry = retry.right
-    count++
   }
   if (options.headers !== undefined) {
     const problem = headersProblem(options.headers)
     if (problem !== undefined) return invalid('headers', problem)
     found.headers = { ...options.headers }
-    count++
   }
-  return right(count === 0 ? undefined : (found as MessageAttributes))
+  const wishes = addWishes(options, found)
+  if (wishes !== undefined) return left(wishes)
+  for (const _ in found) return right(found as MessageAttributes)
+  return right(undefined)
 }
 
 const headersProblem = (headers: unknown): string | undefined => {

@@ -17,6 +17,7 @@ export type Blobs = Readonly<{
 }>
 
 /** Whatever the settings: a payload is one string and one array of bytes in memory, at least once each. */
+export const LARGE_PAYLOAD_BYTES_DEFAULT = 64 * 1_048_576
 export const LARGE_PAYLOAD_BYTES_MAX = 256 * 1_048_576
 /** Stands in the log in place of a payload that lies elsewhere. */
 const IN_PLACE = 'null'

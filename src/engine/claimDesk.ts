@@ -1,14 +1,14 @@
 // Claims of one partition, in the order they came: each is answered when messages are ready, or when it has waited long
 // enough. What is handed out is durable as an attempt before the worker sees it (§4.5), with its payload.
 import type { PartitionRef } from '../../domain/ids.js'
-import type { MessageEnqueued } from '../../domain/message/index.js'
+import { messageNotFound } from '../../domain/message/index.js'
 import * as L from '../../projections/messageTable/layout.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import { type DecisionContext, decideStart, leasesOfClaim } from './decideRequests.js'
 import type { WhenDurable } from './openBatch.js'
 import type { Payloads } from './payloads.js'
-import { answered, type Reply, unknown } from './replies.js'
-import type { Claimed, ClaimRequest, Delivery } from './requests.js'
+import { answered, type Reply, refused, unknown } from './replies.js'
+import type { Claimed, ClaimRequest, Contents, Delivery } from './requests.js'
 
 type WaitingClaim = { readonly request: ClaimRequest; readonly untilTick: number }
 type RegisterDurable = (callback: WhenDurable) => void
@@ -45,6 +45,10 @@ export class ClaimDesk {
     const unserved: WaitingClaim[] = []
     for (const claim of this.waiting) {
       const { request } = claim
+      if (request.ordinal !== undefined) {
+        this.serveOne(context, request, request.ordinal, whenDurable)
+        continue
+      }
       // What is not there for one is not there for those behind it, except for a claim that is repeated (R28).
       const asks = unserved.length === 0 || request.claimId !== undefined
       const slots = asks ? this.pick(context, request, eventsMax) : undefined
@@ -108,6 +112,28 @@ export class ClaimDesk {
     return slots.length > 0 ? slots : undefined
   }
 
+  /** A claim of one message by its number is answered at once: with it, or with the reason why not. */
+  private serveOne(
+    context: DecisionContext,
+    request: ClaimRequest,
+    ordinal: number,
+    whenDurable: RegisterDurable,
+  ): void {
+    const { state } = this
+    const again = request.claimId === undefined ? undefined : leasesOfClaim(state, request.claimId)
+    if (again !== undefined) return this.handOver(request, again, whenDurable)
+    const slot = state.table.slotOf(ordinal)
+    const isReady = slot >= 0 && state.table.hasFlag(slot, L.FLAG_READY)
+    const mustComeAlone = isReady && state.table.hasFlag(slot, L.FLAG_IN_DOUBT) && !request.mayRunInDoubt
+    if (mustComeAlone) return this.handOver(request, [], whenDurable)
+    if (isReady && decideStart(context, slot, request)) return this.handOver(request, [slot], whenDurable)
+    const { tag } = state.messageAt(ordinal)
+    const reply: Reply<never> = refused(
+      tag === 'Absent' ? messageNotFound : { type: 'MessageNotClaimable', now: tag },
+    )
+    whenDurable((outcome) => request.answer(outcome.ok ? reply : { _tag: 'Left', left: outcome.failure }))
+  }
+
   private handOver(request: ClaimRequest, slots: ReadonlyArray<number>, whenDurable: RegisterDurable): void {
     const { state, payloads } = this
     const inDoubtWaiting = state.nextReady(state.readyInDoubt) >= 0
@@ -127,7 +153,7 @@ export class ClaimDesk {
       payloads
         .fetch(
           missing.map(({ payloadRevision }) => payloadRevision),
-          (ordinal) => this.waitingSlot(ordinal),
+          (ordinal, revision) => this.waitingSlot(ordinal, revision),
         )
         .then((found) =>
           reply(leases.map((lease) => toDelivery(lease, lease.enqueued ?? found.get(lease.payloadRevision)))),
@@ -136,9 +162,11 @@ export class ClaimDesk {
     })
   }
 
-  private waitingSlot(ordinal: number): number {
-    const slot = this.state.table.slotOf(ordinal)
-    return slot >= 0 && this.state.table.int(slot, L.TAG) === L.TAG_WAITING ? slot : -1
+  private waitingSlot(ordinal: number, revision: number): number {
+    const { table } = this.state
+    const slot = table.slotOf(ordinal)
+    if (slot < 0 || table.int(slot, L.TAG) !== L.TAG_WAITING) return -1
+    return table.double(slot, L.PAYLOAD_REVISION) === revision ? slot : -1
   }
 
   /** What the delivery needs of the state, as it is now: by the time the batch is durable the state has moved on. */
@@ -150,7 +178,8 @@ export class ClaimDesk {
       attempt: table.int(slot, L.ATTEMPTS),
       leaseMs: table.int(slot, L.LEASE_MS),
       enqueuedAt: table.double(slot, L.ENQUEUED_AT),
-      timeoutMs: table.cold(slot).timeoutMs,
+      timeoutMs: table.cold(slot).wishes.timeoutMs,
+      inDoubt: table.hasFlag(slot, L.FLAG_IN_DOUBT),
       payloadRevision: table.double(slot, L.PAYLOAD_REVISION),
       enqueued: this.payloads.get(slot),
     }
@@ -159,11 +188,11 @@ export class ClaimDesk {
 
 type Lease = Omit<Delivery, 'enqueued'> & {
   payloadRevision: number
-  enqueued: MessageEnqueued | undefined
+  enqueued: Contents | undefined
 }
 
-const toDelivery = (lease: Lease, enqueued: MessageEnqueued | undefined): Delivery => {
+const toDelivery = (lease: Lease, enqueued: Contents | undefined): Delivery => {
   if (enqueued === undefined) throw new Error(`no payload for message ${lease.ordinal}`)
-  const { ordinal, fence, attempt, leaseMs, enqueuedAt, timeoutMs } = lease
-  return { ordinal, fence, attempt, leaseMs, enqueuedAt, timeoutMs, enqueued }
+  const { ordinal, fence, attempt, leaseMs, enqueuedAt, timeoutMs, inDoubt } = lease
+  return { ordinal, fence, attempt, leaseMs, enqueuedAt, timeoutMs, inDoubt, enqueued }
 }

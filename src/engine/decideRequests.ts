@@ -1,20 +1,23 @@
-// From requests to events: the rules of one partition that reach beyond a single message (duplicates, capacity, which
-// message is next, what a claim id was given). Synchronous and deterministic: state, requests, times and numbers in,
+// From requests to events: the rules of one partition that reach beyond a single message (circuits, what is next, what a claim
+// id was given; new messages: decideEnqueue.ts). Synchronous and deterministic: state, requests, times and numbers in,
 // events into the open batch. The decision on each message itself is domain/message/decide.ts.
 import { isLeft, left, right } from 'fp-ts/lib/Either.js'
+import { circuitOf } from '../../domain/circuit/index.js'
 import { generatedIdPrefix, type PartitionRef } from '../../domain/ids.js'
 import { invariant } from '../../domain/invariant.js'
-import { decideMessage, type MessageCommand, messageNotFound } from '../../domain/message/index.js'
-import { NO_INSTANT } from '../../domain/time.js'
+import {
+  type Actor,
+  decideMessage,
+  type Message,
+  type MessageCommand,
+  messageNotFound,
+  type Operation,
+} from '../../domain/message/index.js'
 import * as L from '../../projections/messageTable/layout.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import type { OpenBatch } from './openBatch.js'
 import type { Payloads } from './payloads.js'
-import type { PartitionRefusal } from './replies.js'
-import type { NewMessage, OperatorCommand, Settled, Settlement } from './requests.js'
-
-/** Payloads of messages that are due within this time are kept in memory, if there is room. */
-const KEPT_IF_DUE_WITHIN_MS = 60_000
+import type { OperatorCommand, Settled, Settlement } from './requests.js'
 
 /** Due times looked at in one decision step: bounds its share of the event loop. */
 export const PROMOTE_MAX = 4_096
@@ -26,85 +29,6 @@ export type DecisionContext = Readonly<{
   batch: OpenBatch
   random: () => number
 }>
-
-/** Where an accepted message stands: its ordinal, and its place in the batch (-1 = a duplicate of an earlier one). */
-export type Placed = Readonly<{ ordinal: number; index: number }>
-
-/** All or nothing: capacity is the only refusal, and it is checked before the first event. */
-export const decideEnqueue = (
-  context: DecisionContext,
-  messages: ReadonlyArray<NewMessage>,
-): PartitionRefusal | ReadonlyArray<Placed> => {
-  const { state, batch, payloads } = context
-  const { counts, config } = state
-  const size = counts.scheduled + counts.pending + counts.retrying + counts.processing
-  if (size + messages.length > config.maxSize && size + newOnes(context, messages) > config.maxSize) {
-    return { type: 'QueueFull', maxSize: config.maxSize, size }
-  }
-  const placed: Placed[] = []
-  for (const message of messages) {
-    const known = duplicateOf(context, message)
-    if (known !== undefined) {
-      placed.push({ ordinal: known, index: -1 })
-      continue
-    }
-    const at = batch.at
-    const delayMs = message.delayMs > 0 || message.notBefore > 0 ? message.delayMs : config.delayMs
-    const ttlMs = message.ttlMs > 0 ? message.ttlMs : config.ttlMs
-    const event = {
-      type: 'MessageEnqueued',
-      ordinal: state.nextOrdinal,
-      callerId: message.callerId,
-      payload: message.payload,
-      priority: message.priority,
-      notBefore: delayMs > 0 ? at + delayMs : message.notBefore,
-      expiresAt: ttlMs > 0 ? at + ttlMs : NO_INSTANT,
-      attributes: message.attributes,
-    } as const
-    placed.push({ ordinal: event.ordinal, index: batch.events.length })
-    batch.add(event)
-    // What cannot run soon would only take the room of what can: it is read from the log when its time has come.
-    if (event.notBefore <= at + KEPT_IF_DUE_WITHIN_MS) payloads.keep(state.table.slotOf(event.ordinal), event)
-  }
-  return placed
-}
-
-const duplicateOf = ({ state, batch }: DecisionContext, message: NewMessage): number | undefined => {
-  const { callerId, attributes } = message
-  if (callerId === undefined && attributes === undefined) return undefined
-  const windowMs = state.config.dedupWindowMs
-  if (callerId !== undefined) {
-    const live = state.callerIds.get(callerId) ?? state.dedup.find('id', callerId, batch.at, windowMs)
-    if (live !== undefined) return live
-  }
-  const { dedupKey, idempotencyKey } = attributes ?? {}
-  if (dedupKey !== undefined) {
-    const first = state.dedup.find('dedup', dedupKey, batch.at, windowMs)
-    if (first !== undefined) return first
-  }
-  if (idempotencyKey === undefined) return undefined
-  return state.dedup.find('idempotency', idempotencyKey, batch.at, windowMs)
-}
-
-/** How many of the messages are none that is known already, nor the same as an earlier one of the call. */
-const newOnes = (context: DecisionContext, messages: ReadonlyArray<NewMessage>): number => {
-  const seen = new Set<string>()
-  // Without a window no key is remembered, so none of this very call either.
-  const remembersKeys = context.state.config.dedupWindowMs > 0
-  let count = 0
-  for (const message of messages) {
-    if (duplicateOf(context, message) !== undefined) continue
-    const { dedupKey, idempotencyKey } = remembersKeys ? (message.attributes ?? {}) : {}
-    const names: string[] = []
-    if (message.callerId !== undefined) names.push(`c${message.callerId}`)
-    if (dedupKey !== undefined) names.push(`d${dedupKey}`)
-    if (idempotencyKey !== undefined) names.push(`i${idempotencyKey}`)
-    if (names.some((name) => seen.has(name))) continue
-    for (const name of names) seen.add(name)
-    count++
-  }
-  return count
-}
 
 /** `asked` = the caller's id in the request. Once a message has finished, that is where its id may still be known from. */
 export const messageIdOf = (
@@ -125,27 +49,58 @@ const NOTHING_MORE: Settled = right(undefined)
 export const decideSettlement = (context: DecisionContext, settlement: Settlement): Settled => {
   const { state, batch } = context
   const message = state.messageAt(settlement.ordinal)
-  const decision = decideMessage(settlementCommand(context, settlement), message)
+  const decision = decideMessage(settlementCommand(context, settlement, message), message)
   if (isLeft(decision)) return decision
+  // Already so: the message has left the table, perhaps, and nothing happens to it.
+  if (decision.right.length === 0) return NOTHING_MORE
   const slot = state.table.slotOf(settlement.ordinal)
+  const circuit = circuitOf(state.table.cold(slot).zone)
   for (const event of decision.right) {
     batch.add(event)
-    if (event.type === 'MessageDeadLettered') context.payloads.drop(slot)
+    if (event.type === 'MessageDeadLettered' || event.type === 'MessageCancelled') context.payloads.drop(slot)
   }
   if (settlement.outcome === 'ack') {
     context.payloads.drop(slot)
     if (settlement.result !== undefined) batch.roughBytes += settlement.result.length
   }
+  changeCircuit(context, circuit)
   return NOTHING_MORE
 }
 
-const settlementCommand = (context: DecisionContext, settlement: Settlement): MessageCommand => {
+/** In the batch of the outcome that led to it: nothing is started in between (C6). */
+const changeCircuit = ({ state, batch }: DecisionContext, circuit: string): void => {
+  for (const event of state.circuits.decide(circuit, batch.at)) batch.add(event)
+}
+
+const NO_OPERATION: Operation = { id: '', queue: '' }
+
+/** Written out only for messages whose end is told to somebody. */
+const operationOf = (context: DecisionContext, message: Message): Operation => {
+  if (message.tag !== 'Leased' && message.tag !== 'Waiting') return NO_OPERATION
+  const { onSuccess, onFailure } = message.wishes
+  if (onSuccess === undefined && onFailure === undefined) return NO_OPERATION
+  return { id: messageIdOf(context, message.ordinal, undefined), queue: context.ref.queue }
+}
+
+const settlementCommand = (
+  context: DecisionContext,
+  settlement: Settlement,
+  message: Message,
+): MessageCommand => {
   const { state, batch, random } = context
   const { fence } = settlement
   const at = batch.at
   switch (settlement.outcome) {
     case 'ack':
-      return { type: 'SucceedAttempt', fence, result: settlement.result, at }
+      return {
+        type: 'SucceedAttempt',
+        fence,
+        result: settlement.result,
+        followUps: settlement.followUps,
+        reconciled: settlement.reconciled,
+        operation: operationOf(context, message),
+        at,
+      }
     case 'fail':
       return {
         type: 'FailAttempt',
@@ -156,13 +111,22 @@ const settlementCommand = (context: DecisionContext, settlement: Settlement): Me
         retryable: settlement.retryable,
         delayMs: settlement.delayMs,
         rules: state.config.failures,
+        waitFor: state.config.waitFor,
+        deadLetters: state.config.deadLetters,
+        operation: operationOf(context, message),
         random: random(),
         at,
       }
     case 'release':
       return { type: 'ReleaseAttempt', fence, delayMs: settlement.delayMs, at }
     case 'extend':
-      return { type: 'ExtendLease', fence, leaseMs: settlement.leaseMs, at }
+      return {
+        type: 'ExtendLease',
+        fence,
+        leaseMs: settlement.leaseMs,
+        messageTimeoutMs: Math.max(state.config.messageTimeoutMs, state.config.handlerTimeoutMs),
+        at,
+      }
   }
 }
 
@@ -182,10 +146,11 @@ export const decideExpiries = (context: DecisionContext, tick: number): void => 
     context.payloads.drop(slot)
     for (const event of decision.right) context.batch.add(event)
   }
+  for (const event of state.circuits.due(context.batch.at)) context.batch.add(event)
 }
 
 /** An attempt that ends without a word from its worker: a failure like any other, of type CRASH (I4). */
-export const failAttempt = (
+const failAttempt = (
   context: DecisionContext,
   slot: number,
   ended: 'leaseExpired' | 'workerLost',
@@ -204,16 +169,36 @@ export const failAttempt = (
       retryable: true,
       delayMs: undefined,
       rules: state.config.failures,
+      waitFor: state.config.waitFor,
+      deadLetters: state.config.deadLetters,
+      operation: operationOf(context, leased),
       random: random(),
       at: batch.at,
     },
     leased,
   )
   invariant(decision._tag === 'Right', 'I8 the end of a live lease was refused')
+  const circuit = circuitOf(state.table.cold(slot).zone)
   for (const event of decision.right) batch.add(event)
+  changeCircuit(context, circuit)
 }
 
-export type StartWish = Readonly<{ worker: string; leaseMs: number; claimId: string | undefined }>
+/** The end of every attempt whose worker is certainly dead (§4.12); answers how many there were. */
+export const failLostAttempts = (
+  context: DecisionContext,
+  isCertainlyDead: (worker: string) => boolean,
+): number => {
+  const { leases, table } = context.state
+  let lost = 0
+  for (const slot of [...leases.members()]) {
+    if (!isCertainlyDead(table.workers.name(table.int(slot, L.WORKER)))) continue
+    failAttempt(context, slot, 'workerLost', 'the process that ran it ended without an answer')
+    lost++
+  }
+  return lost
+}
+
+export type StartWish = Readonly<{ worker: string; leaseMs: number | undefined; claimId: string | undefined }>
 
 /** Starts an attempt of the message in `slot`, which is ready. False when it is not claimable after all. */
 export const decideStart = (context: DecisionContext, slot: number, wish: StartWish): boolean => {
@@ -222,9 +207,11 @@ export const decideStart = (context: DecisionContext, slot: number, wish: StartW
     {
       type: 'StartAttempt',
       fence: state.nextFence,
-      leaseMs: wish.leaseMs,
+      // The message's own wish wins over the queue's setting, not over what this worker asked for (A13).
+      leaseMs: wish.leaseMs ?? state.table.cold(slot).wishes.leaseMs ?? state.config.leaseMs,
       worker: wish.worker,
       claimId: wish.claimId,
+      zone: state.effectiveZone(slot),
       at: batch.at,
     },
     state.table.read(slot),
@@ -238,7 +225,7 @@ export const decideOperation = (
   context: DecisionContext,
   command: OperatorCommand,
   ordinal: number,
-  by: { who: string; why?: string } | undefined,
+  by: Actor | undefined,
 ): Settled => {
   const { state, batch } = context
   const message = state.messageAt(ordinal)
@@ -248,23 +235,23 @@ export const decideOperation = (
   const slot = state.table.slotOf(ordinal)
   const decision = decideMessage(operatorCommand(command, by, at), message)
   if (isLeft(decision)) return decision
-  if (command !== 'redrive' && slot >= 0) context.payloads.drop(slot)
-  for (const event of decision.right) batch.add(event)
+  for (const event of decision.right) {
+    batch.add(event)
+    if (event.type === 'MessageCancelled' || event.type === 'MessagePurged') context.payloads.drop(slot)
+  }
   return NOTHING_MORE
 }
 
-const operatorCommand = (
-  command: OperatorCommand,
-  by: { who: string; why?: string } | undefined,
-  at: number,
-): MessageCommand => {
+const operatorCommand = (command: OperatorCommand, by: Actor | undefined, at: number): MessageCommand => {
   switch (command) {
     case 'cancel':
       return { type: 'CancelMessage', by, at }
     case 'redrive':
       return { type: 'RedriveMessage', by, at }
+    case 'discard':
+      return { type: 'PurgeMessage', by, cause: 'operator', deadOnly: true, at }
     case 'purge':
-      return { type: 'PurgeMessage', by, at }
+      return { type: 'PurgeMessage', by, cause: 'operator', deadOnly: false, at }
   }
 }
 

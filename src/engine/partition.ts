@@ -5,6 +5,7 @@ import { type PartitionRef, partitionStream } from '../../domain/ids.js'
 import type { QueueControl } from '../../domain/queue/index.js'
 import { type PartitionState, SnapshotInProgress } from '../../projections/partition/index.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
+import type { Blobs } from './blobPayloads.js'
 import { PartitionWriter, type WriterDeps, type WriterHooks } from './partitionWriter.js'
 import { Payloads } from './payloads.js'
 import { recoverPartition } from './recovery.js'
@@ -20,6 +21,8 @@ const FORGIVEN_AFTER_EVENTS = 10_000
 export type PartitionDeps = WriterDeps &
   Readonly<{
     register: FinishedRegister
+    /** Where payloads lie that are too large for the log. */
+    blobs?: Blobs | undefined
     payloadCacheBytes: number
     /** A snapshot after this many events; 0 = only at close. */
     snapshotEveryEvents: number
@@ -31,12 +34,24 @@ export type PartitionEvents = Readonly<{
   onTrouble: (partition: PartitionRef, message: string, final: boolean) => void
 }>
 
+/** How the present term came from the log. */
+export type PartitionRecovery = Readonly<{
+  /** Revision of the snapshot that was used; -1 = none. */
+  snapshotRevision: number
+  eventsReplayed: number
+  /** Attempts that were ended because their workers had died with their process. */
+  attemptsLost: number
+  durationMs: number
+}>
+
 export class Partition {
   readonly stream: string
+  recovery: PartitionRecovery | undefined
   private writer: PartitionWriter | undefined
   private trouble: Failure | undefined
   private closing = false
   private reopenings = 0
+  private beginning: Promise<void> | undefined
   private eventsSinceSnapshot = 0
   private durableEvents = 0
   private snapshotting: Promise<void> | undefined
@@ -85,6 +100,12 @@ export class Partition {
     this.writer?.setControl(control)
   }
 
+  /** Whether the register knows all that finished before this term; asked after it has had the time to. */
+  async registerIsComplete(): Promise<boolean> {
+    await this.catchingUp
+    return this.registerIsCaughtUp
+  }
+
   async close(): Promise<void> {
     this.closing = true
     this.stopCatchUp.abort()
@@ -97,11 +118,27 @@ export class Partition {
     await this.catchingUp
   }
 
+  /** Once more by hand, for one that has stopped for good. Rejects when it cannot be opened. */
+  async reopen(): Promise<void> {
+    if (this.writer !== undefined || this.closing) return
+    this.reopenings = 0
+    await this.beginOnce()
+  }
+
+  /** By a timer and by hand at the same time it begins once: a partition has one writer. */
+  private beginOnce(): Promise<void> {
+    this.beginning ??= this.begin().finally(() => {
+      this.beginning = undefined
+    })
+    return this.beginning
+  }
+
   private async begin(): Promise<void> {
+    const startTick = this.deps.clock.tickMs()
     const { log, ids } = this.deps
     // Not to be guessed by those who choose the keys that are hashed.
     const hashSeed = ids.unique()
-    const { state, eventsReplayed } = await recoverPartition(log, this.stream, { hashSeed })
+    const { state, eventsReplayed, snapshotRevision } = await recoverPartition(log, this.stream, { hashSeed })
     this.eventsSinceSnapshot = eventsReplayed
     this.durableEvents = 0
     const payloads = new Payloads(log, this.stream, this.deps.payloadCacheBytes)
@@ -126,6 +163,9 @@ export class Partition {
     await writer.start(this.deps.isCertainlyDead)
     this.writer = writer
     this.trouble = undefined
+    const { attemptsLost } = writer
+    const durationMs = Math.round(this.deps.clock.tickMs() - startTick)
+    this.recovery = { snapshotRevision, eventsReplayed, attemptsLost, durationMs }
     this.catchUpRegister()
   }
 
@@ -141,6 +181,12 @@ export class Partition {
         this.events.onTrouble(this.ref, `the register of finished messages lags: ${error.message}`, false)
       },
     )
+  }
+
+  /** Resolves once the register has seen what was in the log when this term began; false = it lags. */
+  async registerIsReady(): Promise<boolean> {
+    await this.catchingUp
+    return this.registerIsCaughtUp
   }
 
   private async flushRegister(revision: number): Promise<void> {
@@ -164,8 +210,8 @@ export class Partition {
     this.events.onTrouble(this.ref, reason, false)
     const pauseMs = REOPEN_PAUSE_MS * 2 ** this.reopenings++
     this.deps.clock.after(pauseMs, () => {
-      if (this.closing) return
-      this.begin().catch((error: Error) =>
+      if (this.closing || this.writer !== undefined) return
+      this.beginOnce().catch((error: Error) =>
         this.stopped({ kind: 'unavailable', reason: error.message }, undefined),
       )
     })

@@ -6,7 +6,6 @@ import type { EventBatch } from '../../domain/batch.js'
 import { type PartitionRef, partitionStream } from '../../domain/ids.js'
 import type { Defect } from '../../domain/invariant.js'
 import type { QueueControl } from '../../domain/queue/index.js'
-import * as L from '../../projections/messageTable/layout.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import type { Clock } from '../ports/clock.js'
 import type { Appended, AppendFault, EventLog } from '../ports/eventLog.js'
@@ -14,13 +13,13 @@ import type { Ids } from '../ports/ids.js'
 import { Alarm } from './alarm.js'
 import { AppendLoop, describeAppendFault } from './appendLoop.js'
 import { ClaimDesk } from './claimDesk.js'
+import { decideEnqueue } from './decideEnqueue.js'
 import {
   type DecisionContext,
-  decideEnqueue,
   decideExpiries,
   decideOperation,
   decideSettlement,
-  failAttempt,
+  failLostAttempts,
   messageIdOf,
 } from './decideRequests.js'
 import { Intake, takeWhile } from './intake.js'
@@ -29,6 +28,7 @@ import { type BatchOutcome, OpenBatch, type WhenDurable } from './openBatch.js'
 import type { Payloads } from './payloads.js'
 import { type Answer, answered, type Failure, type Reply, refused, unavailable } from './replies.js'
 import type {
+  ActRequest,
   ClaimRequest,
   EnqueueRequest,
   LookRequest,
@@ -61,6 +61,8 @@ export type WriterHooks = Readonly<{
 
 export class PartitionWriter {
   readonly stream: string
+  /** Attempts that the term began with ending, because their workers are certainly dead. */
+  attemptsLost = 0
   /**
    * Names this writer's batches. Random for each writer, not for each process: after stepping down from an append of unknown
    * outcome the same process writes other events at the same revision, and must never be answered with that append's success.
@@ -102,18 +104,11 @@ export class PartitionWriter {
   /** Begins the term: the epoch event, and the end of every attempt whose worker is certainly dead (§4.12). */
   start(isCertainlyDead: (worker: string) => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      const { state, deps } = this
       const batch = this.openBatch()
-      const { node, incarnation } = deps
-      batch.add({ type: 'PartitionOpened', epoch: state.epoch + 1, node, incarnation })
+      const { node, incarnation } = this.deps
+      batch.add({ type: 'PartitionOpened', epoch: this.state.epoch + 1, node, incarnation })
       this.adoptControl(batch)
-      const context = this.context(batch)
-      for (const slot of [...state.leases.members()]) {
-        const worker = state.table.workers.name(state.table.int(slot, L.WORKER))
-        if (isCertainlyDead(worker)) {
-          failAttempt(context, slot, 'workerLost', 'the process that ran it ended without an answer')
-        }
-      }
+      this.attemptsLost = failLostAttempts(this.context(batch), isCertainlyDead)
       batch.waiting.push((outcome) =>
         outcome.ok
           ? this.begun(resolve)
@@ -164,6 +159,15 @@ export class PartitionWriter {
     return new Promise((resolve) => {
       if (this.stopped !== undefined) return resolve({ _tag: 'Left', left: this.stopped })
       this.intake.others.push({ look, answer: resolve as Answer<unknown> })
+      this.schedule()
+    })
+  }
+
+  /** Runs a rule of its own among the other requests; what it answers is told when it is durable. */
+  act<A>(act: (context: DecisionContext) => A): Promise<Reply<A>> {
+    return new Promise((resolve) => {
+      if (this.stopped !== undefined) return resolve({ _tag: 'Left', left: this.stopped })
+      this.intake.others.push({ act, answer: resolve as Answer<unknown> })
       this.schedule()
     })
   }
@@ -269,16 +273,15 @@ export class PartitionWriter {
     this.claims.endDue(tick, this.whenDurable(batch))
   }
 
-  private decideOther(context: DecisionContext, request: OperateRequest | LookRequest): void {
-    if ('look' in request) {
-      const seen = request.look(context.state, context.batch.at)
-      this.answerWhenDurable(context.batch, request.answer, () => seen)
-      return
+  private decideOther(context: DecisionContext, request: OperateRequest | LookRequest | ActRequest): void {
+    const { batch } = context
+    if ('act' in request || 'look' in request) {
+      const seen = 'act' in request ? request.act(context) : request.look(context.state, batch.at)
+      return this.answerWhenDurable(batch, request.answer, () => seen)
     }
-    const results = request.ordinals.map((ordinal) =>
-      decideOperation(context, request.command, ordinal, request.by),
-    )
-    this.answerWhenDurable(context.batch, request.answer, () => results)
+    const { command, by } = request
+    const results = request.ordinals.map((ordinal) => decideOperation(context, command, ordinal, by))
+    this.answerWhenDurable(batch, request.answer, () => results)
   }
 
   private decideOneEnqueue(context: DecisionContext, request: EnqueueRequest): void {
@@ -293,10 +296,11 @@ export class PartitionWriter {
     }
     const ids = placed.map(({ ordinal }, i) => messageIdOf(context, ordinal, request.messages[i]?.callerId))
     this.answerWhenDurable(batch, request.answer, (position) =>
-      placed.map(({ index }, i) => ({
+      placed.map(({ index, replaced }, i) => ({
         id: ids[i] ?? '',
         position: index < 0 ? Math.max(0, this.appends.durablePosition) : position + index,
-        duplicate: index < 0,
+        duplicate: index < 0 || replaced === true,
+        ...(replaced === undefined ? {} : { replaced }),
       })),
     )
   }
@@ -309,6 +313,7 @@ export class PartitionWriter {
       controlRevision: control.revision,
       config: control.config,
       paused: control.paused,
+      switches: control.switches,
     })
   }
 
@@ -388,7 +393,7 @@ export class PartitionWriter {
   private armTimer(): void {
     const { state } = this
     const tick = this.deps.clock.tickMs()
-    const dueIn = state.due.nextAt() - this.logClock.now()
+    const dueIn = state.nextDueAt() - this.logClock.now()
     // The open batch keeps its time while an append is in flight: what is due by now is seen when that has landed.
     this.overdue = dueIn <= 0 && this.appends.inFlight !== undefined
     const dueAt = this.overdue ? Number.POSITIVE_INFINITY : tick + dueIn

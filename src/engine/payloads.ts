@@ -4,8 +4,8 @@
 // a deep backlog is drained while new messages come in, the new ones would otherwise take all the room, and every wave
 // of claims would read the same page again.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import type { MessageEnqueued } from '../../domain/message/index.js'
 import type { EventLog } from '../ports/eventLog.js'
+import type { Contents } from './requests.js'
 
 /** Rough cost of an event object beside its payload, in bytes. */
 const OBJECT_BYTES = 160
@@ -19,7 +19,7 @@ const IN_ORDER_REVISIONS = 50_000
 
 export class Payloads {
   /** By slot of the message table. */
-  private readonly kept: Array<MessageEnqueued | undefined> = []
+  private readonly kept: Array<Contents | undefined> = []
   private bytes = 0
   private lastPageEnd = 0
 
@@ -30,11 +30,11 @@ export class Payloads {
   ) {}
 
   /** Keeps the payload of a new message, if there is room. */
-  keep(slot: number, event: MessageEnqueued): void {
+  keep(slot: number, event: Contents): void {
     this.put(slot, event, this.bytesMax)
   }
 
-  private put(slot: number, event: MessageEnqueued, bytesMax: number): void {
+  private put(slot: number, event: Contents, bytesMax: number): void {
     this.drop(slot)
     const bytes = OBJECT_BYTES + event.payload.length
     if (this.bytes + bytes > bytesMax) return
@@ -43,7 +43,7 @@ export class Payloads {
     this.bytes += bytes
   }
 
-  get(slot: number): MessageEnqueued | undefined {
+  get(slot: number): Contents | undefined {
     return this.kept[slot]
   }
 
@@ -55,14 +55,14 @@ export class Payloads {
   }
 
   /**
-   * The enqueue events at these revisions (durable ones), by revision. `slotOf` says where a message that comes along
-   * in a page still waits, so that it can be kept; -1 = it does not.
+   * The contents at these revisions (durable ones), by revision. `slotOf` says where a message that comes along in a
+   * page still waits with these contents, so that they can be kept; -1 = it does not.
    */
   async fetch(
     revisions: ReadonlyArray<number>,
-    slotOf: (ordinal: number) => number,
-  ): Promise<Map<number, MessageEnqueued>> {
-    const found = new Map<number, MessageEnqueued>()
+    slotOf: (ordinal: number, revision: number) => number,
+  ): Promise<Map<number, Contents>> {
+    const found = new Map<number, Contents>()
     const wanted = new Set(revisions)
     for (const revision of [...revisions].sort((a, b) => a - b)) {
       if (found.has(revision)) continue
@@ -71,17 +71,17 @@ export class Payloads {
       if (isLeft(page)) throw new Error(`payload at revision ${revision} cannot be read: ${page.left.type}`)
       for (const batch of page.right.batches) {
         batch.events.forEach((event, index) => {
-          if (event.type !== 'MessageEnqueued') return
+          if (event.type !== 'MessageEnqueued' && event.type !== 'MessageEdited') return
           const at = batch.firstRevision + index
           if (wanted.has(at)) found.set(at, event)
           else {
-            const slot = slotOf(event.ordinal)
+            const slot = slotOf(event.ordinal, at)
             if (slot >= 0 && this.kept[slot] === undefined) this.put(slot, event, this.bytesMax + AHEAD_BYTES)
           }
         })
       }
       this.lastPageEnd = page.right.next
-      if (!found.has(revision)) throw new Error(`no message was enqueued at revision ${revision}`)
+      if (!found.has(revision)) throw new Error(`no message got its contents at revision ${revision}`)
     }
     return found
   }

@@ -10,6 +10,7 @@ import {
   type QueueEntry,
 } from '../../domain/queue/index.js'
 import type { PartitionState } from '../../projections/partition/index.js'
+import { holdsBlobs, withPayloads } from './blobPayloads.js'
 import { Partition, type PartitionDeps, type PartitionEvents } from './partition.js'
 import { type Answered, answered, type Failure, type Reply, unknown } from './replies.js'
 import type { Claimed, ClaimRequest, Enqueued, NewMessage, Settled, Settlement } from './requests.js'
@@ -226,10 +227,38 @@ export class QueueEngine {
     return found < 0 ? undefined : found
   }
 
+  /** This message and no other; refused when it cannot be claimed now. */
+  async claimOne(
+    { partition, ordinal }: Readonly<{ partition: number; ordinal: number }>,
+    wish: ClaimWish,
+  ): Promise<Reply<Claimed & { partition: number }>> {
+    const reply = await this.claimFrom(partition, { ...wish, ordinal })
+    return isLeft(reply) ? reply : inPartition(reply.right, partition)
+  }
+
   claimFrom(partition: number, wish: ClaimWish): Promise<Reply<Claimed>> {
     return new Promise((resolve) => {
-      this.partition(partition).use((writer) => writer.claim({ ...wish, answer: resolve }), resolve)
+      const answer = (reply: Reply<Claimed>): void =>
+        // Looked at here rather than awaited: most claims hold none, and are answered in this very turn.
+        isLeft(reply) || !holdsBlobs(reply.right.value)
+          ? resolve(reply)
+          : resolve(this.fetchPayloads(partition, reply.right))
+      this.partition(partition).use((writer) => writer.claim({ ...wish, answer }), answer)
     })
+  }
+
+  /** Large payloads come from the blob store (A12); a message without its payload is not handed out. */
+  private async fetchPayloads(partition: number, reply: Answered<Claimed>): Promise<Reply<Claimed>> {
+    const { claimed, settlements } = await withPayloads(this.deps.blobs, reply.value)
+    // What cannot be recorded now is decided by the lease.
+    if (settlements.length > 0) await this.settle(partition, settlements)
+    return answered(claimed, reply.revision, reply.position)
+  }
+
+  /** Whether a message of this caller's id has finished there, as far as the register knows. */
+  async hasFinished(partition: number, callerId: string): Promise<boolean> {
+    const { stream } = this.partition(partition)
+    return (await this.deps.register.findCallerId(stream, callerId)) !== undefined
   }
 
   /** Lets waiting claims notice that they were cancelled. */

@@ -6,6 +6,7 @@ import type { MessageRefusal } from '../../domain/message/index.js'
 export type PartitionRefusal =
   | MessageRefusal
   | Readonly<{ type: 'QueueFull'; maxSize: number; size: number }>
+  | Readonly<{ type: 'LoadShed'; maxSize: number; size: number; shedBelowPriority: number }>
   | Readonly<{ type: 'Overloaded'; pending: number; pendingMax: number }>
   | Readonly<{ type: 'BatchTooLarge'; bytes: number; bytesMax: number }>
 

@@ -1,7 +1,14 @@
 // What the writer of a partition can be asked for. Everything here has passed the door: sizes, names and numbers are within
 // their bounds, and payloads are JSON text.
 import type { Either } from 'fp-ts/lib/Either.js'
-import type { Actor, MessageAttributes, MessageEnqueued } from '../../domain/message/index.js'
+import type {
+  Actor,
+  FollowUp,
+  MessageAttributes,
+  MessageEdited,
+  MessageEnqueued,
+} from '../../domain/message/index.js'
+import type { DecisionContext } from './decideRequests.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import type { Answer, PartitionRefusal } from './replies.js'
 
@@ -16,15 +23,29 @@ export type NewMessage = Readonly<{
   /** 0 = the queue's default. */
   ttlMs: number
   attributes: MessageAttributes | undefined
+  /** A waiting message with the same dedup key gets these contents (A11); absent = it stays as it is. */
+  dedupMode?: 'replace' | 'debounce'
 }>
 
-export type Enqueued = Readonly<{ id: string; position: number; duplicate: boolean }>
+export type Enqueued = Readonly<{
+  id: string
+  position: number
+  duplicate: boolean
+  /** The earlier message has these contents now. */
+  replaced?: true
+}>
 
 export type LeaseName = Readonly<{ ordinal: number; fence: number }>
 
 export type Settlement = LeaseName &
   (
-    | Readonly<{ outcome: 'ack'; result: string | undefined }>
+    | Readonly<{
+        outcome: 'ack'
+        result: string | undefined
+        followUps?: ReadonlyArray<FollowUp>
+        /** The handler did not run: the effect of an earlier attempt was found (C5). */
+        reconciled?: true
+      }>
     | Readonly<{
         outcome: 'fail'
         failureType: string
@@ -39,8 +60,11 @@ export type Settlement = LeaseName &
 /** `Right` = recorded, or already so. */
 export type Settled = Either<PartitionRefusal, void>
 
+/** The event that says what a message holds: the one that brought it, or its last edit. */
+export type Contents = MessageEnqueued | MessageEdited
+
 /**
- * A message handed to a worker, durable as an attempt. `enqueued` is the event that brought it: payload, headers, type.
+ * A message handed to a worker, durable as an attempt. `enqueued` is the event that says its contents: payload, headers, type.
  */
 export type Delivery = Readonly<{
   ordinal: number
@@ -49,7 +73,9 @@ export type Delivery = Readonly<{
   leaseMs: number
   enqueuedAt: number
   timeoutMs: number | undefined
-  enqueued: MessageEnqueued
+  /** The worker of an earlier attempt died in it. */
+  inDoubt: boolean
+  enqueued: Contents
 }>
 
 export type Claimed = Readonly<{
@@ -64,11 +90,14 @@ export type ClaimRequest = Readonly<{
   /** Read when the claim is served: a worker may have more free slots by then. 0 = only say when something is ready. */
   max: () => number
   worker: string
-  leaseMs: number
+  /** undefined = the message's wish, or the queue's setting. */
+  leaseMs: number | undefined
   claimId: string | undefined
   /** Wait this long for a message to become ready; 0 = answer at once. */
   waitMs: number
   mayRunInDoubt: boolean
+  /** This message and no other; refused when it cannot be claimed now. */
+  ordinal?: number
   /** True = whoever asked has gone: nothing is handed out, the answer is empty. */
   cancelled: () => boolean
   answer: Answer<Claimed>
@@ -84,7 +113,8 @@ export type SettleRequest = Readonly<{
   answer: Answer<ReadonlyArray<Settled>>
 }>
 
-export type OperatorCommand = 'cancel' | 'redrive' | 'purge'
+/** `discard` = only a dead letter; `purge` = waiting messages, too. */
+export type OperatorCommand = 'cancel' | 'redrive' | 'discard' | 'purge'
 
 export type OperateRequest = Readonly<{
   command: OperatorCommand
@@ -96,5 +126,11 @@ export type OperateRequest = Readonly<{
 /** A read of the state, answered like everything else behind the reply barrier (§4.4). */
 export type LookRequest = Readonly<{
   look: (state: PartitionState, at: number) => unknown
+  answer: Answer<unknown>
+}>
+
+/** A rule of its own, decided like everything else: it sees the state, may add events, and is answered when they are durable. */
+export type ActRequest = Readonly<{
+  act: (context: DecisionContext) => unknown
   answer: Answer<unknown>
 }>

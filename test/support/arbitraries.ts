@@ -2,10 +2,24 @@
 // scripts, a byte order mark, numbers at the end of what a double can hold).
 import fc, { type Arbitrary } from 'fast-check'
 import { type EventBatch, type LedgerEvent, NO_REVISION } from '../../domain/batch.js'
+import { DEFAULT_CIRCUIT, sensitiveCircuit } from '../../domain/circuit/index.js'
 import { DEFAULT_FAILURE_RULES } from '../../domain/failure/index.js'
-import type { Actor, AttemptEnd, DeadLetterReason, MessageAttributes } from '../../domain/message/index.js'
-import { DEFAULT_QUEUE_CONFIG, type QueueConfig } from '../../domain/queue/index.js'
+import type {
+  Actor,
+  AttemptEnd,
+  CallbackTarget,
+  DeadLetterReason,
+  FollowUp,
+  MessageAttributes,
+} from '../../domain/message/index.js'
+import {
+  DEFAULT_QUEUE_CONFIG,
+  type Limits,
+  type QueueConfig,
+  type Switches,
+} from '../../domain/queue/index.js'
 import { DEFAULT_RETRY_POLICY, RETRY_PRESETS, type RetryPolicy } from '../../domain/retry/index.js'
+import { schedule } from './schedules.js'
 
 /** Well-formed Unicode: what the door lets in. */
 export const text: Arbitrary<string> = fc.oneof(
@@ -71,6 +85,24 @@ const maybe = <A>(arbitrary: Arbitrary<A>): Arbitrary<A | undefined> =>
 const rarely = <A>(arbitrary: Arbitrary<A>): Arbitrary<A | undefined> =>
   fc.option(arbitrary, { nil: undefined, freq: 1 })
 
+function callbackTarget(): Arbitrary<CallbackTarget> {
+  return fc.record({ queue: text, type: text }, { requiredKeys: ['queue'], noNullPrototype: true })
+}
+
+const followUps: Arbitrary<ReadonlyArray<FollowUp>> = fc.array(
+  fc.record(
+    {
+      queue: text,
+      payload: jsonText,
+      type: text,
+      delayMs: natural,
+      headers: fc.dictionary(text, text, { maxKeys: 3, noNullPrototype: true }),
+    },
+    { requiredKeys: ['queue', 'payload'], noNullPrototype: true },
+  ),
+  { maxLength: 3 },
+)
+
 export const attributes: Arbitrary<MessageAttributes> = fc.record(
   {
     type: text,
@@ -81,8 +113,21 @@ export const attributes: Arbitrary<MessageAttributes> = fc.record(
     idempotencyKey: text,
     correlationId: text,
     causationId: text,
+    tenant: text,
+    zone: text,
+    fallbackZones: fc.array(text, { maxLength: 3 }),
+    gate: text,
     retry: retryPolicy,
     timeoutMs: natural,
+    leaseMs: natural,
+    retryable: fc.constant(false as const),
+    batchable: fc.constant(false as const),
+    cancelable: fc.constant(false as const),
+    guarantee: fc.constant('fireAndForget' as const),
+    blob: fc.record({ sha256: text, bytes: natural, location: text }, { noNullPrototype: true }),
+    onSuccess: callbackTarget(),
+    onFailure: callbackTarget(),
+    rerunOf: text,
   },
   { requiredKeys: [], noNullPrototype: true },
 )
@@ -93,6 +138,21 @@ const actor: Arbitrary<Actor> = fc.record(
 )
 const by = maybe(actor)
 
+const sorted = (texts: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1)))
+
+const switches: Arbitrary<Switches> = fc.record(
+  {
+    pausedGroups: fc.array(text, { maxLength: 3 }),
+    closedGates: fc.array(text, { maxLength: 3 }),
+    forcedCircuits: fc.dictionary(text, fc.constantFrom('open' as const, 'closed' as const), {
+      maxKeys: 3,
+      noNullPrototype: true,
+    }),
+  },
+  { noNullPrototype: true },
+)
+
 const queueConfig: Arbitrary<QueueConfig> = fc.record(
   {
     partitions: natural,
@@ -102,6 +162,31 @@ const queueConfig: Arbitrary<QueueConfig> = fc.record(
     handlerTimeoutMs: natural,
     ttlMs: natural,
     delayMs: natural,
+    overflow: fc.constantFrom('reject', 'dropOldest', 'dropLowestPriority'),
+    shedAbovePercent: natural,
+    shedBelowPriority: fc.maxSafeInteger(),
+    order: fc.constantFrom('priority', 'fifo', 'lifo', 'weighted', 'adaptive'),
+    bandShares: fc.record({ high: natural, normal: natural, low: natural }, { noNullPrototype: true }),
+    groupHead: fc.constantFrom('block', 'skip'),
+    limits: fc.constantFrom<Limits>(
+      {},
+      { concurrencyMax: 3 },
+      {
+        rate: { count: 5, perMs: 1_000 },
+        perTenant: { concurrencyMax: 1, rate: { count: 1, perMs: 60_000 } },
+      },
+    ),
+    dedup: fc.constantFrom('key', 'content', 'off'),
+    messageTimeoutMs: natural,
+    concurrency: natural,
+    batching: fc.boolean(),
+    maxBatchSize: natural,
+    batchTimeoutMs: natural,
+    waitFor: fc.dictionary(text, text, { maxKeys: 3, noNullPrototype: true }).map(sorted),
+    gateWaitMaxMs: natural,
+    circuit: fc.constantFrom(null, DEFAULT_CIRCUIT, sensitiveCircuit),
+    deadLetters: fc.boolean(),
+    completionObjective: fc.double({ min: 0, max: 1, noNaN: true }).map((share) => share + 0),
     failures: fc.oneof(
       fc.constant(DEFAULT_QUEUE_CONFIG.failures),
       retryPolicy.map((policy) => ({ ...DEFAULT_FAILURE_RULES, CARD_DECLINED: policy })),
@@ -111,7 +196,22 @@ const queueConfig: Arbitrary<QueueConfig> = fc.record(
 )
 
 const endings: ReadonlyArray<AttemptEnd> = ['reported', 'leaseExpired', 'workerLost']
-const reasons: ReadonlyArray<DeadLetterReason> = ['attemptsExhausted', 'budgetExceeded', 'notRetryable']
+const reasons: ReadonlyArray<DeadLetterReason> = [
+  'attemptsExhausted',
+  'budgetExceeded',
+  'notRetryable',
+  'systemError',
+  'poison',
+  'waitedTooLong',
+  'singleDelivery',
+]
+const contents = {
+  payload: jsonText,
+  priority: fc.oneof(fc.constant(0), fc.maxSafeInteger(), fc.integer({ min: -1_000, max: 1_000 })),
+  notBefore: instant,
+  expiresAt: instant,
+  attributes: maybe(attributes),
+}
 
 type OfType<Type> = Extract<LedgerEvent, Readonly<{ type: Type }>>
 const event = <Type extends LedgerEvent['type']>(
@@ -131,11 +231,13 @@ const ofMessage = { ordinal: natural, callerId: rarely(text) }
 export const events: { readonly [Type in LedgerEvent['type']]: Arbitrary<OfType<Type>> } = {
   MessageEnqueued: event('MessageEnqueued', {
     ...ofMessage,
-    payload: jsonText,
-    priority: fc.oneof(fc.constant(0), fc.maxSafeInteger(), fc.integer({ min: -1_000, max: 1_000 })),
-    notBefore: instant,
-    expiresAt: instant,
-    attributes: maybe(attributes),
+    ...contents,
+  }),
+  MessageEdited: event('MessageEdited', {
+    ...ofMessage,
+    ...contents,
+    cause: fc.constantFrom('operator', 'replaced', 'debounced'),
+    by,
   }),
   AttemptStarted: event('AttemptStarted', {
     ...ofMessage,
@@ -144,9 +246,16 @@ export const events: { readonly [Type in LedgerEvent['type']]: Arbitrary<OfType<
     leaseMs: natural,
     worker,
     claimId: maybe(worker),
+    zone: maybe(worker),
   }),
   LeaseExtended: event('LeaseExtended', { ...ofMessage, fence: natural, leaseMs: natural }),
-  AttemptSucceeded: event('AttemptSucceeded', { ...ofMessage, fence: natural, result: maybe(jsonText) }),
+  AttemptSucceeded: event('AttemptSucceeded', {
+    ...ofMessage,
+    fence: natural,
+    result: maybe(jsonText),
+    followUps: maybe(followUps),
+    reconciled: maybe(fc.constant(true as const)),
+  }),
   AttemptFailed: event('AttemptFailed', {
     ...ofMessage,
     fence: natural,
@@ -154,19 +263,42 @@ export const events: { readonly [Type in LedgerEvent['type']]: Arbitrary<OfType<
     message: text,
     ended: fc.constantFrom(...endings),
   }),
-  RetryScheduled: event('RetryScheduled', { ...ofMessage, retryAt: instant, delayMs: natural }),
-  MessageDeadLettered: event('MessageDeadLettered', { ...ofMessage, reason: fc.constantFrom(...reasons) }),
+  RetryScheduled: event('RetryScheduled', {
+    ...ofMessage,
+    retryAt: instant,
+    delayMs: natural,
+    gate: maybe(worker),
+  }),
+  MessageDeadLettered: event('MessageDeadLettered', {
+    ...ofMessage,
+    reason: fc.constantFrom(...reasons),
+    followUps: maybe(followUps),
+  }),
   AttemptReleased: event('AttemptReleased', { ...ofMessage, fence: natural, notBefore: instant }),
   MessageRedriven: event('MessageRedriven', { ...ofMessage, by }),
   MessageCancelled: event('MessageCancelled', { ...ofMessage, by }),
   MessageExpired: event('MessageExpired', ofMessage),
-  MessagePurged: event('MessagePurged', { ...ofMessage, by }),
+  CancelRequested: event('CancelRequested', { ...ofMessage, fence: natural, by }),
+  MessagePurged: event('MessagePurged', {
+    ...ofMessage,
+    by,
+    cause: fc.constantFrom('operator', 'overflow', 'noDeadLetters'),
+  }),
   PartitionOpened: event('PartitionOpened', { epoch: natural, node: text, incarnation: text }),
   ConfigAdopted: event('ConfigAdopted', {
     controlRevision: fc.oneof(fc.constant(-1), natural),
     config: queueConfig,
     paused: fc.boolean(),
+    switches,
   }),
+  CapacityReached: event('CapacityReached', { size: natural, maxSize: natural }),
+  CircuitOpened: event('CircuitOpened', {
+    circuit: text,
+    reason: fc.constantFrom('failureThreshold', 'failureShare', 'probeFailed'),
+    retryAt: natural,
+  }),
+  CircuitHalfOpened: event('CircuitHalfOpened', { circuit: text }),
+  CircuitClosed: event('CircuitClosed', { circuit: text, reason: fc.constant('probesSucceeded') }),
   MessageCarriedForward: event('MessageCarriedForward', {
     ordinal: natural,
     callerId: rarely(text),
@@ -178,7 +310,19 @@ export const events: { readonly [Type in LedgerEvent['type']]: Arbitrary<OfType<
   QueueDeleted: event('QueueDeleted', { queue: text, generation: natural, by }),
   QueueConfigured: event('QueueConfigured', { config: queueConfig, by }),
   QueuePaused: event('QueuePaused', { by }),
+  ScheduleSet: event('ScheduleSet', { schedule, after: instant, by }),
+  ScheduleRemoved: event('ScheduleRemoved', { name: text, by }),
+  ScheduleTicked: event('ScheduleTicked', { name: text, tick: instant, enqueued: natural, missed: natural }),
   QueueResumed: event('QueueResumed', { by }),
+  GroupPaused: event('GroupPaused', { group: text, by }),
+  GroupResumed: event('GroupResumed', { group: text, by }),
+  GateClosed: event('GateClosed', { gate: text, by }),
+  GateOpened: event('GateOpened', { gate: text, by }),
+  CircuitForced: event('CircuitForced', {
+    circuit: text,
+    to: fc.constantFrom('open', 'closed', 'auto'),
+    by,
+  }),
 }
 
 export const ledgerEvent: Arbitrary<LedgerEvent> = fc.oneof(...Object.values(events))

@@ -277,7 +277,7 @@ export class TestLedger {
   private constructor(
     readonly clock: ManualClock,
     readonly inner: EventLog,
-    private readonly options: Omit<LedgerOptions, 'log' | 'clock'>,
+    private options: Omit<LedgerOptions, 'log' | 'clock'>,
   ) {
     this.log = new FaultyLog(inner)
   }
@@ -303,10 +303,11 @@ export class TestLedger {
   }
 
   /** The process dies at once; what its handlers still do has no effect. */
-  async restart(): Promise<void> {
+  async restart(changed: Partial<Omit<LedgerOptions, 'log' | 'clock'>> = {}): Promise<void> {
     this.die()
     this.log.die()
     this.log = new FaultyLog(this.inner)
+    this.options = { ...this.options, ...changed }
     await this.begin()
   }
 

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { DEFAULT_FAILURE_RULES } from '../../domain/failure/index.js'
 import { decideMessage, type MessageCommand } from '../../domain/message/index.js'
 import type { PartitionEvent } from '../../domain/partition/events.js'
-import { DEFAULT_QUEUE_CONFIG } from '../../domain/queue/index.js'
+import { DEFAULT_QUEUE_CONFIG, NO_SWITCHES } from '../../domain/queue/index.js'
 import { fixed } from '../../domain/retry/index.js'
 import { COUNT_NAMES, PartitionState } from '../../projections/partition/index.js'
 import { PartitionModel } from './partitionModel.js'
@@ -148,7 +148,13 @@ export class PartitionHistory {
       }
       case 'adopt': {
         const config = { ...DEFAULT_QUEUE_CONFIG, dedupWindowMs: step.windowMs, failures: RULES }
-        this.add({ type: 'ConfigAdopted', controlRevision: this.recorded.length, config, paused: false })
+        this.add({
+          type: 'ConfigAdopted',
+          switches: NO_SWITCHES,
+          controlRevision: this.recorded.length,
+          config,
+          paused: false,
+        })
         break
       }
     }
@@ -201,7 +207,15 @@ export class PartitionHistory {
     if (ordinal < 0) return false
     assert.equal(state.nextFence, model.nextFence)
     this.decide(
-      { type: 'StartAttempt', fence: state.nextFence, leaseMs: LEASE_MS, worker, claimId, at },
+      {
+        type: 'StartAttempt',
+        zone: undefined,
+        fence: state.nextFence,
+        leaseMs: LEASE_MS,
+        worker,
+        claimId,
+        at,
+      },
       ordinal,
     )
     return true
@@ -216,16 +230,35 @@ export class PartitionHistory {
     const command = ((): MessageCommand => {
       switch (how) {
         case 'ack':
-          return { type: 'SucceedAttempt', fence, result: undefined, at }
+          return {
+            type: 'SucceedAttempt',
+            followUps: undefined,
+            reconciled: undefined,
+            operation: { id: 'order-7', queue: 'orders' },
+            fence,
+            result: undefined,
+            at,
+          }
         case 'release':
           return { type: 'ReleaseAttempt', fence, delayMs: wishMs, at }
         case 'extend':
-          return { type: 'ExtendLease', fence, leaseMs: LEASE_MS + wishMs, at }
+          return { type: 'ExtendLease', messageTimeoutMs: 300_000, fence, leaseMs: LEASE_MS + wishMs, at }
         default: {
           const ended = how === 'workerLost' || how === 'leaseExpired' ? how : 'reported'
           const failureType = ended === 'reported' ? (n % 2 === 0 ? 'NETWORK' : 'BUSINESS') : 'CRASH'
           const failed = { failureType, message: '', ended, retryable: how !== 'failForGood' } as const
-          return { type: 'FailAttempt', fence, ...failed, delayMs: undefined, rules: RULES, random: 0, at }
+          return {
+            type: 'FailAttempt',
+            waitFor: {},
+            deadLetters: true,
+            operation: { id: 'order-7', queue: 'orders' },
+            fence,
+            ...failed,
+            delayMs: undefined,
+            rules: RULES,
+            random: 0,
+            at,
+          }
         }
       }
     })()
@@ -239,7 +272,12 @@ export class PartitionHistory {
     const type = ({ cancel: 'CancelMessage', redrive: 'RedriveMessage', purge: 'PurgeMessage' } as const)[
       what
     ]
-    this.decide({ type, by: undefined, at: this.at }, message.ordinal)
+    const { at } = this
+    const command: MessageCommand =
+      type === 'PurgeMessage'
+        ? { type, by: undefined, cause: 'operator', deadOnly: true, at }
+        : { type, by: undefined, at }
+    this.decide(command, message.ordinal)
   }
 
   /** As the writer does when time has passed: due messages become ready, and those past their time to live end. */
@@ -304,7 +342,7 @@ export const sameSituations = (state: PartitionState, model: PartitionModel): vo
     assert.equal(state.dedup.find(kind, key, model.lastAt, model.windowMs), model.find(kind, key))
   }
   for (const [claimId, leases] of model.claims) assert.deepStrictEqual(state.claimIds.find(claimId), leases)
-  const groups = new Set(live.filter(({ tag }) => tag !== 'Dead').flatMap(({ group }) => group ?? []))
+  const groups = new Set(live.filter(({ tag }) => tag !== 'Dead').flatMap(({ wishes }) => wishes.group ?? []))
   assert.equal(state.groups.size, groups.size, 'groups that have members')
   assert.deepStrictEqual(Object.fromEntries(state.counts.failuresByType), model.failuresByType)
   assert.equal(state.nextRevision, model.revision + 1)

@@ -27,6 +27,7 @@ const EVENT_COUNTS: Partial<Record<PartitionEvent['type'], string>> = {
   MessageCancelled: 'cancelled',
   MessageExpired: 'expired',
   MessagePurged: 'purged',
+  MessageEdited: 'edited',
 }
 
 export class PartitionModel {
@@ -62,6 +63,10 @@ export class PartitionModel {
         return NO_REVISION
       case 'PrefixCarried':
       case 'MessageCarriedForward':
+      case 'CapacityReached':
+      case 'CircuitOpened':
+      case 'CircuitHalfOpened':
+      case 'CircuitClosed':
         throw new Error(`${event.type} is no event of this model`)
       default:
         return this.messageEvent(event, at, tick)
@@ -132,6 +137,7 @@ export class PartitionModel {
   counts(at: number): ModelCounts {
     const names = { 'dead-lettered': 'dead', processing: 'processing' } as const
     const counts: ModelCounts = { scheduled: 0, pending: 0, retrying: 0, processing: 0, dead: 0 }
+    counts.systemErrors = counts.overflowed = 0
     for (const name of Object.values(EVENT_COUNTS)) counts[name] = this.eventCounts[name] ?? 0
     for (const message of this.live()) {
       const state = stateAt(message, at)
@@ -155,8 +161,8 @@ export class PartitionModel {
   next(at: number, inDoubt: boolean): number {
     const live = this.live().filter(({ tag }) => tag !== 'Dead')
     const mayRun = (message: Live): boolean => {
-      if (message.group === undefined) return true
-      const members = live.filter(({ group }) => group === message.group)
+      if (message.wishes.group === undefined) return true
+      const members = live.filter(({ wishes }) => wishes.group === message.wishes.group)
       return members[0] === message && members.every(({ tag }) => tag !== 'Leased')
     }
     const ready = live.filter(

@@ -28,6 +28,7 @@ const operator = { who: 'ann' } as const
 const ALREADY_SO: Gives = []
 const notFound: Gives = { type: 'MessageNotFound' }
 const exists: Gives = { type: 'MessageExists' }
+const notEditable = (now: 'Leased' | 'Dead' | 'Finished'): Gives => ({ type: 'MessageNotEditable', now })
 const notClaimable = (now: 'Waiting' | 'Leased' | 'Dead' | 'Finished'): Gives => ({
   type: 'MessageNotClaimable',
   now,
@@ -83,6 +84,44 @@ const table: Readonly<Record<MessageCommand['type'], Readonly<Record<Situation, 
     expired: ['A1 an expired message is not accepted again', exists],
     purged: ['A1 a purged message is not accepted again', exists],
   },
+  EditMessage: {
+    Absent: ['a message that is not there cannot be edited', notFound],
+    Waiting: [
+      'A11 a waiting message gets all of its new contents, with who asked for it',
+      [
+        {
+          type: 'MessageEdited',
+          ...ofMessage,
+          payload: '{"total":13}',
+          priority: 9,
+          notBefore: 120_000,
+          expiresAt: 0,
+          attributes: { type: 'order.changed' },
+          cause: 'operator',
+          by: operator,
+        },
+      ],
+    ],
+    Leased: ['A11 a message that runs is not edited', notEditable('Leased')],
+    Dead: ['A11 a dead message is not edited', notEditable('Dead')],
+    succeeded: ['A11 a message that was acked is not edited', notEditable('Finished')],
+    cancelled: ['A11 a cancelled message is not edited', notEditable('Finished')],
+    expired: ['A11 an expired message is not edited', notEditable('Finished')],
+    purged: ['A11 a purged message is not edited', notEditable('Finished')],
+  },
+  GiveUpWaiting: {
+    Absent: ['a message that is not there waits for no gate', notFound],
+    Waiting: [
+      'C15 a message that has waited too long for its gate is a dead letter',
+      [{ type: 'MessageDeadLettered', ...ofMessage, reason: 'waitedTooLong', followUps: undefined }],
+    ],
+    Leased: ['C15 a message that runs waits for no gate', notClaimable('Leased')],
+    Dead: ['C15 a dead message waits for no gate', notClaimable('Dead')],
+    succeeded: ['C15 a message that was acked waits for no gate', notClaimable('Finished')],
+    cancelled: ['C15 a cancelled message waits for no gate', notClaimable('Finished')],
+    expired: ['C15 an expired message waits for no gate', notClaimable('Finished')],
+    purged: ['C15 a purged message waits for no gate', notClaimable('Finished')],
+  },
   StartAttempt: {
     Absent: ['a message that is not there cannot be claimed', notFound],
     Waiting: [
@@ -90,6 +129,7 @@ const table: Readonly<Record<MessageCommand['type'], Readonly<Record<Situation, 
       [
         {
           type: 'AttemptStarted',
+          zone: undefined,
           ...ofMessage,
           attempt: 1,
           fence: 50,
@@ -110,7 +150,16 @@ const table: Readonly<Record<MessageCommand['type'], Readonly<Record<Situation, 
     ...settledLate('an ack'),
     Leased: [
       'the holder of the lease acks, and the result is kept',
-      [{ type: 'AttemptSucceeded', ...ofMessage, fence: FENCE, result: '"done"' }],
+      [
+        {
+          type: 'AttemptSucceeded',
+          followUps: undefined,
+          reconciled: undefined,
+          ...ofMessage,
+          fence: FENCE,
+          result: '"done"',
+        },
+      ],
     ],
     succeeded: ['R27 acking twice is one fact', ALREADY_SO],
   },
@@ -118,7 +167,7 @@ const table: Readonly<Record<MessageCommand['type'], Readonly<Record<Situation, 
     ...settledLate('a failure report'),
     Leased: [
       'C1 a failure is recorded together with the retry that its type asks for',
-      [failed, { type: 'RetryScheduled', ...ofMessage, retryAt: NOW + 700, delayMs: 700 }],
+      [failed, { type: 'RetryScheduled', gate: undefined, ...ofMessage, retryAt: NOW + 700, delayMs: 700 }],
     ],
   },
   ReleaseAttempt: {
@@ -141,7 +190,10 @@ const table: Readonly<Record<MessageCommand['type'], Readonly<Record<Situation, 
       'a waiting message is cancelled, with who asked for it',
       [{ type: 'MessageCancelled', ...ofMessage, by: operator }],
     ],
-    Leased: ['a message that runs cannot be cancelled', notCancellable('Leased')],
+    Leased: [
+      'A11 the worker of a running message is asked to stop, with who asked for it',
+      [{ type: 'CancelRequested', ...ofMessage, fence: FENCE, by: operator }],
+    ],
     Dead: ['a dead message cannot be cancelled', notCancellable('Dead')],
     succeeded: ['a message that was acked cannot be cancelled', notCancellable('Finished')],
     cancelled: ['cancelling twice is one fact', ALREADY_SO],
@@ -177,7 +229,7 @@ const table: Readonly<Record<MessageCommand['type'], Readonly<Record<Situation, 
     Leased: ['C3 a message that runs cannot be purged', notDead('Leased')],
     Dead: [
       'C3 a dead message is purged by an event, with who asked for it',
-      [{ type: 'MessagePurged', ...ofMessage, by: operator }],
+      [{ type: 'MessagePurged', cause: 'operator', ...ofMessage, by: operator }],
     ],
     succeeded: ['C3 a message that was acked cannot be purged', notDead('Finished')],
     cancelled: ['C3 a cancelled message cannot be purged', notDead('Finished')],
@@ -209,7 +261,7 @@ describe('a fence', () => {
     ...at(
       40_000,
       { ...failed, failureType: 'CRASH', message: 'the lease ran out', ended: 'leaseExpired' },
-      { type: 'RetryScheduled', ...ofMessage, retryAt: 40_000, delayMs: 0 },
+      { type: 'RetryScheduled', gate: undefined, ...ofMessage, retryAt: 40_000, delayMs: 0 },
     ),
     ...at(41_000, { ...started, attempt: 2, fence: 44, worker: 'worker-2' }),
   ]
@@ -231,7 +283,17 @@ describe('a fence', () => {
   })
 
   it('R27 of an earlier attempt does not repeat the ack of a later one', () => {
-    given(reclaimed, at(42_000, { type: 'AttemptSucceeded', ...ofMessage, fence: 44, result: undefined }))
+    given(
+      reclaimed,
+      at(42_000, {
+        type: 'AttemptSucceeded',
+        followUps: undefined,
+        reconciled: undefined,
+        ...ofMessage,
+        fence: 44,
+        result: undefined,
+      }),
+    )
       .when(commands.SucceedAttempt)
       .gives({ type: 'LeaseNotHeld', fence: FENCE, now: 'Finished', heldBy: undefined })
   })
@@ -273,6 +335,7 @@ describe('claiming', () => {
   it('I4 after a failure is attempt 2, and after a hand-back it is attempt 1 again', () => {
     const retried = at(3_000, failed, {
       type: 'RetryScheduled',
+      gate: undefined,
       ...ofMessage,
       retryAt: 4_000,
       delayMs: 1_000,
@@ -311,6 +374,7 @@ describe('A7 expiry', () => {
       at(2_000, started),
       at(3_000, failed, {
         type: 'RetryScheduled',
+        gate: undefined,
         ...ofMessage,
         retryAt: NOW * 2,
         delayMs: NOW * 2 - 3_000,
@@ -338,18 +402,20 @@ describe('the retry decision', () => {
       ...at(
         firstAt + i,
         { ...failed, fence: i + 1 },
-        { type: 'RetryScheduled', ...ofMessage, retryAt: firstAt + i, delayMs: 0 },
+        { type: 'RetryScheduled', gate: undefined, ...ofMessage, retryAt: firstAt + i, delayMs: 0 },
       ),
     ]).flat(),
     ...at(firstAt + attempts, { ...started, attempt: attempts, fence: FENCE }),
   ]
   const dead = (reason: 'attemptsExhausted' | 'budgetExceeded' | 'notRetryable'): MessageEvent => ({
     type: 'MessageDeadLettered',
+    followUps: undefined,
     ...ofMessage,
     reason,
   })
   const retry = (delayMs: number): MessageEvent => ({
     type: 'RetryScheduled',
+    gate: undefined,
     ...ofMessage,
     retryAt: NOW + delayMs,
     delayMs,
@@ -423,7 +489,7 @@ describe('the retry decision', () => {
   })
 
   it.each(['leaseExpired', 'workerLost'] as const)(
-    'I4 C13 counts an attempt that ended by %s under the same policy',
+    'I4 C13 counts an attempt that ended by %s under the same policy, and calls the message poison at the end',
     (ended) => {
       const rules = { CRASH: fixed({ delayMs: 0, retriesMax: 1 }) }
       const crash: AttemptFailed = { ...failed, failureType: 'CRASH', ended }
@@ -433,7 +499,7 @@ describe('the retry decision', () => {
         .gives([crash, retry(0)])
       given(attemptRunning(2))
         .when(command)
-        .gives([crash, dead('attemptsExhausted')])
+        .gives([crash, dead('poison')])
     },
   )
 })

@@ -28,6 +28,7 @@ export const enqueued: MessageEnqueued = {
 }
 export const started: AttemptStarted = {
   type: 'AttemptStarted',
+  zone: undefined,
   ...ofMessage,
   attempt: 1,
   fence: FENCE,
@@ -51,7 +52,12 @@ const waiting = at(1_000, enqueued)
 const leased = [...waiting, ...at(2_000, started)]
 const dead = [
   ...leased,
-  ...at(3_000, failed, { type: 'MessageDeadLettered', ...ofMessage, reason: 'notRetryable' }),
+  ...at(3_000, failed, {
+    type: 'MessageDeadLettered',
+    followUps: undefined,
+    ...ofMessage,
+    reason: 'notRetryable',
+  }),
 ]
 
 export const situations: Readonly<Record<Situation, ReadonlyArray<TimedMessageEvent>>> = {
@@ -61,14 +67,21 @@ export const situations: Readonly<Record<Situation, ReadonlyArray<TimedMessageEv
   Dead: dead,
   succeeded: [
     ...leased,
-    ...at(3_000, { type: 'AttemptSucceeded', ...ofMessage, fence: FENCE, result: undefined }),
+    ...at(3_000, {
+      type: 'AttemptSucceeded',
+      followUps: undefined,
+      reconciled: undefined,
+      ...ofMessage,
+      fence: FENCE,
+      result: undefined,
+    }),
   ],
   cancelled: [...waiting, ...at(3_000, { type: 'MessageCancelled', ...ofMessage, by: undefined })],
   expired: [
     ...at(1_000, { ...enqueued, expiresAt: 2_000 }),
     ...at(2_000, { type: 'MessageExpired', ...ofMessage }),
   ],
-  purged: [...dead, ...at(4_000, { type: 'MessagePurged', ...ofMessage, by: undefined })],
+  purged: [...dead, ...at(4_000, { type: 'MessagePurged', cause: 'operator', ...ofMessage, by: undefined })],
 }
 
 type CommandOf<Type> = Extract<MessageCommand, Readonly<{ type: Type }>>
@@ -86,15 +99,27 @@ export const commands: { readonly [Type in MessageCommand['type']]: CommandOf<Ty
   },
   StartAttempt: {
     type: 'StartAttempt',
+    zone: undefined,
     fence: 50,
     leaseMs: 20_000,
     worker: 'worker-2',
     claimId: 'claim-1',
     at: NOW,
   },
-  SucceedAttempt: { type: 'SucceedAttempt', fence: FENCE, result: '"done"', at: NOW },
+  SucceedAttempt: {
+    type: 'SucceedAttempt',
+    followUps: undefined,
+    reconciled: undefined,
+    operation: { id: 'order-7', queue: 'orders' },
+    fence: FENCE,
+    result: '"done"',
+    at: NOW,
+  },
   FailAttempt: {
     type: 'FailAttempt',
+    waitFor: {},
+    deadLetters: true,
+    operation: { id: 'order-7', queue: 'orders' },
     fence: FENCE,
     failureType: 'NETWORK',
     message: 'connection refused',
@@ -105,10 +130,27 @@ export const commands: { readonly [Type in MessageCommand['type']]: CommandOf<Ty
     random: 0.5,
     at: NOW,
   },
+  EditMessage: {
+    type: 'EditMessage',
+    payload: '{"total":13}',
+    priority: 9,
+    notBefore: 120_000,
+    expiresAt: 0,
+    attributes: { type: 'order.changed' },
+    cause: 'operator',
+    by: operator,
+    at: NOW,
+  },
+  GiveUpWaiting: {
+    type: 'GiveUpWaiting',
+    deadLetters: true,
+    operation: { id: 'order-7', queue: 'orders' },
+    at: NOW,
+  },
   ReleaseAttempt: { type: 'ReleaseAttempt', fence: FENCE, delayMs: 1_500, at: NOW },
-  ExtendLease: { type: 'ExtendLease', fence: FENCE, leaseMs: 45_000, at: NOW },
+  ExtendLease: { type: 'ExtendLease', messageTimeoutMs: 300_000, fence: FENCE, leaseMs: 45_000, at: NOW },
   CancelMessage: { type: 'CancelMessage', by: operator, at: NOW },
   ExpireMessage: { type: 'ExpireMessage', at: NOW },
   RedriveMessage: { type: 'RedriveMessage', by: operator, at: NOW },
-  PurgeMessage: { type: 'PurgeMessage', by: operator, at: NOW },
+  PurgeMessage: { type: 'PurgeMessage', by: operator, cause: 'operator', deadOnly: true, at: NOW },
 }

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { failureRules } from '../../../domain/failure/index.js'
+import { StoredQueueConfigCodec } from '../../../domain/queue/codecs.js'
 import {
   type Catalog,
   type CatalogEvent,
@@ -16,7 +17,6 @@ import {
   evolveCatalog,
   evolveControl,
   pauseQueue,
-  QueueConfigCodec,
   type QueueControl,
   type QueueSettings,
   resumeQueue,
@@ -166,7 +166,7 @@ describe('settings', () => {
     fc.assert(
       fc.property(settings, (one) => {
         const config = configure(one)
-        if (config._tag === 'Right') expect(QueueConfigCodec.is(config.right)).toBe(true)
+        if (config._tag === 'Right') expect(StoredQueueConfigCodec.is(config.right)).toBe(true)
       }),
     )
   })
@@ -213,9 +213,9 @@ describe('the control of a queue', () => {
     ]
     const revisions = events.map((_, n) => events.slice(0, n + 1).reduce(evolveControl, atFirst))
     expect(revisions).toEqual([
-      { config: DEFAULT_QUEUE_CONFIG, paused: true, revision: 0 },
-      { config, paused: true, revision: 1 },
-      { config, paused: false, revision: 2 },
+      { ...atFirst, config: DEFAULT_QUEUE_CONFIG, paused: true, revision: 0 },
+      { ...atFirst, config, paused: true, revision: 1 },
+      { ...atFirst, config, paused: false, revision: 2 },
     ])
   })
 })

@@ -101,7 +101,7 @@ describe('MessageTable', () => {
   it('gives freed places out again, empty', () => {
     const table = new MessageTable()
     const [a, b] = [table.insert(1), table.insert(2)]
-    table.setCold(a, { callerId: 'x', group: undefined, retry: undefined, timeoutMs: undefined })
+    table.setCold(a, { callerId: 'x', wishes: { group: 'g' } })
     table.setWorker(a, 'w')
     table.remove(a)
     expect(table.slotOf(1)).toBe(-1)
@@ -111,12 +111,10 @@ describe('MessageTable', () => {
       tag: 'Waiting',
       ordinal: 3,
       callerId: undefined,
-      group: undefined,
+      wishes: {},
       priority: 0,
       enqueuedAt: 0,
       expiresAt: 0,
-      retry: undefined,
-      timeoutMs: undefined,
       attempts: 0,
       firstStartedAt: 0,
       previousDelayMs: 0,

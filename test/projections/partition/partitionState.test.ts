@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { Defect } from '../../../domain/invariant.js'
 import type { MessageEvent } from '../../../domain/message/index.js'
 import type { PartitionEvent } from '../../../domain/partition/events.js'
-import { DEFAULT_QUEUE_CONFIG } from '../../../domain/queue/index.js'
+import { DEFAULT_QUEUE_CONFIG, NO_SWITCHES } from '../../../domain/queue/index.js'
 import { fixed } from '../../../domain/retry/index.js'
 import { CHUNK_SLOTS } from '../../../projections/messageTable/layout.js'
 import {
@@ -50,6 +50,7 @@ class Partition {
     const ofMessage = { ordinal, callerId: undefined }
     this.add({
       type: 'AttemptStarted',
+      zone: undefined,
       ...ofMessage,
       attempt: 1,
       fence,
@@ -60,20 +61,28 @@ class Partition {
     return fence
   }
   ack(ordinal: number, fence: number): void {
-    this.add({ type: 'AttemptSucceeded', ordinal, callerId: undefined, fence, result: undefined })
+    this.add({
+      type: 'AttemptSucceeded',
+      followUps: undefined,
+      reconciled: undefined,
+      ordinal,
+      callerId: undefined,
+      fence,
+      result: undefined,
+    })
   }
   fail(ordinal: number, fence: number, ended: 'reported' | 'workerLost', retryAt: number): void {
     const ofMessage = { ordinal, callerId: undefined }
     this.add(
       { type: 'AttemptFailed', ...ofMessage, fence, failureType: 'NETWORK', message: '', ended },
-      { type: 'RetryScheduled', ...ofMessage, retryAt, delayMs: 0 },
+      { type: 'RetryScheduled', gate: undefined, ...ofMessage, retryAt, delayMs: 0 },
     )
   }
   die(ordinal: number, fence: number): void {
     const ofMessage = { ordinal, callerId: undefined }
     this.add(
       { type: 'AttemptFailed', ...ofMessage, fence, failureType: 'BUSINESS', message: '', ended: 'reported' },
-      { type: 'MessageDeadLettered', ...ofMessage, reason: 'notRetryable' },
+      { type: 'MessageDeadLettered', followUps: undefined, ...ofMessage, reason: 'notRetryable' },
     )
   }
   redrive(ordinal: number): void {
@@ -192,6 +201,7 @@ describe('a log that cannot be right', () => {
   }
   const started = (fence: number): MessageEvent => ({
     type: 'AttemptStarted',
+    zone: undefined,
     ...of1,
     attempt: 1,
     fence,
@@ -201,6 +211,8 @@ describe('a log that cannot be right', () => {
   })
   const acked = (fence: number): MessageEvent => ({
     type: 'AttemptSucceeded',
+    followUps: undefined,
+    reconciled: undefined,
     ...of1,
     fence,
     result: undefined,
@@ -260,6 +272,7 @@ describe('the state hash', () => {
     })
     const adopt = (config: typeof DEFAULT_QUEUE_CONFIG): PartitionEvent => ({
       type: 'ConfigAdopted',
+      switches: NO_SWITCHES,
       controlRevision: 0,
       config,
       paused: false,

@@ -28,7 +28,7 @@ export const openLog = async (
 }
 
 export const acked = (ordinal: number): LedgerEvent => ({
-  type: 'AttemptSucceeded',
+  type: 'AttemptSucceeded', followUps: undefined, reconciled: undefined,
   ordinal,
   callerId: undefined,
   fence: ordinal + 1,

@@ -1,0 +1,327 @@
+// The process manager of follow-ups (C9, §4.3): what the end of a message asked for, and was recorded with that end, is
+// enqueued into the queues it names. At least once is asked for, exactly one message comes of it: its name is a function of
+// the recorded event, so a repeat is a duplicate; where the queue may have forgotten the name (its dedup window has passed),
+// the register of finished messages is asked first. The cursor is written after the enqueues it covers.
+//
+// Memory is bounded: beyond PENDING_MAX nothing more is taken from the log until something has been enqueued. A queue that
+// is full, or cannot be opened, is asked again with growing pauses; meanwhile the others go on, up to that bound.
+import { createHash } from 'node:crypto'
+import { isLeft } from 'fp-ts/lib/Either.js'
+import { parsePartitionStream } from '../../domain/ids.js'
+import type { FollowUp } from '../../domain/message/index.js'
+import { followUpsOf, namedFollowUps } from '../../domain/process/followUps.js'
+import type { Clock } from '../ports/clock.js'
+import type { EventLog } from '../ports/eventLog.js'
+import type { Ids } from '../ports/ids.js'
+import { FollowUpCursor } from './followUpCursor.js'
+import { LogScan, type ShownBatch } from './logScan.js'
+import type { QueueEngine } from './queueEngine.js'
+import type { Failure } from './replies.js'
+import type { NewMessage } from './requests.js'
+
+/** Follow-ups in memory, beside those of the one append that goes beyond; the bytes are those of their payloads. */
+const PENDING_MAX = 10_000
+const PENDING_BYTES_MAX = 32 * 1_048_576
+/** Enqueued into one queue at once, at three bytes a character. */
+const WAVE_MAX = 256
+const WAVE_BYTES_MAX = 512 * 1_024
+const PAUSE_MIN_MS = 100
+const PAUSE_MAX_MS = 30_000
+/** Of one queue's failures in a row, the first and each so manieth are reported. */
+const REPORT_EVERY = 10
+const CURSOR_AFTER_MS = 5_000
+/** So many events at most are looked at again after a crash, whether any of them had follow-ups or not. */
+const CURSOR_AFTER_EVENTS = 65_536
+/** A clean end of a ledger without follow-ups leaves no trace below this. */
+const CURSOR_AT_CLOSE_EVENTS = 1_024
+const CALLER_ID_CHARS_MAX = 128
+
+export type FollowUpsDeps = Readonly<{
+  log: EventLog
+  clock: Clock
+  ids: Ids
+  /** Opens the queue that a follow-up names. Rejects when it cannot: asked again later. */
+  target: (queue: string) => Promise<QueueEngine>
+  onTrouble: (queue: string, message: string) => void
+}>
+
+type Pending = {
+  readonly position: number
+  readonly id: string
+  readonly origin: string
+  readonly followUp: FollowUp
+  /** It may be in its queue already. */
+  isRepeat: boolean
+}
+
+type Lane = {
+  readonly queue: string
+  pending: Pending[]
+  isBusy: boolean
+  failures: number
+  cancelPause: (() => void) | undefined
+}
+
+export class FollowUps {
+  private readonly scan: LogScan
+  private readonly cursor: FollowUpCursor
+  private readonly lanes = new Map<string, Lane>()
+  private pendingCount = 0
+  private pendingBytes = 0
+  /** What stood in the log before this start may have been enqueued by an earlier one. */
+  private repeatsBelow = 0
+  /** Where the cursor was last to be written because of the number of events. */
+  private triedAt = 0
+  private isStopping = false
+  private hasDone = false
+  private cancelCursor: (() => void) | undefined
+  private writing: Promise<void> | undefined
+  private running = new Set<Promise<void>>()
+
+  constructor(private readonly deps: FollowUpsDeps) {
+    this.scan = new LogScan(deps, {
+      show: (batch, from) => this.show(batch, from),
+      advanced: () => this.advanced(),
+      onTrouble: (message) => deps.onTrouble('', message),
+    })
+    this.cursor = new FollowUpCursor({ ...deps, log: this.scan.log })
+  }
+
+  /** The log through which everything has to be appended: its appends tell of themselves here. */
+  get log(): EventLog {
+    return this.scan.log
+  }
+
+  /** Takes up what earlier starts left, in the background. */
+  async start(): Promise<void> {
+    await this.cursor.read()
+    this.repeatsBelow = this.deps.log.condition().nextPosition
+    this.triedAt = this.cursor.position
+    this.scan.start(this.cursor.position)
+  }
+
+  /** Ends what is on its way, and records how far all has come; what is left is taken up by the next start. */
+  async stop(): Promise<void> {
+    this.isStopping = true
+    this.cancelCursor?.()
+    for (const lane of this.lanes.values()) lane.cancelPause?.()
+    await this.scan.stop()
+    await Promise.all(this.running)
+    await this.writing
+    if (this.hasDone || this.scan.shown - this.cursor.position >= CURSOR_AT_CLOSE_EVENTS)
+      await this.writeCursor()
+  }
+
+  private show({ stream, firstRevision, position, events }: ShownBatch, from: number): boolean {
+    let ref: ReturnType<typeof parsePartitionStream>
+    for (let index = from; index < events.length; index++) {
+      const event = events[index]
+      const followUps = event === undefined ? undefined : followUpsOf(event)
+      if (event === undefined || followUps === undefined || !('ordinal' in event)) continue
+      // Once the first of an append is taken, all of it is: nothing is shown by halves.
+      const isFull = this.pendingCount >= PENDING_MAX || this.pendingBytes >= PENDING_BYTES_MAX
+      if (ref === undefined && isFull) return false
+      ref ??= parsePartitionStream(stream)
+      if (ref === undefined) return true
+      const at = position + index
+      for (const named of namedFollowUps(ref, event.ordinal, firstRevision + index, followUps)) {
+        const { name, origin, followUp } = named
+        this.add({ position: at, id: callerIdOf(name), origin, followUp, isRepeat: at < this.repeatsBelow })
+      }
+    }
+    return true
+  }
+
+  private add(pending: Pending): void {
+    const { queue } = pending.followUp
+    let lane = this.lanes.get(queue)
+    if (lane === undefined) {
+      lane = { queue, pending: [], isBusy: false, failures: 0, cancelPause: undefined }
+      this.lanes.set(queue, lane)
+    }
+    lane.pending.push(pending)
+    this.pendingCount++
+    this.pendingBytes += pending.followUp.payload.length
+    this.run(lane)
+  }
+
+  private run(lane: Lane): void {
+    if (lane.isBusy || lane.cancelPause !== undefined || this.isStopping) return
+    lane.isBusy = true
+    const run = this.empty(lane).finally(() => this.running.delete(run))
+    this.running.add(run)
+  }
+
+  private async empty(lane: Lane): Promise<void> {
+    // What the same append asked for goes along in one wave.
+    await Promise.resolve()
+    while (lane.pending.length > 0 && !this.isStopping) {
+      const failure = await this.deliver(lane).catch(messageOfError)
+      this.scan.resume()
+      if (failure === undefined) {
+        lane.failures = 0
+        continue
+      }
+      this.pause(lane, failure)
+      break
+    }
+    lane.isBusy = false
+    if (lane.pending.length === 0) this.lanes.delete(lane.queue)
+  }
+
+  private pause(lane: Lane, failure: string): void {
+    if (lane.failures++ % REPORT_EVERY === 0) {
+      const count = lane.pending.length
+      this.deps.onTrouble(lane.queue, `${count} follow-ups wait for the queue ${lane.queue}: ${failure}`)
+    }
+    if (this.isStopping) return
+    const pauseMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(lane.failures - 1, 20))
+    lane.cancelPause = this.deps.clock.after(pauseMs, () => {
+      lane.cancelPause = undefined
+      this.run(lane)
+    })
+  }
+
+  /** Enqueues the first of the lane; what keeps it from going on, or nothing. */
+  private async deliver(lane: Lane): Promise<string | undefined> {
+    let engine: QueueEngine
+    try {
+      engine = await this.deps.target(lane.queue)
+    } catch (error) {
+      return messageOfError(error)
+    }
+    const shares = new Map<number, Pending[]>()
+    let bytes = 0
+    for (const pending of lane.pending.slice(0, WAVE_MAX)) {
+      bytes += pending.followUp.payload.length * 3
+      if (bytes > WAVE_BYTES_MAX && shares.size > 0) break
+      const partition = engine.route(messageOf(pending))
+      const share = shares.get(partition)
+      if (share === undefined) shares.set(partition, [pending])
+      else share.push(pending)
+    }
+    const failures = await Promise.all(
+      [...shares].map(([partition, share]) => this.deliverShare(engine, partition, lane, share)),
+    )
+    return failures.find((failure) => failure !== undefined)
+  }
+
+  private async deliverShare(
+    engine: QueueEngine,
+    partition: number,
+    lane: Lane,
+    share: ReadonlyArray<Pending>,
+  ): Promise<string | undefined> {
+    const unknown = await this.unknownOf(engine, partition, share)
+    if (typeof unknown === 'string') return unknown
+    const known = share.filter((pending) => !unknown.includes(pending))
+    this.done(lane, known)
+    for (let rest = unknown, size = rest.length; rest.length > 0; ) {
+      const some = rest.slice(0, size)
+      const reply = await engine.enqueue(partition, some.map(messageOf))
+      if (!isLeft(reply)) {
+        this.done(lane, some)
+        rest = rest.slice(size)
+      } else if (reply.left.kind === 'refused' && size > 1) {
+        // All or nothing: there may be room for some of them.
+        size = size >> 1
+      } else {
+        if (reply.left.kind === 'unknown') for (const pending of some) pending.isRepeat = true
+        return reasonOf(reply.left)
+      }
+    }
+    return undefined
+  }
+
+  /** Those of which it is not known that they were enqueued before; a text when that cannot be told now. */
+  private async unknownOf(
+    engine: QueueEngine,
+    partition: number,
+    share: ReadonlyArray<Pending>,
+  ): Promise<ReadonlyArray<Pending> | string> {
+    const repeats = share.filter(({ isRepeat }) => isRepeat)
+    if (repeats.length === 0) return share
+    if (!(await engine.partition(partition).registerIsReady()))
+      return 'its register of finished messages lags'
+    // First among the live, then among the finished: nobody else uses these names, so none can slip through between.
+    const live = await engine.look(partition, (state) => repeats.map(({ id }) => state.callerIds.get(id)))
+    if (isLeft(live)) return reasonOf(live.left)
+    const found = new Set<Pending>()
+    for (const [n, pending] of repeats.entries()) {
+      const isKnown = live.right.value[n] !== undefined || (await engine.hasFinished(partition, pending.id))
+      if (isKnown) found.add(pending)
+    }
+    return share.filter((pending) => !found.has(pending))
+  }
+
+  private done(lane: Lane, some: ReadonlyArray<Pending>): void {
+    if (some.length === 0) return
+    const gone = new Set(some)
+    lane.pending = lane.pending.filter((pending) => !gone.has(pending))
+    this.pendingCount -= some.length
+    for (const { followUp } of some) this.pendingBytes -= followUp.payload.length
+    this.hasDone = true
+    this.cancelCursor ??= this.deps.clock.after(CURSOR_AFTER_MS, () => {
+      this.cancelCursor = undefined
+      this.startWriting()
+    })
+  }
+
+  private advanced(): void {
+    if (this.scan.shown - this.triedAt < CURSOR_AFTER_EVENTS) return
+    this.triedAt = this.scan.shown
+    this.startWriting()
+  }
+
+  /** Everything below is enqueued. */
+  private doneTo(): number {
+    let position = this.scan.shown
+    for (const { pending } of this.lanes.values())
+      for (const one of pending) position = Math.min(position, one.position)
+    return position
+  }
+
+  private startWriting(): void {
+    if (this.writing !== undefined || this.isStopping) return
+    this.writing = this.writeCursor().finally(() => {
+      this.writing = undefined
+    })
+  }
+
+  private async writeCursor(): Promise<void> {
+    this.hasDone = false
+    try {
+      if (!(await this.cursor.write(this.doneTo()))) this.hasDone = true
+    } catch (error) {
+      // The log cannot be read: others say so, too, and the cursor may lag.
+      this.hasDone = true
+      this.deps.onTrouble('', messageOfError(error))
+    }
+  }
+}
+
+/** Names of long queues are too long for an id. */
+const callerIdOf = (name: string): string =>
+  name.length <= CALLER_ID_CHARS_MAX ? name : `then~${createHash('sha256').update(name).digest('hex')}`
+
+const messageOf = ({ id, origin, followUp }: Pending): NewMessage => {
+  const { payload, type, headers, delayMs = 0 } = followUp
+  return {
+    callerId: id,
+    payload,
+    priority: 0,
+    delayMs,
+    notBefore: 0,
+    ttlMs: 0,
+    attributes: {
+      causationId: origin,
+      ...(type === undefined ? {} : { type }),
+      ...(headers === undefined ? {} : { headers }),
+    },
+  }
+}
+
+const messageOfError = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+const reasonOf = (failure: Failure): string =>
+  failure.kind === 'refused' ? failure.refusal.type : failure.reason

@@ -1,0 +1,163 @@
+// Shows every durable event of the log to one reader, whatever stream it is in, and knows up to which position all of them
+// were shown. Live: appends tell of themselves as they become durable, for one comparison each. What was appended before
+// the start, what arrived while the reader had no room, and what an append with a lost answer left out is read from the log.
+// An event may be shown twice, never not at all: a position counts as shown only when everything below it was.
+import { isLeft, isRight } from 'fp-ts/lib/Either.js'
+import type { EventBatch } from '../../domain/batch.js'
+import type { Clock } from '../ports/clock.js'
+import type { EventLog } from '../ports/eventLog.js'
+
+const PAGE_BYTES = 1_048_576
+/** Appends that became durable ahead of one before them; more are read from the log. */
+const AHEAD_MAX = 64
+/** An append that does not tell of itself for so long, while later ones did, is looked for in the log. */
+const GAP_MS = 1_000
+const READ_AGAIN_MS = 1_000
+
+export type ShownBatch = Readonly<{ stream: string; firstRevision: number; position: number }> &
+  Pick<EventBatch, 'events'>
+
+type ScanDeps = Readonly<{ log: EventLog; clock: Clock }>
+export type ScanReader = Readonly<{
+  /** Takes what it wants of the events from index `from` on; false = no room: shown again after `resume`. */
+  show: (batch: ShownBatch, from: number) => boolean
+  /** `shown` has grown. */
+  advanced: () => void
+  onTrouble: (message: string) => void
+}>
+
+export class LogScan {
+  /** All events below this position were shown. */
+  shown = 0
+  private isReading = false
+  /** The reader had no room for what stands at `shown`. */
+  private isRefused = false
+  /** Durable below this position, as far as appends have told. */
+  private durableTo = 0
+  private readonly ahead = new Map<number, number>()
+  private cancelTimer: (() => void) | undefined
+  private isStopped = true
+  private reading: Promise<void> = Promise.resolve()
+  /** Appends through it tell of themselves. */
+  readonly log: EventLog
+
+  constructor(
+    private readonly deps: ScanDeps,
+    private readonly reader: ScanReader,
+  ) {
+    const { log } = deps
+    this.log = {
+      ...log,
+      append: (stream, expected, batch) => {
+        const append = log.append(stream, expected, batch)
+        return async () => {
+          const answer = await append()
+          if (isRight(answer)) {
+            const { firstRevision, position } = answer.right
+            this.note({ stream, firstRevision, position, events: batch.events })
+          }
+          return answer
+        }
+      },
+    }
+  }
+
+  /** Everything from `position` on is shown, beginning with what is in the log already. */
+  start(position: number): void {
+    this.shown = position
+    this.durableTo = Math.max(this.durableTo, this.deps.log.condition().nextPosition)
+    this.isStopped = false
+    if (this.durableTo > this.shown) this.read()
+  }
+
+  /** There is room again. */
+  resume(): void {
+    if (this.isRefused) this.read()
+  }
+
+  /** Nothing is shown any more when this resolves. */
+  async stop(): Promise<void> {
+    this.isStopped = true
+    this.cancelTimer?.()
+    await this.reading
+  }
+
+  private note(batch: ShownBatch): void {
+    const { position, events } = batch
+    const end = position + events.length
+    if (end > this.durableTo) this.durableTo = end
+    // Read already, or about to be.
+    if (this.isStopped || this.isReading || position < this.shown) return
+    if (position > this.shown && this.ahead.size >= AHEAD_MAX) return this.read()
+    if (this.isRefused || !this.reader.show(batch, 0)) {
+      this.isRefused = true
+      return
+    }
+    if (position > this.shown) {
+      this.ahead.set(position, end)
+      this.readAfter(GAP_MS)
+      return
+    }
+    this.shown = end
+    this.catchUpWithAhead()
+    this.reader.advanced()
+  }
+
+  private catchUpWithAhead(): void {
+    for (let end: number | undefined; ; this.shown = end) {
+      end = this.ahead.get(this.shown)
+      if (end === undefined) return
+      this.ahead.delete(this.shown)
+    }
+  }
+
+  private readAfter(ms: number): void {
+    if (this.cancelTimer !== undefined || this.isStopped) return
+    this.cancelTimer = this.deps.clock.after(ms, () => {
+      this.cancelTimer = undefined
+      if (this.durableTo > this.shown) this.read()
+    })
+  }
+
+  private read(): void {
+    if (this.isReading || this.isStopped) return
+    this.isReading = true
+    this.isRefused = false
+    this.reading = this.readOn().then((again) => {
+      this.isReading = false
+      if (again) this.readAfter(READ_AGAIN_MS)
+      // Told of between the last look and now.
+      else if (!this.isRefused && this.shown < this.durableTo) this.read()
+    })
+  }
+
+  /** Up to the end of the log, or until there is no room. True = something is left that has to be tried again. */
+  private async readOn(): Promise<boolean> {
+    while (!this.isStopped && this.shown < this.durableTo) {
+      const page = await this.deps.log.readAll(this.shown, PAGE_BYTES)()
+      if (this.isStopped) return false
+      if (isLeft(page)) {
+        this.reader.onTrouble(`the log cannot be read for follow-ups: ${page.left.type}`)
+        return true
+      }
+      const before = this.shown
+      for (const batch of page.right.batches) {
+        const end = batch.position + batch.events.length
+        if (end <= this.shown) continue
+        const wasShown = this.ahead.delete(batch.position)
+        if (!wasShown && !this.reader.show(batch, Math.max(0, this.shown - batch.position))) {
+          this.isRefused = true
+          return false
+        }
+        this.shown = end
+      }
+      // Positions of truncated events are passed over.
+      this.shown = Math.max(this.shown, page.right.next)
+      this.reader.advanced()
+      if (page.right.atEnd && this.shown === before) return this.shown < this.durableTo
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    this.ahead.clear()
+    return false
+  }
+}
