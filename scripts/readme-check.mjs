@@ -1,5 +1,6 @@
-// Keeps README.md true: runs the code blocks that are marked for it, in their order, in one temporary copy of
-// the checkout, and fails when one fails. The mark is the word `run` after the language of the fence:
+// Keeps README.md and the pages in docs/ true: runs the code blocks that are marked for it, those of a page in their
+// order and in one temporary copy of the checkout, and fails when one fails. The mark is the word `run` after the
+// language of the fence:
 //
 //   ```sh run    the block runs under `bash -euo pipefail`. The copy has the installed packages and the build.
 //                What it leaves running in the background is ended after the block.
@@ -27,7 +28,7 @@ const NOT_COPIED = new Set(['node_modules', '.git', 'coverage'])
 const repository = fileURLToPath(new URL('..', import.meta.url))
 
 /** The fenced blocks of a page, with the line on which each opens. */
-const blocksOf = (markdown) => {
+const blocksOf = (page, markdown) => {
   const blocks = []
   let open
   for (const [index, line] of markdown.split('\n').entries()) {
@@ -39,7 +40,7 @@ const blocksOf = (markdown) => {
       open = undefined
     } else if (open !== undefined) open.lines.push(line)
   }
-  if (open !== undefined) throw new Error(`README.md:${open.line}: the block is never closed`)
+  if (open !== undefined) throw new Error(`${page}:${open.line}: the block is never closed`)
   return blocks
 }
 
@@ -95,20 +96,37 @@ const runTypeScript = async (block, copy) => {
 
 const RUNNERS = { 'sh run': runShell, 'ts run': runTypeScript }
 
-const blocks = blocksOf(readFileSync(join(repository, 'README.md'), 'utf8'))
-const marked = blocks.filter(({ info }) => info.includes(' '))
-const copy = copyOfCheckout()
-let failed = 0
-try {
-  for (const block of marked) {
-    const runner = RUNNERS[block.info]
-    const code = runner === undefined ? 1 : await runner(block, copy)
-    if (runner === undefined) console.log(`README.md:${block.line}: unknown label "${block.info}"`)
-    if (code !== 0) failed += 1
-    console.log(`README.md:${block.line} ${block.info}: ${code === 0 ? 'passed' : `failed (exit ${code})`}`)
+/** Answers how many marked blocks the page has, and how many of them failed. */
+const checkPage = async (page) => {
+  const blocks = blocksOf(page, readFileSync(join(repository, page), 'utf8'))
+  const marked = blocks.filter(({ info }) => info.includes(' '))
+  if (marked.length === 0) return { count: 0, failed: 0 }
+  const copy = copyOfCheckout()
+  let failed = 0
+  try {
+    for (const block of marked) {
+      const runner = RUNNERS[block.info]
+      const code = runner === undefined ? 1 : await runner(block, copy)
+      if (runner === undefined) console.log(`${page}:${block.line}: unknown label "${block.info}"`)
+      if (code !== 0) failed += 1
+      console.log(`${page}:${block.line} ${block.info}: ${code === 0 ? 'passed' : `failed (exit ${code})`}`)
+    }
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
   }
-} finally {
-  rmSync(copy, { recursive: true, force: true })
+  return { count: marked.length, failed }
 }
-console.log(`README.md: ${marked.length - failed} of ${marked.length} marked blocks passed`)
+
+const docs = readdirSync(join(repository, 'docs')).filter((name) => name.endsWith('.md'))
+// Pages that are named on the command line, or all of them.
+const named = process.argv.slice(2)
+const pages = named.length > 0 ? named : ['README.md', ...docs.sort().map((name) => `docs/${name}`)]
+let count = 0
+let failed = 0
+for (const page of pages) {
+  const checked = await checkPage(page)
+  count += checked.count
+  failed += checked.failed
+}
+console.log(`${count - failed} of ${count} marked blocks passed`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -1,5 +1,7 @@
 // The public API.
 
+export type { CircuitEvent, CircuitOptions, CircuitSettings } from '../domain/circuit/index.js'
+export { CircuitSettingsError, circuit, DEFAULT_CIRCUIT, sensitiveCircuit } from '../domain/circuit/index.js'
 export type { BuiltInFailureType, Classifier } from '../domain/failure/index.js'
 export { classify, composeClassifiers, DEFAULT_FAILURE_RULES, failureRules } from '../domain/failure/index.js'
 export { DEFAULT_QUEUE_CONFIG } from '../domain/queue/index.js'
@@ -10,6 +12,7 @@ export { openLedger } from './api/openLedger.js'
 export type * from './api/types.js'
 export { connectLedger } from './client/connectLedger.js'
 export { UnauthorizedError } from './client/transport.js'
+export * from './combinators/index.js'
 export { startServer } from './http/server.js'
 export {
   consoleLogger,
