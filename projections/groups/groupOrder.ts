@@ -1,14 +1,37 @@
-// Order inside message groups (B1, §4.15): the members of a group that are not finished or dead form a list by ordinal;
-// only its head may run, and only while no other member runs. A head that waits for its retry blocks the group.
+// Order inside message groups (B1, §4.15): the members of a group that are not finished or dead stand by ordinal, and only
+// the first may run, and only while no other member runs and the group is not paused (B7). Whether a member that is not
+// due yet keeps its place (and so blocks the group) or steps aside until it is due is up to the caller.
+// Members arrive in order, so they form a list through their records. One that comes back before the last of the list (a
+// redriven one, or one that had stepped aside) goes into a small heap of its group instead of a walk along the list.
 import { GROUP, GROUP_NEXT, GROUP_PREVIOUS, ORDINAL } from '../messageTable/layout.js'
 import type { MessageTable } from '../messageTable/messageTable.js'
+import { NumberHeap } from '../ready/numberHeap.js'
 
-type Group = { name: string; head: number; tail: number; running: number }
+type Group = {
+  readonly number: number
+  readonly name: string
+  /** Of the list; -1 = it is empty. */
+  head: number
+  tail: number
+  /** Ordinals; some may have left since. */
+  comeBack: NumberHeap | undefined
+  /** Those that have stepped aside among them. */
+  members: number
+  running: number
+  isPaused: boolean
+  /** The member that stands among the ready ones; -1 = none. */
+  offered: number
+}
+
+// In GROUP_PREVIOUS, where members of the list have a neighbour (slot + 1) or 0.
+const IN_HEAP = -1
+const ASIDE = -2
 
 export class GroupOrder {
   private readonly numbers = new Map<string, number>()
   private readonly groups: Array<Group | undefined> = [undefined]
   private readonly free: number[] = []
+  private paused: ReadonlySet<string> = new Set()
 
   constructor(private readonly table: MessageTable) {}
 
@@ -16,63 +39,136 @@ export class GroupOrder {
     return this.numbers.size
   }
 
-  /** Puts the slot where its ordinal belongs: at the tail for a new message, further up for a redriven one. */
+  /** Puts the slot where its ordinal belongs. */
   join(slot: number, name: string): void {
-    const { table } = this
-    let number = this.numbers.get(name)
-    if (number === undefined) {
-      number = this.free.pop() ?? this.groups.length
-      this.groups[number] = { name, head: -1, tail: -1, running: 0 }
-      this.numbers.set(name, number)
-    }
-    const group = this.groups[number]!
-    const ordinal = table.double(slot, ORDINAL)
-    let after = group.tail
-    while (after >= 0 && table.double(after, ORDINAL) > ordinal) {
-      after = table.int(after, GROUP_PREVIOUS) - 1
-    }
-    const before = after < 0 ? group.head : table.int(after, GROUP_NEXT) - 1
-    table.setInt(slot, GROUP, number)
-    this.link(group, after, slot)
-    this.link(group, slot, before)
+    const group = this.named(name)
+    this.table.setInt(slot, GROUP, group.number)
+    group.members++
+    this.place(group, slot)
   }
 
-  /** Answers who is at the head then; -1 when the group has ended, or there is none. */
+  /** Answers the number of the group it was in, which may have ended with it; 0 when there is none. */
   leave(slot: number): number {
-    const { table } = this
-    const number = table.int(slot, GROUP)
-    if (number === 0) return -1
-    const group = this.groups[number]!
-    const previous = table.int(slot, GROUP_PREVIOUS) - 1
-    const next = table.int(slot, GROUP_NEXT) - 1
-    this.link(group, previous, next)
-    table.setInt(slot, GROUP, 0)
-    if (group.head < 0 && group.running === 0) {
-      this.numbers.delete(group.name)
-      this.groups[number] = undefined
-      this.free.push(number)
-    }
-    return group.head
+    const group = this.of(slot)
+    if (group === undefined) return 0
+    this.unplace(group, slot)
+    this.table.setInt(slot, GROUP, 0)
+    this.table.setInt(slot, GROUP_PREVIOUS, 0)
+    if (group.offered === slot) group.offered = -1
+    group.members--
+    if (group.members > 0) return group.number
+    this.numbers.delete(group.name)
+    this.groups[group.number] = undefined
+    this.free.push(group.number)
+    return 0
+  }
+
+  /** It lets the next one go first until it {@link stepBack}s. */
+  stepAside(slot: number): void {
+    const group = this.of(slot)
+    if (group === undefined || this.table.int(slot, GROUP_PREVIOUS) === ASIDE) return
+    this.unplace(group, slot)
+    this.table.setInt(slot, GROUP_PREVIOUS, ASIDE)
+  }
+
+  /** Nothing happens to a member that has its place. */
+  stepBack(slot: number): void {
+    const group = this.of(slot)
+    if (group === undefined || this.table.int(slot, GROUP_PREVIOUS) !== ASIDE) return
+    this.place(group, slot)
   }
 
   /** A member starts or stops running. */
   run(slot: number, change: 1 | -1): void {
-    const number = this.table.int(slot, GROUP)
-    if (number !== 0) this.groups[number]!.running += change
+    const group = this.of(slot)
+    if (group !== undefined) group.running += change
   }
 
-  /** True for a message without a group, and for the head of a group in which nothing runs. */
-  mayRun(slot: number): boolean {
-    const number = this.table.int(slot, GROUP)
-    if (number === 0) return true
-    const group = this.groups[number]!
-    return group.running === 0 && group.head === slot
+  /** The member that may run now; -1 when none may. */
+  runnable(number: number): number {
+    const group = this.groups[number]
+    return group === undefined || group.running > 0 || group.isPaused ? -1 : this.head(group)
   }
 
-  /** The head of the slot's group; -1 without a group. */
-  headOf(slot: number): number {
-    const number = this.table.int(slot, GROUP)
-    return number === 0 ? -1 : this.groups[number]!.head
+  /** What the caller has put among the ready ones; -1 = nothing. */
+  offeredOf(number: number): number {
+    return this.groups[number]?.offered ?? -1
+  }
+  setOffered(number: number, slot: number): void {
+    const group = this.groups[number]
+    if (group !== undefined) group.offered = slot
+  }
+
+  /** From now on these groups are paused, and no others. Answers the numbers of the groups for which that is news. */
+  pause(names: ReadonlySet<string>): number[] {
+    const before = this.paused
+    this.paused = names
+    const changed: number[] = []
+    for (const name of new Set([...before, ...names])) {
+      const number = this.numbers.get(name)
+      const group = number === undefined ? undefined : this.groups[number]
+      if (group === undefined || group.isPaused === names.has(name)) continue
+      group.isPaused = !group.isPaused
+      changed.push(group.number)
+    }
+    return changed
+  }
+
+  private named(name: string): Group {
+    const known = this.numbers.get(name)
+    if (known !== undefined) return this.groups[known]!
+    const number = this.free.pop() ?? this.groups.length
+    const group: Group = {
+      number,
+      name,
+      head: -1,
+      tail: -1,
+      comeBack: undefined,
+      members: 0,
+      running: 0,
+      isPaused: this.paused.has(name),
+      offered: -1,
+    }
+    this.groups[number] = group
+    this.numbers.set(name, number)
+    return group
+  }
+
+  private of(slot: number): Group | undefined {
+    return this.groups[this.table.int(slot, GROUP)]
+  }
+
+  private place(group: Group, slot: number): void {
+    const { table } = this
+    const ordinal = table.double(slot, ORDINAL)
+    if (group.tail >= 0 && table.double(group.tail, ORDINAL) > ordinal) {
+      group.comeBack ??= new NumberHeap()
+      group.comeBack.push(ordinal)
+      table.setInt(slot, GROUP_PREVIOUS, IN_HEAP)
+      return
+    }
+    this.link(group, group.tail, slot)
+    this.link(group, slot, -1)
+  }
+
+  private unplace(group: Group, slot: number): void {
+    const previous = this.table.int(slot, GROUP_PREVIOUS)
+    // An entry in the heap is dropped when it comes up.
+    if (previous >= 0) this.link(group, previous - 1, this.table.int(slot, GROUP_NEXT) - 1)
+  }
+
+  private head(group: Group): number {
+    const { table } = this
+    const { head, comeBack } = group
+    while (comeBack !== undefined && comeBack.size > 0) {
+      const ordinal = comeBack.peek()
+      if (head >= 0 && table.double(head, ORDINAL) < ordinal) return head
+      const slot = table.slotOf(ordinal)
+      const isMember = slot >= 0 && table.int(slot, GROUP) === group.number
+      if (isMember && table.int(slot, GROUP_PREVIOUS) === IN_HEAP) return slot
+      comeBack.take()
+    }
+    return head
   }
 
   private link(group: Group, left: number, right: number): void {

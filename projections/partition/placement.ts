@@ -31,7 +31,7 @@ export class Placement {
   constructor(
     private readonly table: MessageTable,
     private readonly counts: Counts,
-    private readonly circuits: CircuitBoard,
+    circuits: CircuitBoard,
   ) {
     this.due = new SlotHeap(table)
     this.leases = new SlotHeap(table)
@@ -193,16 +193,25 @@ export class Placement {
     return lanes.peek(at)
   }
 
+  /** Whether this very message may start now, out of turn. */
+  mayStart(slot: number, at: EpochMs): boolean {
+    if (!this.table.hasFlag(slot, L.FLAG_READY)) return false
+    if (this.limits.queueOpensAt(this.counts.processing, at) > at) return false
+    return this.doors.admitsOneOf(this.laneOf(slot), at)
+  }
+
   /** Where the waiting message in this slot is to run now (C7); undefined when it names no zone. */
   effectiveZone(slot: number): string | undefined {
     return this.doors.zoneOf(this.laneOf(slot))
   }
 
-  /** When something that is ready, and held back by a rate or a circuit now, may go on; Infinity = not by itself. */
+  /**
+   * When something that is ready and held back by a rate may go on; Infinity = not by itself. An instant that has passed
+   * means that `nextReady` has not been asked since. (When circuits change, the board knows.)
+   */
   nextOpenAt(at: EpochMs): EpochMs {
     const queueAt = this.limits.queueOpensAt(this.counts.processing, at)
-    const lanesAt = Math.min(this.ready.nextOpenAt(at), this.readyInDoubt.nextOpenAt(at))
-    return Math.min(queueAt > at ? queueAt : Number.POSITIVE_INFINITY, lanesAt, this.circuits.nextAt())
+    return queueAt > at ? queueAt : Math.min(this.ready.nextOpenAt(), this.readyInDoubt.nextOpenAt())
   }
 
   /** Since when the message that has waited longest could have run; Infinity = none can run. */

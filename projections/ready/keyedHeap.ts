@@ -69,7 +69,7 @@ export class KeyedHeap {
   }
 }
 
-const grown = (values: Float64Array): Float64Array => {
+const grown = (values: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> => {
   const more = new Float64Array(values.length * 2)
   more.set(values)
   return more

@@ -1,20 +1,23 @@
-// Order inside groups against plain sorted lists (B1): who is the head, who may run, what is left when a group ends.
+// Order inside groups against plain sorted lists (B1, B7): who may run, what pause and stepping aside change, what is left
+// when a group ends.
 import { strict as assert } from 'node:assert'
 import fc from 'fast-check'
-import { describe, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { GroupOrder } from '../../../projections/groups/groupOrder.js'
+import { GROUP } from '../../../projections/messageTable/layout.js'
 import { MessageTable } from '../../../projections/messageTable/messageTable.js'
 
 const SLOTS = 30
+const NAMES = ['a', 'b', 'c']
 const step = fc.record({
   slot: fc.nat({ max: SLOTS - 1 }),
-  group: fc.constantFrom('a', 'b', 'c'),
-  what: fc.constantFrom('join', 'join', 'leave', 'run', 'rest'),
+  group: fc.constantFrom(...NAMES),
+  what: fc.constantFrom('join', 'join', 'join', 'leave', 'run', 'rest', 'stepAside', 'stepBack', 'pause'),
 })
-type Member = { name: string; running: boolean }
+type Member = { name: string; running: boolean; aside: boolean }
 
 describe('GroupOrder', () => {
-  it('B1 lets only the first of a group run, and only while none of it runs', () => {
+  it('B1 B7 lets only the first of a group run, while none of it runs and it is not paused', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
         const table = new MessageTable()
@@ -22,38 +25,73 @@ describe('GroupOrder', () => {
         for (let n = 0; n < SLOTS; n++) table.insert(SLOTS - n)
         const groups = new GroupOrder(table)
         const model = new Map<number, Member>()
-        const membersOf = (name: string): number[] =>
-          [...model]
-            .filter(([, member]) => member.name === name)
-            .map(([slot]) => slot)
-            .sort((a, b) => b - a)
+        let paused = new Set<string>()
+        const runnableOf = (name: string): number => {
+          const members = [...model].filter(([, member]) => member.name === name)
+          if (paused.has(name) || members.some(([, { running }]) => running)) return -1
+          return Math.max(-1, ...members.filter(([, { aside }]) => !aside).map(([slot]) => slot))
+        }
         for (const { slot, group, what } of steps) {
           const member = model.get(slot)
           if (what === 'join' && member === undefined) {
             groups.join(slot, group)
-            model.set(slot, { name: group, running: false })
-          } else if (what === 'leave' && member?.running !== true) {
-            const head = groups.leave(slot)
+            model.set(slot, { name: group, running: false, aside: false })
+          } else if (what === 'leave' && member !== undefined && !member.running) {
+            const number = groups.leave(slot)
             model.delete(slot)
-            assert.equal(head, member === undefined ? -1 : (membersOf(member.name)[0] ?? -1))
-          } else if (what === 'run' && member?.running === false) {
+            assert.equal(
+              number > 0,
+              [...model.values()].some(({ name }) => name === member.name),
+            )
+          } else if (what === 'leave' && member === undefined) assert.equal(groups.leave(slot), 0)
+          else if (what === 'run' && member?.running === false) {
             groups.run(slot, 1)
             member.running = true
           } else if (what === 'rest' && member?.running === true) {
             groups.run(slot, -1)
             member.running = false
+          } else if (what === 'stepAside' && member?.running === false) {
+            groups.stepAside(slot)
+            member.aside = true
+          } else if (what === 'stepBack' && member !== undefined) {
+            groups.stepBack(slot)
+            member.aside = false
+          } else if (what === 'pause') {
+            const next = new Set(paused)
+            if (!next.delete(group)) next.add(group)
+            const isKnown = [...model.values()].some(({ name }) => name === group)
+            assert.equal(groups.pause(next).length, isKnown ? 1 : 0)
+            paused = next
           }
-          for (let one = 0; one < SLOTS; one++) {
-            const of = model.get(one)
-            const members = of === undefined ? [] : membersOf(of.name)
-            const free = members.every((other) => model.get(other)?.running !== true)
-            assert.equal(groups.headOf(one), members[0] ?? -1)
-            assert.equal(groups.mayRun(one), of === undefined || (members[0] === one && free))
+          for (const [one, { name }] of model) {
+            assert.equal(groups.runnable(table.int(one, GROUP)), runnableOf(name))
           }
           assert.equal(groups.size, new Set([...model.values()].map(({ name }) => name)).size)
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 100 },
     )
+  })
+
+  it('B1 puts an old member back without a walk along those that came after it', () => {
+    const table = new MessageTable()
+    const groups = new GroupOrder(table)
+    const slots = Array.from({ length: 1_000 }, (_, n) => table.insert(n + 1))
+    for (const slot of slots) groups.join(slot, 'g')
+    for (let n = 0; n < 500; n += 2) groups.leave(slots[n] ?? 0)
+    let reads = 0
+    const double = table.double.bind(table)
+    table.double = (slot, field) => {
+      reads++
+      return double(slot, field)
+    }
+    for (let n = 498; n >= 0; n -= 2) groups.join(slots[n] ?? 0, 'g')
+    expect(reads).toBeLessThan(250 * 4)
+    table.double = double
+    for (const slot of slots) {
+      expect(groups.runnable(table.int(slot, GROUP))).toBe(slot)
+      groups.leave(slot)
+    }
+    expect(groups.size).toBe(0)
   })
 })
