@@ -1,27 +1,18 @@
 // Circuit settings, the state machine and its events; the only import path from outside, but for stored forms (codecs.ts).
-export type {
-  CircuitClosed,
-  CircuitCloseReason,
-  CircuitEvent,
-  CircuitHalfOpened,
-  CircuitOpened,
-  CircuitOpenReason,
-} from './events.js'
+export type { CircuitEvent } from './events.js'
 export {
   admitsOne,
   CIRCUIT_CLOSED,
   type CircuitState,
-  type ClosedCircuit,
   circuitOf,
   decideCircuit,
   evolveCircuit,
-  type HalfOpenCircuit,
+  failuresCounted,
   isAtRest,
   noteAttemptStarted,
   noteFailure,
   noteNeutral,
   noteSuccess,
-  type OpenCircuit,
   UNNAMED_CIRCUIT,
 } from './machine.js'
 export {
@@ -30,7 +21,6 @@ export {
   type CircuitSettings,
   CircuitSettingsCodec,
   CircuitSettingsError,
-  type CircuitSettingsRefusal,
   circuit,
   countsAsFailure,
   DEFAULT_CIRCUIT,

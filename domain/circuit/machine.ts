@@ -90,6 +90,10 @@ const failuresToOpen = (settings: CircuitSettings, calls: number): number =>
     ? Math.min(settings.failureThreshold, Math.max(SHARE_FAILURES_MIN, Math.ceil(calls * FAILURE_SHARE)))
     : settings.failureThreshold
 
+/** Failures that count towards an opening at this time. */
+export const failuresCounted = (state: CircuitState, at: EpochMs, { windowMs }: CircuitSettings): number =>
+  state._tag === 'Closed' ? failuresInWindow(state, at, windowMs).length : 0
+
 /** May one more attempt start? */
 export const admitsOne = (state: CircuitState, settings: CircuitSettings): boolean => {
   switch (state._tag) {
@@ -194,7 +198,7 @@ export const decideCircuit = (
 ): CircuitEvent | undefined => {
   switch (state._tag) {
     case 'Closed': {
-      const failures = failuresInWindow(state, at, settings.windowMs).length
+      const failures = failuresCounted(state, at, settings)
       const calls = callsInWindow(state, at, settings).reduce((sum, [, n]) => sum + n, 0)
       if (failures < failuresToOpen(settings, calls)) return undefined
       const reason = failures < settings.failureThreshold ? 'failureShare' : 'failureThreshold'

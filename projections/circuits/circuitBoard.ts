@@ -10,6 +10,7 @@ import {
   countsAsFailure,
   decideCircuit,
   evolveCircuit,
+  failuresCounted,
   isAtRest,
   noteAttemptStarted,
   noteFailure,
@@ -149,25 +150,25 @@ export class CircuitBoard {
     return next
   }
 
-  list(): ReadonlyArray<CircuitView> {
+  list(at: EpochMs): ReadonlyArray<CircuitView> {
     const names = new Set([...this.states.keys(), ...this.forced.keys()])
-    return [...names].sort().map((circuit) => this.view(circuit))
+    return [...names].sort().map((circuit) => this.view(circuit, at))
   }
 
-  private view(circuit: string): CircuitView {
+  private view(circuit: string, at: EpochMs): CircuitView {
     const state = this.states.get(circuit) ?? CIRCUIT_CLOSED
     const word = this.forced.get(circuit)
-    const named = { circuit, forced: word !== undefined }
+    const failures = this.settings === null ? 0 : failuresCounted(state, at, this.settings)
+    const view = { circuit, forced: word !== undefined, failures }
     switch (state._tag) {
       case 'Closed':
-        return { ...named, state: word ?? 'closed', failures: state.failures.length }
+        return { ...view, state: word ?? 'closed' }
       case 'Open':
-        return { ...named, state: word ?? 'open', failures: 0, since: state.since, retryAt: state.retryAt }
+        return { ...view, state: word ?? 'open', since: state.since, retryAt: state.retryAt }
       case 'HalfOpen':
         return {
-          ...named,
+          ...view,
           state: word ?? 'halfOpen',
-          failures: 0,
           since: state.since,
           probesRunning: state.probes.length,
           probesSucceeded: state.successes,

@@ -56,7 +56,7 @@ export class CircuitBreaker {
 
   state(): BreakerState {
     const at = this.now()
-    const [view] = this.board.list()
+    const [view] = this.board.list(at)
     if (view === undefined) return { state: 'closed', forced: false, failures: 0 }
     const { state, forced, failures, retryAt } = view
     return {

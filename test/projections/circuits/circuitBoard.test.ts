@@ -145,7 +145,7 @@ describe('C6: the circuits of a partition, whatever happens', () => {
         for (const step of steps) run.take(step)
         expect(run.replayed().snapshot()).toEqual(run.board.snapshot())
         expect(thereAndBack(run.board, settings).snapshot()).toEqual(run.board.snapshot())
-        expect(run.replayed().list()).toEqual(run.board.list())
+        expect(run.replayed().list(run.at)).toEqual(run.board.list(run.at))
       }),
     )
   })
@@ -179,7 +179,7 @@ describe('C6: the circuits of a partition, whatever happens', () => {
           board.attemptStarted('db', fence)
           board.attemptEnded('db', fence, OUTCOMES[step.do === 'end' ? step.outcome : 'ok'], run.at)
           expect([...board.decide('db', run.at), ...board.due(run.at + 1_000)]).toEqual([])
-          expect(board.list()).toMatchObject([{ circuit: 'db', state: word, forced: true }])
+          expect(board.list(run.at)).toMatchObject([{ circuit: 'db', state: word, forced: true }])
         }
       }),
     )
@@ -204,10 +204,11 @@ describe('C6: the circuits of a partition', () => {
     for (const at of [10, 20]) fail(board, 'eu', at)
     fail(board, 'us', 30)
     expect([board.admits('eu'), board.admits('us'), board.admits('asia')]).toEqual([false, true, true])
-    expect(board.list()).toEqual([
+    expect(board.list(40)).toEqual([
       { circuit: 'eu', state: 'open', forced: false, failures: 0, since: 20, retryAt: 70 },
       { circuit: 'us', state: 'closed', forced: false, failures: 1 },
     ])
+    expect(board.list(130)).toMatchObject([{ circuit: 'eu' }, { circuit: 'us', failures: 0 }])
     expect(board.nextAt()).toBe(70)
   })
 
