@@ -10,6 +10,7 @@ import { FaultyLog } from './faultyLog.js'
 import { batchesOf, countedIds } from './ledger.js'
 import { ManualClock } from './manualClock.js'
 
+const RECOVERY_MS = 5_000
 const NEVER = new Promise<never>(() => undefined)
 
 export class ScheduleHouse {
@@ -72,8 +73,10 @@ export class ScheduleHouse {
     return ids
   }
 
-  /** Finishes everything that waits. */
+  /** Finishes everything that waits, once the log and its partitions have recovered. */
   async drain(queue: string): Promise<void> {
+    this.log.heal()
+    await this.clock.advance(RECOVERY_MS)
     const handle = await this.done(this.ledger.queue(queue))
     for (;;) {
       const claimed = await this.done(handle.claim({ worker: 'w', max: 100 }))
