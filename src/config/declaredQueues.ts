@@ -30,17 +30,21 @@ const isFields = (value: unknown): value is Fields =>
 const SETTING_KEYS = Object.keys(DEFAULT_QUEUE_CONFIG) as ReadonlyArray<keyof QueueConfig>
 const isSettingKey = (key: string): key is keyof QueueConfig => Object.hasOwn(DEFAULT_QUEUE_CONFIG, key)
 
-/** Undefined when the value is accepted. */
-const problemOfSetting = (key: keyof QueueConfig, value: unknown): string | undefined => {
+/** Where inside the setting, and what is accepted there; undefined when the value is accepted. */
+const problemOfSetting = (
+  key: keyof QueueConfig,
+  value: unknown,
+): Readonly<{ field: string; problem: string }> | undefined => {
+  // The domain says best what it accepts, so it is asked before the types are proved.
+  const configured = configure({ [key]: value } as QueueSettings)
+  if (isLeft(configured)) {
+    return { field: configured.left.field, problem: `accepted is ${configured.left.accepted}` }
+  }
   const decoded = QueueSettingsCodec.decode({ [key]: value })
-  // A number out of any bounds makes the domain say which they are.
-  const isNumber = typeof DEFAULT_QUEUE_CONFIG[key] === 'number'
-  const asked = isLeft(decoded) ? (isNumber ? { [key]: Number.NaN } : undefined) : decoded.right
-  const configured = asked === undefined ? undefined : configure(asked)
-  if (configured !== undefined && isLeft(configured)) return `accepted is ${configured.left.accepted}`
   if (!isLeft(decoded)) return undefined
   const error = decoded.left.at(-1)
-  return error?.message ?? `accepted is ${error?.context.at(-1)?.type.name ?? 'another value'}`
+  const accepted = error?.context.at(-1)?.type.name ?? 'another value'
+  return { field: key, problem: error?.message ?? `accepted is ${accepted}` }
 }
 
 const declaredQueue = (
@@ -65,11 +69,11 @@ const declaredQueue = (
   }
   let sound = true
   for (const [key, value] of Object.entries(stated)) {
-    const problem = isSettingKey(key)
+    const wrong = isSettingKey(key)
       ? problemOfSetting(key, value)
-      : unknownName('setting', key, ['preset', ...SETTING_KEYS])
-    if (problem === undefined) continue
-    found.add(`${at}.${shortName(key)}`, problem)
+      : { field: shortName(key), problem: unknownName('setting', key, ['preset', ...SETTING_KEYS]) }
+    if (wrong === undefined) continue
+    found.add(`${at}.${wrong.field}`, wrong.problem)
     sound = false
   }
   if (!sound) return undefined

@@ -22,7 +22,8 @@ export type Setting<A> = Readonly<{
 export type AnySetting = Omit<Setting<unknown>, 'codec'> & Readonly<{ codec: t.Mixed }>
 
 export type Declared<A> = Pick<Setting<A>, 'key' | 'variable' | 'flag' | 'meaning' | 'codec'> &
-  Partial<Setting<A>>
+  // The codec alone says what a setting holds.
+  Partial<Setting<NoInfer<A>>>
 
 export const setting = <A>(declared: Declared<A>): Setting<A> => ({
   ofText: (text) => text,

@@ -1,20 +1,56 @@
-// Named settings of a queue, each over the defaults: what it changes is here, and why is in docs/defaults.md, which a test
-// holds equal to this table.
+// Named settings of a queue, each over the defaults: only what differs stands here. Why it does is in docs/defaults.md,
+// which a test holds equal to this table.
 import type { QueueSettings } from '../../domain/queue/index.js'
+import { custom, exponential } from '../../domain/retry/index.js'
 
-const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+
+/** 10 retries over about three quarters of an hour: what is down for a deployment or a reboot comes back in that time. */
+const PATIENT = exponential({ baseMs: 5_000, maxMs: 600_000, retriesMax: 10, jitter: 'equal' })
+/** Three retries, none of which a test waits for. */
+const AT_ONCE = custom({ delaysMs: [0, 0, 0] })
 
 export const QUEUE_PRESETS = {
-  /** The defaults as they are. */
   standard: {},
-  /** Much work of little value each: room for a backlog, no memory of keys, no long waits. */
-  highThroughput: { maxSize: 1_000_000, dedupWindowMs: 0 },
-  /** Work that must not be lost or done twice: long memory of keys, patient leases. */
-  reliable: { maxSize: 100_000, dedupWindowMs: 24 * HOUR_MS, leaseMs: 60_000 },
-  /** A server that runs for months. */
-  production: { maxSize: 100_000, dedupWindowMs: HOUR_MS },
-  /** Tests: small, quick, and nothing remembered from one to the next. */
-  test: { maxSize: 1_000, leaseMs: 1_000, handlerTimeoutMs: 1_000 },
+  highThroughput: {
+    maxSize: 1_000_000,
+    order: 'fifo',
+    dedup: 'off',
+    dedupWindowMs: MINUTE_MS,
+    concurrency: 100,
+    maxBatchSize: 100,
+    batchTimeoutMs: 100,
+  },
+  reliable: {
+    maxSize: 100_000,
+    dedupWindowMs: 24 * HOUR_MS,
+    leaseMs: MINUTE_MS,
+    failures: { TIMEOUT: PATIENT, NETWORK: PATIENT, DATABASE: PATIENT, RESOURCE: PATIENT, UNKNOWN: PATIENT },
+    completionObjective: 0.99,
+  },
+  production: {
+    maxSize: 100_000,
+    shedAbovePercent: 90,
+    dedupWindowMs: HOUR_MS,
+    concurrency: 25,
+    completionObjective: 0.99,
+  },
+  test: {
+    maxSize: 1_000,
+    concurrency: 1,
+    handlerTimeoutMs: 5_000,
+    batchTimeoutMs: 0,
+    failures: {
+      TIMEOUT: AT_ONCE,
+      NETWORK: AT_ONCE,
+      DATABASE: AT_ONCE,
+      RESOURCE: AT_ONCE,
+      CRASH: AT_ONCE,
+      UNKNOWN: AT_ONCE,
+    },
+    circuit: null,
+  },
 } as const satisfies Readonly<Record<string, QueueSettings>>
 
 export type PresetName = keyof typeof QUEUE_PRESETS

@@ -17,7 +17,7 @@ const FILE = {
   token: SECRET,
   port: 7000,
   url: 'http://me:hunter2-hunter2@queues.example',
-  queues: { orders: { preset: 'reliable', maxSize: 7 } },
+  queues: { orders: { preset: 'production', maxSize: 7 } },
 }
 const inFile = (content: unknown): string => {
   const path = join(directory, 'ledgerq.json')
@@ -43,8 +43,10 @@ describe('E19: ledgerq config show', () => {
         ['host', ['::1', 'LEDGERQ_HOST']],
         ['port', [7000, path]],
         ['queues.orders.maxSize', [7, path]],
-        ['queues.orders.dedupWindowMs', [86_400_000, 'preset reliable']],
-        ['queues.orders.leaseMs', [60_000, 'preset reliable']],
+        ['queues.orders.shedAbovePercent', [90, 'preset production']],
+        ['queues.orders.dedupWindowMs', [3_600_000, 'preset production']],
+        ['queues.orders.concurrency', [25, 'preset production']],
+        ['queues.orders.completionObjective', [0.99, 'preset production']],
       ]),
     )
   })

@@ -195,6 +195,12 @@ describe('E19: what is refused', () => {
       /orders\.maxSize: accepted is a whole number from 1 to 100000000/,
     ],
     ['{"queues":{"orders":{"maxSize":0}}}', /orders\.maxSize: accepted is a whole number from 1 to/],
+    ['{"queues":{"orders":{"order":"newest"}}}', /orders\.order: accepted is one of priority, fifo/],
+    ['{"queues":{"orders":{"circuit":{"openMs":0}}}}', /orders\.circuit\.openMs: accepted is a whole number/],
+    ['{"queues":{"orders":{"limits":{"rate":5}}}}', /orders\.limits\.rate: accepted is an object with count/],
+    ['{"queues":{"orders":{"failures":5}}}', /orders\.failures: /],
+    ['{"queues":{"orders":{"waitFor":[]}}}', /orders\.waitFor: accepted is at most/],
+    ['{"queues":{"orders":{"batching":"yes"}}}', /orders\.batching: accepted is true or false/],
   ])('the file %s is refused', (text, sentence) => {
     inFile(text)
     expect(problemsOf()).toEqual([expect.stringMatching(sentence)])
