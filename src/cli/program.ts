@@ -3,14 +3,15 @@
 import { Command, CommanderError } from 'commander'
 import { isLedgerqError } from '../api/errors.js'
 import { addBenchCommand } from './benchCommand.js'
-import { addConfigCommands } from './configCommands.js'
 import { addBlobCommands } from './blobCommands.js'
+import { addConfigCommands } from './configCommands.js'
 import type { Surroundings } from './context.js'
 import { addDlqCommands } from './dlqCommands.js'
 import { CommandFailed, EXIT, type ExitCode, exitCodeOf } from './exitCode.js'
 import { addLogCommands } from './logCommands.js'
 import { addMessageCommands } from './messageCommands.js'
 import { addQueueCommands } from './queueCommands.js'
+import { addScheduleCommands } from './scheduleCommands.js'
 import { addServeCommand } from './serveCommand.js'
 import { printable } from './terminal.js'
 import { addWorkerCommand } from './workerCommand.js'
@@ -40,6 +41,7 @@ export const programOf = (surroundings: Surroundings): Command => {
   addQueueCommands(program, surroundings)
   addMessageCommands(program, surroundings)
   addDlqCommands(program, surroundings)
+  addScheduleCommands(program, surroundings)
   addLogCommands(program, surroundings)
   addBlobCommands(program, surroundings)
   addWorkerCommand(program, surroundings)
