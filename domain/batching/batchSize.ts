@@ -28,7 +28,7 @@ export type BatchRun = Readonly<{
 /** Starts small: the first batch tells what a message costs before many of them wait for each other. */
 export const initialBatchSize: BatchSizeState = { size: 1, observed: 0, halved: 0 }
 
-const within = (size: number, sizeMax: number): number => Math.min(size, sizeMax)
+const within = (size: number, sizeMax: number): number => Math.max(1, Math.min(size, sizeMax))
 
 /** Half of a batch failing is the work's fault or its size; fewer are the messages' own, and tell nothing about size. */
 const isTooMuch = ({ messages, failed, durationMs }: BatchRun, { targetMs }: BatchSizeRule): boolean =>

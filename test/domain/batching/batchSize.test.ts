@@ -105,7 +105,7 @@ describe('B6 the size of the next batch', () => {
           expect(size).toBeGreaterThanOrEqual(Math.max(1, Math.floor((best + 1) / 2)))
         }
       }),
-      { numRuns: 30 },
+      { numRuns: 20 },
     )
   })
 

@@ -1,0 +1,405 @@
+// Runs a handler over batches (B6): gathers messages until a batch is full or its first message has waited long enough,
+// runs it under one signal and one time limit, settles each message by its own outcome. Messages are claimed as they come,
+// so they are ours while the batch fills: their leases are kept alive, and stopping hands them back uncounted.
+import {
+  afterBatch,
+  BATCH_SIZE_MAX,
+  type BatchSizeState,
+  initialBatchSize,
+} from '../../domain/batching/batchSize.js'
+import type { FailureType } from '../../domain/failure/index.js'
+import { DURATION_MS_MAX, LEASE_MS_MAX, LEASE_MS_MIN } from '../../domain/queue/index.js'
+import type {
+  BatchContext,
+  BatchHandler,
+  BatchOptions,
+  BatchWorkerStatus,
+  BatchWorker as PublicBatchWorker,
+} from '../api/batchTypes.js'
+import type { Settlement } from '../engine/requests.js'
+import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
+import { settlementOfError } from './attempt.js'
+import { batchFailed, batchSettlements } from './batchOutcome.js'
+import type { BatchLimits, BatchSource, HeldMessage } from './batchSource.js'
+import { classifierOf, reporterOf } from './processOptions.js'
+
+const CONCURRENCY_MAX = 1_000
+const DEFAULT_GRACE_MS = 10_000
+/** Hand-backs after the grace: one call to a log or a server that may be gone. */
+const LAST_CALL_MS = 2_000
+const CLAIM_WAIT_MS = 20_000
+const PAUSE_FIRST_MS = 250
+const PAUSE_MAX_MS = 10_000
+const HEARTBEATS_PER_LEASE = 3
+const HEARTBEAT_MS_MIN = 10
+
+type Running<Held> = {
+  readonly held: ReadonlyArray<Held>
+  readonly controller: AbortController
+  readonly startTick: number
+  /** The messages were handed back while the handler went on. */
+  isOver: boolean
+  isObserved: boolean
+}
+
+/** @throws RangeError for what is not accepted */
+const checkedOptions = (options: BatchOptions): void => {
+  const whole = (name: string, value: number | undefined, from: number, to: number): void => {
+    if (value === undefined || (Number.isInteger(value) && value >= from && value <= to)) return
+    throw new RangeError(`${name}: accepted is a whole number from ${from} to ${to}`)
+  }
+  whole('concurrency', options.concurrency, 1, CONCURRENCY_MAX)
+  whole('maxBatchSize', options.maxBatchSize, 1, BATCH_SIZE_MAX)
+  whole('batchTimeoutMs', options.batchTimeoutMs, 0, DURATION_MS_MAX)
+  if (options.dynamic !== undefined)
+    whole('dynamic.targetMs', options.dynamic.targetMs ?? Number.NaN, 1, DURATION_MS_MAX)
+}
+
+export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchWorker {
+  private readonly concurrency: number
+  private readonly classifier: (error: unknown) => FailureType
+  private readonly report: (error: unknown) => void
+  private readonly inWork = new Set<Running<Held>>()
+  /** Everything whose lease we keep alive, running or not. */
+  private readonly inHand = new Set<Held>()
+  /** Batches that are complete and wait for a slot. */
+  private readonly complete: Held[][] = []
+  private gathering: Promise<void> = Promise.resolve()
+  private limits: BatchLimits = { maxBatchSize: 1, batchTimeoutMs: 0 }
+  private sizes: BatchSizeState = initialBatchSize
+  private state: 'running' | 'stopping' | 'stopped' = 'stopped'
+  private readonly outcomes = { ack: 0, fail: 0, release: 0 }
+  private gatheredCount = 0
+  private onChange: Array<() => void> = []
+  private cancelHeartbeat: (() => void) | undefined
+  private stopped: Promise<void> = Promise.resolve()
+
+  constructor(
+    readonly id: string,
+    private readonly queue: string,
+    private readonly clock: Clock,
+    private readonly source: BatchSource<A, Held>,
+    private readonly handler: BatchHandler<A>,
+    private readonly options: BatchOptions,
+  ) {
+    checkedOptions(options)
+    this.concurrency = options.concurrency ?? 1
+    this.classifier = classifierOf(options)
+    this.report = reporterOf(options)
+    if (options.autoStart !== false) this.start()
+  }
+
+  get name(): string {
+    return this.id
+  }
+
+  readonly isRunning = (): boolean => this.state === 'running'
+
+  readonly start = (): void => {
+    if (this.state === 'stopping') throw new Error(`worker ${this.id} is stopping`)
+    if (this.state === 'running') return
+    this.state = 'running'
+    this.source.start()
+    this.gathering = this.gatherUntilStopped()
+  }
+
+  readonly running = (): number => {
+    let messages = 0
+    for (const { held } of this.inWork) messages += held.length
+    return messages
+  }
+
+  readonly status = (): BatchWorkerStatus => ({
+    id: this.id,
+    queue: this.queue,
+    state: this.state,
+    running: this.running(),
+    batches: this.inWork.size,
+    concurrency: this.concurrency,
+    gathered: this.complete.reduce((count, batch) => count + batch.length, this.gatheredCount),
+    batchSize: this.batchSize,
+    succeeded: this.outcomes.ack,
+    failed: this.outcomes.fail,
+    released: this.outcomes.release,
+    dynamic: this.options.dynamic === undefined ? undefined : this.sizes,
+  })
+
+  private get isStopping(): boolean {
+    return this.state !== 'running'
+  }
+
+  private get sizeMax(): number {
+    return this.options.maxBatchSize ?? this.limits.maxBatchSize
+  }
+
+  private get batchSize(): number {
+    return this.options.dynamic === undefined ? this.sizeMax : Math.min(this.sizes.size, this.sizeMax)
+  }
+
+  private changed(): void {
+    for (const wake of this.onChange.splice(0)) wake()
+  }
+
+  private async gatherUntilStopped(): Promise<void> {
+    let pauseMs = PAUSE_FIRST_MS
+    while (!this.isStopping) {
+      if (this.inWork.size + this.complete.length >= this.concurrency) {
+        await new Promise<void>((resolve) => this.onChange.push(resolve))
+        continue
+      }
+      const error = await this.gatherOne()
+      if (error === undefined) {
+        pauseMs = PAUSE_FIRST_MS
+        continue
+      }
+      if (this.isStopping) break
+      this.report(error)
+      await this.pause(pauseMs)
+      pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS)
+    }
+  }
+
+  /** Gathers one batch and starts it; what went wrong, if it did: what has come until then runs all the same. */
+  private async gatherOne(): Promise<unknown> {
+    const gathered: Held[] = []
+    let untilTick = Number.POSITIVE_INFINITY
+    let error: unknown
+    try {
+      this.limits = await this.source.limits()
+      const size = this.batchSize
+      while (!this.isStopping && gathered.length < size) {
+        const waitMs = gathered.length === 0 ? CLAIM_WAIT_MS : untilTick - this.clock.tickMs()
+        if (waitMs <= 0) break
+        const { held, mayGather } = await this.source.claim(size - gathered.length, waitMs, gathered.length)
+        this.take(held, gathered)
+        // Messages that run alone have taken the slots, or nothing has come: there is nothing to go on for here.
+        if (gathered.length === 0 || !mayGather) break
+        if (this.inWork.size + this.complete.length >= this.concurrency) break
+        const timeoutMs = this.options.batchTimeoutMs ?? this.limits.batchTimeoutMs
+        if (untilTick === Number.POSITIVE_INFINITY) untilTick = this.clock.tickMs() + timeoutMs
+      }
+      // A repeated claim answers what it had been given at first, which may be more than fits now.
+      for (let from = 0; from < gathered.length; from += size)
+        this.complete.push(gathered.slice(from, from + size))
+    } catch (caught) {
+      error = caught ?? new Error('the claim failed')
+      if (gathered.length > 0) this.complete.push(gathered)
+    }
+    this.gatheredCount -= gathered.length
+    this.startComplete()
+    return error
+  }
+
+  private take(held: ReadonlyArray<Held>, gathered: Held[]): void {
+    for (const one of held) {
+      this.inHand.add(one)
+      if (one.alone) this.complete.push([one])
+      else {
+        gathered.push(one)
+        this.gatheredCount += 1
+      }
+    }
+    this.beat()
+    this.startComplete()
+  }
+
+  private startComplete(): void {
+    while (this.complete.length > 0 && (this.isStopping || this.inWork.size < this.concurrency)) {
+      const batch = this.complete.shift() ?? []
+      const ours = batch.filter(({ isLost }) => !isLost)
+      for (const lost of batch) if (lost.isLost) this.source.ended(lost)
+      if (this.isStopping) for (const held of ours) this.handBack(held)
+      else if (ours.length > 0) this.run(ours)
+    }
+  }
+
+  private run(held: ReadonlyArray<Held>): void {
+    const batch: Running<Held> = {
+      held,
+      controller: new AbortController(),
+      startTick: this.clock.tickMs(),
+      isOver: false,
+      isObserved: false,
+    }
+    this.inWork.add(batch)
+    const timeoutMs = held.reduce((longest, one) => Math.max(longest, one.timeoutMs), 0)
+    const cancelDeadline = this.clock.after(Math.min(timeoutMs, TIMER_MS_MAX), () => this.overdue(batch))
+    const context: BatchContext = {
+      signal: batch.controller.signal,
+      holds: ({ leaseToken }) =>
+        held.some((one) => one.message.leaseToken === leaseToken && this.inHand.has(one)),
+      extend: (leaseMs) => this.extendByHandler(held, leaseMs),
+    }
+    const end = (settlements: ReadonlyArray<Settlement>): void => {
+      cancelDeadline()
+      if (batch.isOver) return
+      this.inWork.delete(batch)
+      this.observe(batch, settlements)
+      held.forEach((one, index) => {
+        const settlement = settlements[index]
+        if (settlement !== undefined) this.settle(one, settlement)
+        this.source.ended(one)
+      })
+      this.startComplete()
+      this.changed()
+    }
+    // Started in a promise: a handler that throws before its first await is a failure like any other.
+    Promise.resolve()
+      .then(() =>
+        this.handler(
+          held.map(({ message }) => message),
+          context,
+        ),
+      )
+      .then(
+        (value) => batchSettlements(held, value, this.classifier),
+        (error: unknown) => held.map(({ lease }) => batchFailed(error, this.classifier)(lease)),
+      )
+      .then(end)
+  }
+
+  private observe(batch: Running<Held>, settlements: ReadonlyArray<Settlement>): void {
+    const { dynamic } = this.options
+    const { held } = batch
+    // A message that runs alone says nothing about batches.
+    if (dynamic === undefined || batch.isObserved || held.some(({ alone }) => alone)) return
+    batch.isObserved = true
+    this.sizes = afterBatch(
+      this.sizes,
+      {
+        messages: held.length,
+        failed: settlements.filter(({ outcome }) => outcome === 'fail').length,
+        durationMs: this.clock.tickMs() - batch.startTick,
+      },
+      { sizeMax: this.sizeMax, targetMs: dynamic.targetMs },
+    )
+  }
+
+  private settle(held: Held, settlement: Settlement): void {
+    if (held.settled) return
+    held.settled = true
+    this.inHand.delete(held)
+    if (settlement.outcome !== 'extend') this.outcomes[settlement.outcome] += 1
+    this.source.settle(held, settlement)
+  }
+
+  /** Before a batch began, or instead of its end: not counted as attempts. */
+  private handBack(held: Held): void {
+    this.settle(held, { ...held.lease, outcome: 'release', delayMs: 0 })
+    this.source.ended(held)
+  }
+
+  /** The slot stays taken until the handler returns: it still uses what it uses. */
+  private overdue(batch: Running<Held>): void {
+    const error = new DOMException('the handler exceeded its time limit', 'TimeoutError')
+    const settlements = batch.held.map(({ lease }) => settlementOfError(lease, error, this.classifier))
+    this.observe(batch, settlements)
+    batch.held.forEach((held, index) => {
+      const settlement = settlements[index]
+      if (settlement !== undefined) this.settle(held, settlement)
+    })
+    batch.controller.abort(error)
+  }
+
+  private async extendByHandler(held: ReadonlyArray<Held>, leaseMs: number): Promise<void> {
+    if (!Number.isInteger(leaseMs) || leaseMs < LEASE_MS_MIN || leaseMs > LEASE_MS_MAX) {
+      throw new RangeError(`leaseMs: accepted is a whole number from ${LEASE_MS_MIN} to ${LEASE_MS_MAX}`)
+    }
+    const untilTick = this.clock.tickMs() + leaseMs
+    const ours = held.filter((one) => this.inHand.has(one))
+    await this.extend(ours, leaseMs)
+    for (const one of ours) one.heldUntilTick = untilTick
+  }
+
+  private async extend(held: ReadonlyArray<Held>, leaseMs: number | undefined): Promise<void> {
+    for (const lost of await this.source.extend(held, leaseMs)) {
+      if (lost.settled) continue
+      // The message belongs to somebody else now: whatever this handler still does with it must not count.
+      lost.settled = true
+      lost.isLost = true
+      this.inHand.delete(lost)
+      this.report(new Error(`message ${lost.id}: the lease was lost`))
+    }
+    const reason = new Error('every lease was lost: the messages may be running elsewhere')
+    for (const batch of this.inWork)
+      if (batch.held.every(({ isLost }) => isLost)) batch.controller.abort(reason)
+  }
+
+  /** One timer for all leases, by the shortest of them; none while nothing is held. */
+  private beat(): void {
+    if (this.cancelHeartbeat !== undefined || this.inHand.size === 0) return
+    let leaseMs = TIMER_MS_MAX
+    for (const held of this.inHand) leaseMs = Math.min(leaseMs, held.leaseMs)
+    const everyMs = Math.max(HEARTBEAT_MS_MIN, Math.floor(leaseMs / HEARTBEATS_PER_LEASE))
+    this.cancelHeartbeat = this.clock.after(everyMs, () => {
+      this.cancelHeartbeat = undefined
+      const tick = this.clock.tickMs()
+      const due = [...this.inHand].filter(({ heldUntilTick, leaseMs: ms }) => heldUntilTick < tick + ms)
+      if (due.length > 0) this.extend(due, undefined).catch(this.report)
+      this.beat()
+    })
+  }
+
+  readonly stop = (options: { graceMs?: number } = {}): Promise<void> => {
+    if (this.state === 'running') {
+      this.state = 'stopping'
+      this.stopped = this.drain(options.graceMs ?? DEFAULT_GRACE_MS)
+    }
+    return this.stopped
+  }
+
+  private async drain(graceMs: number): Promise<void> {
+    this.source.stop()
+    this.startComplete()
+    this.changed()
+    await this.within(this.idle(), graceMs)
+    // Before anything is handed back: the last claim would take it again.
+    await this.within(this.gathering, LAST_CALL_MS)
+    for (const batch of [...this.inWork]) {
+      this.inWork.delete(batch)
+      batch.isOver = true
+      for (const held of batch.held) this.handBack(held)
+      batch.controller.abort(new Error('the worker is stopping'))
+    }
+    await this.within(this.source.emptied(), Math.max(graceMs, LAST_CALL_MS))
+    this.cancelHeartbeat?.()
+    this.cancelHeartbeat = undefined
+    this.state = 'stopped'
+  }
+
+  private async idle(): Promise<void> {
+    await this.gathering
+    while (this.inWork.size > 0) await new Promise<void>((resolve) => this.onChange.push(resolve))
+  }
+
+  /** Until the time is over, or the worker stops. */
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      let isOver = this.isStopping
+      const cancel = this.clock.after(ms, () => {
+        isOver = true
+        this.changed()
+      })
+      const check = (): void => {
+        if (!isOver && !this.isStopping) {
+          this.onChange.push(check)
+          return
+        }
+        cancel()
+        resolve()
+      }
+      check()
+    })
+  }
+
+  private within(done: Promise<unknown>, ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.clock.after(ms, resolve)
+      const over = (): void => {
+        cancel()
+        resolve()
+      }
+      done.then(over, over)
+    })
+  }
+}
