@@ -49,17 +49,24 @@ const CALL_SLICES = 10
 const SHARE_FAILURES_MIN = 3
 const FAILURE_SHARE = 0.5
 
+/** What is in the window: all but the oldest, which are at the front. Mostly all of it, and then nothing is copied. */
+const withoutOldest = <A>(entries: ReadonlyArray<A>, isGone: (entry: A) => boolean): ReadonlyArray<A> => {
+  const first = entries.findIndex((entry) => !isGone(entry))
+  if (first === 0) return entries
+  return first < 0 ? [] : entries.slice(first)
+}
+
 /** A failure counts for `windowMs`; at the end of them it has just left. */
 const failuresInWindow = (state: ClosedCircuit, at: EpochMs, windowMs: DurationMs): ReadonlyArray<EpochMs> =>
-  state.failures.filter((failedAt) => failedAt > at - windowMs)
+  withoutOldest(state.failures, (failedAt) => failedAt <= at - windowMs)
 
 const callsInWindow = (
   { calls }: ClosedCircuit,
   at: EpochMs,
   settings: CircuitSettings,
 ): ReadonlyArray<CallSlice> => {
-  const sliceMs = sliceLengthMs(settings)
-  return calls.filter(([startAt]) => startAt + sliceMs > at - settings.windowMs)
+  const goneUpTo = at - settings.windowMs - sliceLengthMs(settings)
+  return withoutOldest(calls, ([startAt]) => startAt <= goneUpTo)
 }
 const sliceLengthMs = ({ windowMs }: CircuitSettings): DurationMs => Math.ceil(windowMs / CALL_SLICES)
 
@@ -74,7 +81,7 @@ const withOneCall = (
   const last = kept.at(-1)
   // Later, when the window was made longer meanwhile; then the call goes to the last slice there is.
   if (last === undefined || last[0] < startAt) return [...kept, [startAt, 1]]
-  return [...kept.slice(0, -1), [last[0], last[1] + 1]]
+  return kept.with(-1, [last[0], last[1] + 1])
 }
 
 /**
@@ -199,6 +206,8 @@ export const decideCircuit = (
   switch (state._tag) {
     case 'Closed': {
       const failures = failuresCounted(state, at, settings)
+      // The usual case, without a look at the calls.
+      if (failures < failuresToOpen(settings, 0)) return undefined
       const calls = callsInWindow(state, at, settings).reduce((sum, [, n]) => sum + n, 0)
       if (failures < failuresToOpen(settings, calls)) return undefined
       const reason = failures < settings.failureThreshold ? 'failureShare' : 'failureThreshold'
