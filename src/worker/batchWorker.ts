@@ -27,6 +27,7 @@ const CONCURRENCY_MAX = 1_000
 const DEFAULT_GRACE_MS = 10_000
 /** Hand-backs after the grace: one call to a log or a server that may be gone. */
 const LAST_CALL_MS = 2_000
+/** No server lets a claim wait longer. */
 const CLAIM_WAIT_MS = 20_000
 const PAUSE_FIRST_MS = 250
 const PAUSE_MAX_MS = 10_000
@@ -168,7 +169,7 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
       this.limits = await this.source.limits()
       const size = this.batchSize
       while (!this.isStopping && gathered.length < size) {
-        const waitMs = gathered.length === 0 ? CLAIM_WAIT_MS : untilTick - this.clock.tickMs()
+        const waitMs = Math.min(untilTick - this.clock.tickMs(), CLAIM_WAIT_MS)
         if (waitMs <= 0) break
         const { held, mayGather } = await this.source.claim(size - gathered.length, waitMs, gathered.length)
         this.take(held, gathered)
