@@ -76,7 +76,7 @@ const perEvent = (waiting: number): void => {
       const acks: MessageEvent[] = []
       from = nowMs()
       for (let n = 0; n < WAVE; n++) {
-        const slot = state.nextReady()
+        const slot = state.nextReady(AT + round)
         const ordinal = state.table.double(slot, 0)
         const fence = state.nextFence
         state.apply(started(ordinal, fence), AT + round, n)

@@ -150,7 +150,12 @@ export class PartitionState {
     return this.placement.nextReady(at, lanes)
   }
 
-  /** When something that is ready may start though no event happens: a rate or a circuit lets it; Infinity = never. */
+  /** Whether the message in this slot may start now, out of turn. */
+  mayStart(slot: number, at: EpochMs): boolean {
+    return this.placement.mayStart(slot, at)
+  }
+
+  /** When a rate lets something start that is ready; Infinity = none holds anything back. */
   nextOpenAt(at: EpochMs): EpochMs {
     return this.placement.nextOpenAt(at)
   }

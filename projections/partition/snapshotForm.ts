@@ -3,9 +3,11 @@
 //   first chunk: JSON header; then one chunk per table chunk: u32 length of the cold part, cold part (JSON), raw records;
 //   then the keys that are remembered (dedup/keyBlocks.ts).
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
+import { parsePartitionStream } from '../../domain/ids.js'
 import type { QueueConfig, Switches } from '../../domain/queue/index.js'
 import type { CircuitBoardSnapshot } from '../circuits/circuitBoard.js'
 import type { DedupCapture } from '../dedup/keyBlocks.js'
+import type { MeterList } from '../limits/limitMeters.js'
 import * as L from '../messageTable/layout.js'
 import type { Chunk, ColdFacts } from '../messageTable/messageTable.js'
 import { loadMeasures, type MeasuresSnapshot, snapshotMeasures } from './measures.js'
@@ -33,6 +35,7 @@ type Header = {
   toldFull: boolean
   measures: MeasuresSnapshot
   circuits: CircuitBoardSnapshot
+  limits: MeterList
   dedup: { chunks: number; keys: number }
   claimIds: ReadonlyArray<readonly [string, ReadonlyArray<{ ordinal: number; fence: number }>]>
   deadLetters: number[]
@@ -111,6 +114,7 @@ const headerOf = (state: PartitionState, stream: string, dedup: DedupCapture): H
     toldFull: state.toldFull,
     measures: snapshotMeasures(state.measures),
     circuits: state.circuits.snapshot(),
+    limits: state.limits.list(state.lastAt),
     dedup: { chunks: dedup.chunkCount, keys: dedup.keys },
     claimIds: state.claimIds.list(),
     deadLetters: [...state.deadLetters],
@@ -139,7 +143,7 @@ const unusable = (reason: string): Either<SnapshotFault, never> => left({ type: 
 
 /** Rebuilds a state chunk by chunk; `finish` links what was loaded. */
 export class SnapshotLoader {
-  private readonly state = new PartitionState()
+  private readonly state: PartitionState
   private header: Header | undefined
   private loaded = 0
 
@@ -148,6 +152,7 @@ export class SnapshotLoader {
     private readonly stream: string,
     hashSeed = '',
   ) {
+    this.state = new PartitionState(parsePartitionStream(stream)?.partition)
     this.state.dedup.seedHash(hashSeed)
   }
 
@@ -226,6 +231,7 @@ export class SnapshotLoader {
       (n) => header.failureTypes[n] ?? '',
     )
     state.relink()
+    state.limits.load(header.limits)
     return state
   }
 }

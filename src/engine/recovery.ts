@@ -1,6 +1,7 @@
 // From the log back to the state of a partition: the newest usable snapshot, then the tail; without one, everything (I6).
 // An event that this version does not know stops the partition by its name and revision; it is never skipped (I8).
 import { isLeft } from 'fp-ts/lib/Either.js'
+import { parsePartitionStream } from '../../domain/ids.js'
 import { PartitionState, SnapshotLoader } from '../../projections/partition/index.js'
 import type { EventLog, ReadFault, StoredSnapshot } from '../ports/eventLog.js'
 
@@ -44,7 +45,7 @@ export const recoverPartition = async (
 ): Promise<Recovered> => {
   const { useSnapshots = true, hashSeed = '' } = options
   const loaded = useSnapshots ? await newestUsable(log, stream, hashSeed) : undefined
-  const state = loaded ?? new PartitionState()
+  const state = loaded ?? new PartitionState(parsePartitionStream(stream)?.partition)
   state.dedup.seedHash(hashSeed)
   const snapshotRevision = state.nextRevision - 1
   for (;;) {

@@ -293,8 +293,8 @@ export class PartitionHistory {
   }
 }
 
-export const nextOrdinal = (state: PartitionState, inDoubt: boolean): number => {
-  const slot = inDoubt ? state.nextReady(state.readyInDoubt) : state.nextReady()
+export const nextOrdinal = (state: PartitionState, inDoubt: boolean, at = state.lastAt): number => {
+  const slot = state.nextReady(at, inDoubt ? state.readyInDoubt : state.ready)
   return slot < 0 ? -1 : state.table.read(slot).ordinal
 }
 
