@@ -4,6 +4,7 @@ import { FAILURE_TYPE_RULE, failureMessage, isFailureType } from '../../domain/f
 import { generatedIdPrefix, leaseToken, parseLeaseToken } from '../../domain/ids.js'
 import { acceptJson, DEFAULT_PAYLOAD_LIMITS, describePayloadRefusal } from '../../domain/payload/index.js'
 import { DURATION_MS_MAX, LEASE_MS_MAX, LEASE_MS_MIN } from '../../domain/queue/index.js'
+import { acceptFollowUps } from '../door/followUps.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { Delivery, Settlement } from '../engine/requests.js'
 import { RESULT_CHARS_MAX } from '../worker/attempt.js'
@@ -20,7 +21,7 @@ const invalid = (field: string, problem: string): Refusal => ({ type: 'Invalid',
 const isWhole = (n: unknown, from: number, to: number): n is number =>
   typeof n === 'number' && Number.isInteger(n) && n >= from && n <= to
 
-const claimProblem = ({ max, waitMs, leaseMs, worker, claimId }: ClaimOptions): Refusal | undefined => {
+const claimProblem = ({ max, waitMs, leaseMs, worker, claimId, id }: ClaimOptions): Refusal | undefined => {
   if (typeof worker !== 'string' || !NAME.test(worker) || worker.startsWith(LOCAL_WORKER_PREFIX)) {
     return invalid(
       'worker',
@@ -30,6 +31,7 @@ const claimProblem = ({ max, waitMs, leaseMs, worker, claimId }: ClaimOptions): 
   if (claimId !== undefined && (typeof claimId !== 'string' || !NAME.test(claimId))) {
     return invalid('claimId', `accepted are 1 to ${NAME_CHARS_MAX} printable ASCII characters without spaces`)
   }
+  if (id !== undefined && typeof id !== 'string') return invalid('id', 'accepted is the id of a message')
   if (max !== undefined && !isWhole(max, 1, CLAIM_MAX)) {
     return invalid('max', `accepted is a whole number from 1 to ${CLAIM_MAX}`)
   }
@@ -45,21 +47,23 @@ const claimProblem = ({ max, waitMs, leaseMs, worker, claimId }: ClaimOptions): 
 export const claimMessages = async (
   engine: QueueEngine,
   options: ClaimOptions,
+  at?: Readonly<{ partition: number; ordinal: number }>,
 ): Promise<ReadonlyArray<ClaimedMessage>> => {
   const problem = claimProblem(options)
   if (problem !== undefined) throw errorOf(problem)
   const { max = 1, waitMs = 0, worker, claimId } = options
   const { config } = engine.control
-  const reply = await engine.claim({
+  const wish = {
     max: () => max,
     waitMs,
     worker,
     claimId,
-    leaseMs: options.leaseMs ?? config.leaseMs,
-    // A remote worker is told nothing of doubts: such a message comes to it as the only one of its claim.
+    leaseMs: options.leaseMs,
+    // What a remote worker runs beside it is not known here: such a message comes as the only one of its claim.
     mayRunInDoubt: true,
     cancelled: () => false,
-  })
+  }
+  const reply = await (at === undefined ? engine.claim(wish) : engine.claimOne(at, wish))
   if (isLeft(reply)) throw errorOfFailure(reply.left)
   const { deliveries, partition } = reply.right.value
   const { ref, state } = engine.partition(partition)
@@ -108,6 +112,8 @@ const toClaimed = (
     leaseMs,
     timeoutMs: delivery.timeoutMs ?? handlerTimeoutMs,
     enqueuedAt: iso(delivery.enqueuedAt),
+    inDoubt: delivery.inDoubt,
+    ...(enqueued.attributes?.batchable === false ? { batchable: false as const } : {}),
   }
 }
 
@@ -152,14 +158,38 @@ export const settleMessages = async (
       }
       continue
     }
+    const cancelled = await cancelRequestedOf(engine, partition, settlements)
     indexes.forEach((index, i) => {
       const result = reply.right.value[i]
       const token = requests[index]?.leaseToken ?? ''
-      results[index] =
-        result !== undefined && isLeft(result) ? failed(token, result.left) : { leaseToken: token, ok: true }
+      if (result !== undefined && isLeft(result)) results[index] = failed(token, result.left)
+      else if (cancelled.has(settlements[i]?.ordinal ?? -1))
+        results[index] = { leaseToken: token, ok: true, cancelRequested: true }
+      else results[index] = { leaseToken: token, ok: true }
     })
   }
   return results
+}
+
+const NONE: ReadonlySet<number> = new Set()
+
+/** Heartbeats bring back which of the messages somebody wants cancelled (A11). */
+const cancelRequestedOf = async (
+  engine: QueueEngine,
+  partition: number,
+  settlements: ReadonlyArray<Settlement>,
+): Promise<ReadonlySet<number>> => {
+  const extended = settlements.filter(({ outcome }) => outcome === 'extend')
+  if (extended.length === 0) return NONE
+  const seen = await engine.look(partition, (state) =>
+    extended.flatMap(({ ordinal, fence }) => {
+      const message = state.messageAt(ordinal)
+      const isWanted =
+        message.tag === 'Leased' && message.fence === fence && message.cancelRequested !== undefined
+      return isWanted ? [ordinal] : []
+    }),
+  )
+  return isLeft(seen) ? NONE : new Set(seen.right.value)
 }
 
 const failed = (leaseToken: string, refusal: Refusal): SettlementResult => ({
@@ -176,10 +206,16 @@ const settlementOf = (
   const { ordinal, fence } = lease
   switch (request.outcome) {
     case 'ack': {
-      if (request.result === undefined) return { ordinal, fence, outcome: 'ack', result: undefined }
+      const then = acceptFollowUps(request.then)
+      if (isLeft(then)) return then.left
+      const more = {
+        ...(request.reconciled === true ? { reconciled: true as const } : {}),
+        ...(then.right === undefined ? {} : { followUps: then.right }),
+      }
+      if (request.result === undefined) return { ordinal, fence, outcome: 'ack', result: undefined, ...more }
       const text = acceptJson(request.result, { ...DEFAULT_PAYLOAD_LIMITS, bytesMax: RESULT_CHARS_MAX })
       if (isLeft(text)) return invalid('result', describePayloadRefusal(text.left))
-      return { ordinal, fence, outcome: 'ack', result: text.right }
+      return { ordinal, fence, outcome: 'ack', result: text.right, ...more }
     }
     case 'fail': {
       const { failure = {}, retryable = true, delayMs } = request

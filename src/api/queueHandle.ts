@@ -2,52 +2,76 @@
 import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { PathReporter } from 'io-ts/lib/PathReporter.js'
+import { DEFAULT_PAYLOAD_LIMITS, type PayloadLimits } from '../../domain/payload/index.js'
 import { configureQueue, pauseQueue, type QueueSettings, resumeQueue } from '../../domain/queue/index.js'
+import { withDedup } from '../door/contentKey.js'
 import { newMessage } from '../door/newMessage.js'
+import { type Blobs, belongsInBlob } from '../engine/blobPayloads.js'
 import { CALL_BYTES_MAX } from '../engine/partitionWriter.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { NewMessage } from '../engine/requests.js'
-import { claimMessages, settleMessages } from './claims.js'
+import type { Clock } from '../ports/clock.js'
+import { throughSandboxes, withSandboxes } from '../sandbox/sandboxedWorker.js'
+import type { Scheduler } from '../schedules/scheduler.js'
+import type { StartBatchWorker } from './batches.js'
+import { inBlob } from './blobs.js'
+import { settleMessages } from './claims.js'
+import { editMessage } from './editing.js'
 import { LedgerqError } from './errors.js'
+import { countMessages, listDeadLetters, listMessages } from './listing.js'
 import { historyEntry } from './messageViews.js'
-import {
-  historyOf,
-  listDeadLetters,
-  listMessages,
-  locate,
-  messageView,
-  queueStats,
-  type ReadDeps,
-} from './queueReads.js'
-import { redriveDeadLetters } from './redrive.js'
+import { clearWaiting, discardDeadLetters, redriveDeadLetters } from './operations.js'
+import { historyOf, locate, messageView, queueStats } from './queueReads.js'
 import { errorOf, errorOfFailure, withPublicErrors } from './refusals.js'
+import { projectionOperations } from './projections.js'
+import { resultOf } from './results.js'
+import { scheduleOperations } from './schedules.js'
+import { type SettledDeps, tellListeners, whenSettled, withoutListeners } from './settled.js'
+import { switchOperations } from './switches.js'
 import type {
   Actor,
+  BatchHandler,
   BatchItem,
   BatchResult,
   Enqueued,
   EnqueueOptions,
-  Handler,
-  ProcessOptions,
+  Handlers,
   Queue,
   QueueView,
-  Worker,
+  WorkerLifecycle,
 } from './types.js'
+import { claimHere, processOneHere, type StartWorker, type WorkerHost } from './workers.js'
 
-export type QueueHandleDeps = ReadDeps &
+export type QueueHandleDeps = SettledDeps &
   Readonly<{
-    startWorker: (
-      engine: QueueEngine,
-      handler: Handler<never>,
-      codec: unknown,
-      options: ProcessOptions,
-    ) => Worker
+    blobs?: Blobs | undefined
+    clock: Clock
+    scheduler: Scheduler
+    startBatchWorker: StartBatchWorker
+    startWorker: StartWorker
+    workers: WorkerHost
   }>
 
 const PROBLEMS_MAX = 3
 
+/** What of a batch goes to one partition. */
+type Share = { indexes: number[]; messages: NewMessage[]; bytes: number }
+
 export class QueueHandle<A> implements Queue<A> {
   readonly name: string
+  readonly schedule: Queue<A>['schedule']
+  readonly unschedule: Queue<A>['unschedule']
+  readonly schedules: Queue<A>['schedules']
+  readonly preview: Queue<A>['preview']
+  readonly pauseSchedule: Queue<A>['pauseSchedule']
+  readonly resumeSchedule: Queue<A>['resumeSchedule']
+  readonly pauseGroup: Queue<A>['pauseGroup']
+  readonly resumeGroup: Queue<A>['resumeGroup']
+  readonly gate: Queue<A>['gate']
+  readonly probeGate: Queue<A>['probeGate']
+  readonly circuits: Queue<A>['circuits']
+  readonly forceCircuit: Queue<A>['forceCircuit']
+  readonly switches: Queue<A>['switches']
   private readonly engine: QueueEngine
 
   constructor(
@@ -56,11 +80,62 @@ export class QueueHandle<A> implements Queue<A> {
   ) {
     this.engine = deps.engine
     this.name = deps.engine.name
+    const { engine, scheduler } = deps
+    // A schedule holds its payload itself: the limits of the log are its limits.
+    const accept = (payload: A, options: EnqueueOptions) =>
+      this.accept(payload, options, DEFAULT_PAYLOAD_LIMITS)
+    const operations = scheduleOperations({ engine, scheduler, accept })
+    this.schedule = operations.schedule
+    this.unschedule = operations.unschedule
+    this.schedules = operations.schedules
+    this.preview = operations.preview
+    this.pauseSchedule = operations.pauseSchedule
+    this.resumeSchedule = operations.resumeSchedule
+    const projections = projectionOperations(deps)
+    this.metrics = projections.metrics
+    this.projection = projections.projection
+    this.rebuildProjections = projections.rebuildProjections
+    const started = (probe: WorkerLifecycle) => deps.workers.started(engine, probe)
+    const switches = switchOperations({ engine, log: deps.log, clock: scheduler.clock, started })
+    this.pauseGroup = switches.pauseGroup
+    this.resumeGroup = switches.resumeGroup
+    this.gate = switches.gate
+    this.probeGate = switches.probeGate
+    this.circuits = switches.circuits
+    this.forceCircuit = switches.forceCircuit
+    this.switches = switches.switches
   }
 
   readonly enqueue = (payload: A, options?: EnqueueOptions): Promise<Enqueued> => {
+    const split = withoutListeners(options)
+    return split === undefined ? this.enqueueOne(payload, options) : this.enqueueHeard(payload, split)
+  }
+
+  private async enqueueHeard(
+    payload: A,
+    { options, listeners }: NonNullable<ReturnType<typeof withoutListeners>>,
+  ): Promise<Enqueued> {
+    const enqueued = await this.enqueueOne(payload, options)
+    await tellListeners(this.deps, enqueued.id, listeners)
+    return enqueued
+  }
+
+  readonly whenSettled: Queue<A>['whenSettled'] = (id, listener) => whenSettled(this.deps, id, listener)
+
+  private enqueueOne(payload: A, options?: EnqueueOptions): Promise<Enqueued> {
     const message = this.accept(payload, options)
     if (message instanceof LedgerqError) return Promise.reject(message)
+    return belongsInBlob(this.deps.blobs, message)
+      ? this.checkedIn(message).then((checked) => this.send(checked))
+      : this.send(message)
+  }
+
+  private checkedIn(message: NewMessage): Promise<NewMessage> {
+    const { blobs } = this.deps
+    return blobs === undefined ? Promise.resolve(message) : inBlob(blobs, message)
+  }
+
+  private send(message: NewMessage): Promise<Enqueued> {
     return new Promise((resolve, reject) => {
       const { engine } = this
       engine.partition(engine.route(message)).use(
@@ -79,25 +154,23 @@ export class QueueHandle<A> implements Queue<A> {
     })
   }
 
-  private accept(payload: A, options: EnqueueOptions | undefined): NewMessage | LedgerqError {
-    const { codec } = this
-    let value: unknown = payload
-    if (codec !== undefined) {
-      // What is stored is the encoded form; it must be readable again, so it is decoded before it is accepted.
-      value = codec.encode(payload)
-      const decoded = codec.decode(value)
-      if (isLeft(decoded)) {
-        const problem = PathReporter.report(decoded).slice(0, PROBLEMS_MAX).join('; ')
-        return errorOf({ type: 'Invalid', field: 'payload', problem })
-      }
-    }
-    const message = newMessage(value, options)
-    return isLeft(message) ? errorOf(message.left) : message.right
+  private accept(
+    payload: A,
+    options: EnqueueOptions | undefined,
+    limits: PayloadLimits | undefined = this.deps.blobs?.limits,
+  ): NewMessage | LedgerqError {
+    const value = encodedPayload(this.codec, payload)
+    if (value instanceof LedgerqError) return value
+    const message = newMessage(value, options, limits)
+    return isLeft(message)
+      ? errorOf(message.left)
+      : withDedup(message.right, this.engine.control.config.dedup)
   }
 
   readonly enqueueBatch = async (items: ReadonlyArray<BatchItem<A>>): Promise<ReadonlyArray<BatchResult>> => {
     const results: BatchResult[] = new Array<BatchResult>(items.length)
-    const byPartition = new Map<number, { indexes: number[]; messages: NewMessage[]; bytes: number }>()
+    const byPartition = new Map<number, Share>()
+    const large: Array<{ share: Share; place: number }> = []
     for (let index = 0; index < items.length; index++) {
       const item = items[index] as BatchItem<A>
       const message = this.accept(item.payload, optionsOf(item))
@@ -112,8 +185,13 @@ export class QueueHandle<A> implements Queue<A> {
         byPartition.set(partition, share)
       }
       share.indexes.push(index)
+      if (belongsInBlob(this.deps.blobs, message)) large.push({ share, place: share.messages.length })
+      else share.bytes += message.payload.length
       share.messages.push(message)
-      share.bytes += message.payload.length
+    }
+    for (const { share, place } of large) {
+      const message = share.messages[place]
+      if (message !== undefined) share.messages[place] = await this.checkedIn(message)
     }
     for (const { bytes } of byPartition.values()) {
       if (bytes > CALL_BYTES_MAX) throw errorOf({ type: 'BatchTooLarge', bytes, bytesMax: CALL_BYTES_MAX })
@@ -130,22 +208,48 @@ export class QueueHandle<A> implements Queue<A> {
     return results
   }
 
-  readonly process = (handler: Handler<A>, options: ProcessOptions = {}): Worker =>
-    this.deps.startWorker(this.engine, handler as Handler<never>, this.codec, options)
+  readonly process: Queue<A>['process'] = (handlers, options = {}) =>
+    withSandboxes(handlers, options, (asked) =>
+      this.deps.startWorker(this.engine, handlers as Handlers<never>, this.codec, asked as never),
+    )
+  readonly processOne: Queue<A>['processOne'] = (handlers, options = {}) =>
+    throughSandboxes(handlers, () => processOneHere(this.deps, handlers, this.codec, options))
 
-  readonly claim: Queue<A>['claim'] = (options) => claimMessages(this.engine, options)
+  readonly processBatch: Queue<A>['processBatch'] = (handler, options = {}) =>
+    this.deps.startBatchWorker(this.engine, handler as BatchHandler<never>, this.codec, options)
+
+  readonly claim: Queue<A>['claim'] = (options) => claimHere(this.deps, options)
   readonly settle: Queue<A>['settle'] = (settlements) => settleMessages(this.engine, settlements)
   readonly message: Queue<A>['message'] = (id) => messageView(this.deps, id)
   readonly history: Queue<A>['history'] = async (id) => (await historyOf(this.deps, id)).map(historyEntry)
   readonly list: Queue<A>['list'] = (options = {}) => listMessages(this.deps, options)
   readonly deadLetters: Queue<A>['deadLetters'] = (options = {}) => listDeadLetters(this.deps, options)
-  readonly redrive: Queue<A>['redrive'] = (options = {}) => redriveDeadLetters(this.deps, options)
+  readonly redrive: Queue<A>['redrive'] = async (options = {}) => redriveDeadLetters(this.deps, options)
+  readonly discardAll: Queue<A>['discardAll'] = async (options = {}) => discardDeadLetters(this.deps, options)
+  readonly clear: Queue<A>['clear'] = async (options = {}) => clearWaiting(this.deps, options)
+  readonly count: Queue<A>['count'] = (selection = {}) => countMessages(this.deps, selection)
+  readonly metrics: Queue<A>['metrics']
+  readonly projection: Queue<A>['projection']
+  readonly rebuildProjections: Queue<A>['rebuildProjections']
   readonly stats: Queue<A>['stats'] = () => queueStats(this.deps)
 
-  readonly cancel = (id: string, by?: Actor): Promise<void> => this.operate('cancel', id, by)
-  readonly discard = (id: string, by?: Actor): Promise<void> => this.operate('purge', id, by)
+  readonly edit: Queue<A>['edit'] = async (id, changes, by) => {
+    const { codec } = this
+    const { payload } = changes
+    const encoded = payload === undefined ? undefined : encodedPayload(codec, payload)
+    if (encoded instanceof LedgerqError) throw encoded
+    return editMessage(this.deps, id, changes, encoded, by)
+  }
+  readonly result: Queue<A>['result'] = (id, options) => resultOf(this, this.deps.clock, id, options)
+  readonly enqueueAndWait: Queue<A>['enqueueAndWait'] = async (payload, options, wait) => {
+    const enqueued = await this.enqueue(payload, options)
+    return { ...enqueued, ...(await this.result(enqueued.id, wait)) }
+  }
 
-  private async operate(command: 'cancel' | 'purge', id: string, by: Actor | undefined): Promise<void> {
+  readonly cancel = (id: string, by?: Actor): Promise<void> => this.operate('cancel', id, by)
+  readonly discard = (id: string, by?: Actor): Promise<void> => this.operate('discard', id, by)
+
+  private async operate(command: 'cancel' | 'discard', id: string, by: Actor | undefined): Promise<void> {
     const located = await locate(this.deps, id)
     if (located === undefined) throw errorOf({ type: 'MessageNotFound' })
     const reply = await this.engine.operate(located.ref.partition, command, [located.ordinal], by)
@@ -174,6 +278,16 @@ export class QueueHandle<A> implements Queue<A> {
   }
 
   readonly view = (): Promise<QueueView> => Promise.resolve(queueView(this.engine))
+}
+
+/** What is stored is the encoded form; it must be readable again, so it is decoded before it is accepted. */
+const encodedPayload = <A>(codec: t.Type<A, unknown> | undefined, payload: A): unknown => {
+  if (codec === undefined) return payload
+  const value = codec.encode(payload)
+  const decoded = codec.decode(value)
+  if (!isLeft(decoded)) return value
+  const problem = PathReporter.report(decoded).slice(0, PROBLEMS_MAX).join('; ')
+  return errorOf({ type: 'Invalid', field: 'payload', problem })
 }
 
 export const queueView = ({ name, entry, control }: QueueEngine): QueueView => ({

@@ -1,10 +1,10 @@
 // ledgerq worker --handlers DIR: runs the handlers of a folder against a server.
 import type { Command } from 'commander'
 import { failureMessage } from '../../domain/failure/index.js'
-import type { Handler } from '../api/types.js'
-import { DEFAULT_CONCURRENCY } from '../worker/processOptions.js'
+import { RefusedError } from '../api/errors.js'
+import type { FolderRun, FolderWorker } from '../api/types.js'
 import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
-import { type HandlerModule, loadHandlers } from './handlerModules.js'
+import { UsageError } from './exitCode.js'
 import { printable } from './terminal.js'
 
 type WorkerOptions = Readonly<{ handlers: string; concurrency?: number; verbose?: boolean }>
@@ -12,33 +12,38 @@ type WorkerOptions = Readonly<{ handlers: string; concurrency?: number; verbose?
 const GRACE_MS = 8_000
 
 /** Tells about each run: failures always, successes with --verbose. */
-const told = (context: Context, { queue, handler }: HandlerModule, isVerbose: boolean): Handler<unknown> => {
-  const { terminal } = context
-  return async (message, attempt) => {
-    try {
-      const result: unknown = await handler(message, attempt)
-      if (isVerbose) terminal.say(`${queue}  ${message.id}  attempt ${attempt.attempt}  done`)
-      return result
-    } catch (error) {
-      terminal.say(
-        `${queue}  ${message.id}  attempt ${attempt.attempt}  failed: ${printable(failureMessage(error))}`,
-      )
-      throw error
-    }
+const told =
+  ({ terminal }: Context, isVerbose: boolean) =>
+  ({ queue, id, attempt, failure }: FolderRun): void => {
+    const run = `${queue}  ${id}  attempt ${attempt}`
+    if (failure !== undefined) terminal.say(`${run}  failed: ${printable(failureMessage(failure))}`)
+    else if (isVerbose) terminal.say(`${run}  done`)
+  }
+
+const started = async (context: Context, options: WorkerOptions): Promise<ReadonlyArray<FolderWorker>> => {
+  const { terminal, ledger } = context
+  const { handlers, concurrency, verbose } = options
+  try {
+    return await ledger.processFolder(handlers, {
+      ...(concurrency === undefined ? {} : { concurrency }),
+      onError: (error, queue) => terminal.say(`${queue}  ${printable(error.message)}`),
+      onRun: told(context, verbose === true),
+    })
+  } catch (error) {
+    if (error instanceof RefusedError && error.code === 'handlers_invalid')
+      throw new UsageError(`--handlers: ${error.message}`)
+    throw error
   }
 }
 
 const work = async (context: Context, options: WorkerOptions): Promise<void> => {
   const { terminal, ledger } = context
-  const modules = await loadHandlers(options.handlers)
   const stopping = context.process.stopping()
-  const workers = []
-  for (const module of modules) {
-    const queue = await ledger.queue(module.queue)
-    const concurrency = options.concurrency ?? module.concurrency ?? DEFAULT_CONCURRENCY
-    const onError = (error: Error): void => terminal.say(`${module.queue}  ${printable(error.message)}`)
-    workers.push(queue.process(told(context, module, options.verbose === true), { concurrency, onError }))
-    terminal.say(`${module.queue}  ${module.file}, ${concurrency} at a time, from ${context.config.url}`)
+  const running = await started(context, options)
+  for (const { queue, file, worker } of running) {
+    const stated = worker.status().concurrency
+    const concurrency = stated ?? (await ledger.knownQueue(queue).view()).config.concurrency
+    terminal.say(`${queue}  ${file}, ${concurrency} at a time, from ${context.config.url}`)
   }
   await new Promise<void>((resolve) => {
     if (stopping.aborted) resolve()
@@ -48,7 +53,7 @@ const work = async (context: Context, options: WorkerOptions): Promise<void> => 
     stopping.addEventListener('abort', () => clearInterval(hold))
   })
   terminal.say('Stopping: waiting for what runs, handing back the rest.')
-  await Promise.all(workers.map((worker) => worker.stop({ graceMs: GRACE_MS })))
+  await Promise.all(running.map(({ worker }) => worker.stop({ graceMs: GRACE_MS })))
 }
 
 export const addWorkerCommand = (program: Command, surroundings: Surroundings): void => {

@@ -2,6 +2,8 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { PathReporter } from 'io-ts/lib/PathReporter.js'
+import type { FollowUp } from '../../domain/message/index.js'
+import type { FollowUpRequest } from '../api/followUpTypes.js'
 import type { AttemptContext, ClaimedMessage, Message, SettlementRequest } from '../api/types.js'
 import type { Settlement } from '../engine/requests.js'
 import { type LeaseName, UndecodablePayload } from '../worker/attempt.js'
@@ -16,6 +18,7 @@ export class RemoteAttempt implements AttemptContext {
   readonly leaseMs: number
   readonly attempt: number
   readonly messageId: string
+  readonly inDoubt: boolean
   /** The outcome is decided already (time limit, lost lease, hand-back): what the handler still answers is ignored. */
   settled = false
 
@@ -27,6 +30,8 @@ export class RemoteAttempt implements AttemptContext {
     this.leaseMs = claimed.leaseMs
     this.attempt = claimed.attempt
     this.messageId = claimed.id
+    // A server of an earlier version does not say.
+    this.inDoubt = claimed.inDoubt === true
   }
 
   get signal(): AbortSignal {
@@ -61,12 +66,23 @@ export const remoteMessage = <A>(
   priority: claimed.priority,
 })
 
+const requested = ({ payload, ...followUp }: FollowUp): FollowUpRequest => ({
+  ...followUp,
+  payload: JSON.parse(payload) as unknown,
+})
+
 export const settlementRequest = (leaseToken: string, settlement: Settlement): SettlementRequest => {
   switch (settlement.outcome) {
-    case 'ack':
-      return settlement.result === undefined
-        ? { leaseToken, outcome: 'ack' }
-        : { leaseToken, outcome: 'ack', result: JSON.parse(settlement.result) as unknown }
+    case 'ack': {
+      const { result, reconciled, followUps } = settlement
+      return {
+        leaseToken,
+        outcome: 'ack',
+        ...(result === undefined ? {} : { result: JSON.parse(result) as unknown }),
+        ...(reconciled === undefined ? {} : { reconciled }),
+        ...(followUps === undefined ? {} : { then: followUps.map(requested) }),
+      }
+    }
     case 'fail': {
       const { failureType, message, retryable, delayMs } = settlement
       const delay = delayMs === undefined ? {} : { delayMs }

@@ -2,7 +2,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { PathReporter } from 'io-ts/lib/PathReporter.js'
-import { acceptJson, describePayloadRefusal } from '../../domain/payload/index.js'
+import { acceptJson, DEFAULT_PAYLOAD_LIMITS, describePayloadRefusal } from '../../domain/payload/index.js'
 import { NotFoundError, RefusedError } from '../api/errors.js'
 import type {
   Actor,
@@ -10,30 +10,31 @@ import type {
   BatchResult,
   ClaimedMessage,
   ClaimOptions,
-  DeadLetters,
   Enqueued,
   EnqueueOptions,
   HistoryEntry,
-  Listed,
   MessageView,
   Queue,
   QueueStats,
   QueueView,
-  Redriven,
   SettlementResult,
 } from '../api/types.js'
+import { LARGE_PAYLOAD_BYTES_MAX } from '../engine/blobPayloads.js'
+import { batchCalls } from './batches.js'
+import { editCalls } from './edits.js'
 import { EnqueueOutbox } from './enqueueOutbox.js'
-import { type ClaimCall, RemoteWorker, type RemoteWorkerDeps } from './remoteWorker.js'
+import type { ClaimCall } from './remoteWorker.js'
+import { projectionCalls } from './projections.js'
+import { scheduleCalls } from './schedules.js'
+import { selectionCalls } from './selectionCalls.js'
+import { switchCalls } from './switches.js'
 import type { Transport } from './transport.js'
+import { type WorkerHostDeps, workerCalls } from './workers.js'
 
-export type RemoteDeps = Readonly<{
-  transport: Transport
-  worker: Omit<RemoteWorkerDeps, 'claim' | 'settle' | 'name'>
-  nextWorkerName: (queue: string) => string
-  started: (worker: RemoteWorker<never>) => void
-}>
+export type RemoteDeps = WorkerHostDeps & Readonly<{ transport: Transport }>
 
 const PROBLEMS_MAX = 3
+const LIMITS = { ...DEFAULT_PAYLOAD_LIMITS, bytesMax: LARGE_PAYLOAD_BYTES_MAX }
 
 /** Who acts, without where from: that is what the server sees. */
 const actor = (by: Actor | undefined): { by?: { who: string; why?: string } } =>
@@ -43,7 +44,8 @@ export const queuePath = (name: string): string => `/api/v1/queues/${encodeURICo
 
 /** The JSON text that is sent for a payload; refused here as the ledger in process would refuse it. */
 const payloadText = <A>(payload: A, codec: t.Type<A, unknown> | undefined): string => {
-  const text = acceptJson(codec === undefined ? payload : codec.encode(payload))
+  // How large it may be is the server's to say: whether it has a store for large ones is not known here.
+  const text = acceptJson(codec === undefined ? payload : codec.encode(payload), LIMITS)
   if (isLeft(text)) throw new RefusedError('invalid', `payload: ${describePayloadRefusal(text.left)}`)
   const decoded = codec?.decode(JSON.parse(text.right))
   if (decoded !== undefined && isLeft(decoded)) {
@@ -62,6 +64,11 @@ const messageText = <A>(
   let text = `{"payload":${payloadText(payload, codec)}`
   for (const [name, value] of Object.entries(options)) {
     if (name === 'payload') continue
+    if (typeof value === 'function')
+      throw new RefusedError(
+        'invalid',
+        `${name}: a function cannot be sent; accepted are a queue and a callback by name`,
+      )
     const written = JSON.stringify(value instanceof Date ? value.toISOString() : value)
     if (written !== undefined) text += `,${JSON.stringify(name)}:${written}`
   }
@@ -99,9 +106,22 @@ export const remoteQueue = <A>(
     const answer = await call('POST', `${path}/settlements`, { body: { settlements }, repeatable: true })
     return (answer as { results: ReadonlyArray<SettlementResult> }).results
   }
+  const view = async (): Promise<QueueView> => {
+    const { stats: _stats, ...view } = (await call('GET', path)) as QueueView & { stats: QueueStats }
+    return view
+  }
+  const enqueue: Queue<A>['enqueue'] = async (payload, options = {}) =>
+    outbox.add(messageText(payload, options, codec))
   return {
     name,
-    enqueue: async (payload, options = {}) => outbox.add(messageText(payload, options, codec)),
+    enqueue,
+    ...editCalls<A>({
+      call,
+      messagePath,
+      tickMs: deps.worker.clock.tickMs,
+      payloadText: (payload) => payloadText(payload, codec),
+      enqueue,
+    }),
     enqueueBatch: async (items) => {
       if (items.length === 0) return []
       const messages = items.map((item: BatchItem<A>) => messageText(item.payload, item, codec))
@@ -109,17 +129,11 @@ export const remoteQueue = <A>(
       const answer = await call('POST', `${path}/messages:batch`, { bodyText })
       return (answer as { results: ReadonlyArray<BatchResult> }).results
     },
-    process: (handler, options = {}) => {
-      const workerName = options.name ?? deps.nextWorkerName(name)
-      const worker = new RemoteWorker<A>(
-        { ...deps.worker, claim, settle, name: workerName },
-        handler,
-        codec,
-        options,
-      )
-      deps.started(worker as unknown as RemoteWorker<never>)
-      return worker
-    },
+    ...switchCalls(call, path, { clock: deps.worker.clock, started: deps.started }),
+    ...projectionCalls(call, path, deps.worker.clock),
+    ...scheduleCalls<A>(call, path, (payload) => payloadText(payload, codec)),
+    ...workerCalls(deps, { name, path, call, claim, settle }, codec),
+    ...batchCalls(deps, { name, claim, settle, view }, codec),
     claim: (options: ClaimOptions) => claim(options),
     settle,
     message: (id) => orUndefined(call('GET', messagePath(id))) as Promise<MessageView | undefined>,
@@ -127,10 +141,11 @@ export const remoteQueue = <A>(
       const answer = await call('GET', `${messagePath(id)}/history`)
       return (answer as { events: ReadonlyArray<HistoryEntry> }).events
     },
-    list: async (query = {}) => (await call('GET', `${path}/messages`, { query })) as Listed,
-    deadLetters: async (query = {}) => (await call('GET', `${path}/dlq`, { query })) as DeadLetters,
-    redrive: async ({ by, ...options } = {}) =>
-      (await call('POST', `${path}/dlq:redrive`, { body: { ...options, ...actor(by) } })) as Redriven,
+    ...selectionCalls(
+      call,
+      path,
+      (ms) => new Promise((resolve) => void deps.worker.clock.after(ms, resolve)),
+    ),
     cancel: async (id, by) => {
       await call('POST', `${messagePath(id)}:cancel`, { body: actor(by) })
     },
@@ -141,18 +156,16 @@ export const remoteQueue = <A>(
       const Kind = result.code === 'message_not_found' ? NotFoundError : RefusedError
       throw new Kind(result.code, result.message)
     },
-    pause: async (by) => {
-      await call('POST', `${path}:pause`, { body: actor(by) })
-    },
-    resume: async (by) => {
-      await call('POST', `${path}:resume`, { body: actor(by) })
-    },
     configure: async (settings, by) =>
       (await call('PUT', path, { body: { ...settings, ...actor(by) } })) as QueueView,
-    view: async () => {
-      const { stats: _stats, ...view } = (await call('GET', path)) as QueueView & { stats: QueueStats }
-      return view
-    },
+    view,
+    whenSettled: () =>
+      Promise.reject(
+        new RefusedError(
+          'not_over_http',
+          'whenSettled works in the process of the ledger; accepted are callbacks',
+        ),
+      ),
     stats: async () => ((await call('GET', path)) as { stats: QueueStats }).stats,
   }
 }

@@ -8,15 +8,23 @@ import type {
   ClaimedMessage,
   ClaimOptions,
   Handler,
+  Handlers,
   ProcessOptions,
+  Processor,
   SettlementRequest,
   SettlementResult,
   Worker,
+  WorkerStatus,
 } from '../api/types.js'
+import type { Settlement } from '../engine/requests.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 import { settlementOfError, settlementOfValue } from '../worker/attempt.js'
-import { classifierOf, concurrencyOf } from '../worker/processOptions.js'
+import { composedHandler } from '../worker/composedHandler.js'
+import { checkConcurrency, classifierOf, reporterOf } from '../worker/processOptions.js'
+import { Processors, type ProcessorsDeps } from '../worker/processors.js'
+import { QuietWait } from '../worker/quietWait.js'
 import { RemoteAttempt, remoteMessage, settlementRequest } from './remoteAttempt.js'
+import { RemoteLeases } from './remoteLeases.js'
 import { SettlementOutbox } from './settlementOutbox.js'
 
 export type ClaimCall = ClaimOptions & Readonly<{ signal?: AbortSignal }>
@@ -24,10 +32,23 @@ export type ClaimCall = ClaimOptions & Readonly<{ signal?: AbortSignal }>
 export type RemoteWorkerDeps = Readonly<{
   claim: (options: ClaimCall) => Promise<ReadonlyArray<ClaimedMessage>>
   settle: (settlements: ReadonlyArray<SettlementRequest>) => Promise<ReadonlyArray<SettlementResult>>
+  /** Of a worker that states none: what the queue says. */
+  concurrency: () => Promise<number>
+  setZoneHealth: ProcessorsDeps['setZoneHealth']
   clock: Clock
   /** 128 random bits or more. */
   uniqueId: () => string
   name: string
+  queue: string
+  /** It claims one message and no other. */
+  one?: RemoteOne
+}>
+
+/** How a worker that runs a single message tells what became of it. */
+export type RemoteOne = Readonly<{
+  id: string | undefined
+  none: (error: unknown) => void
+  ended: (claimed: ClaimedMessage, settlement: Settlement) => void
 }>
 
 /** The server hands out no more in one claim. */
@@ -38,56 +59,117 @@ const LAST_CALL_MS = 2_000
 const CLAIM_WAIT_MS = 20_000
 const PAUSE_FIRST_MS = 250
 const PAUSE_MAX_MS = 10_000
-const HEARTBEATS_PER_LEASE = 3
-const HEARTBEAT_MS_MIN = 10
+const TRIES_OF_ONE_MAX = 5
 
-export class RemoteWorker<A> implements Worker {
+export class RemoteWorker<A> implements Worker<A> {
   readonly name: string
   private readonly attempts = new Set<RemoteAttempt>()
-  private readonly concurrency: number
   private readonly classifier: (error: unknown) => FailureType
-  private readonly stopSignal = new AbortController()
+  private readonly report: (error: unknown) => void
   private readonly outbox: SettlementOutbox
-  private readonly claiming: Promise<void>
+  private readonly leases: RemoteLeases
+  private readonly processors: Processors<A>
+  private readonly quietWait: QuietWait
+  private readonly outcomes = { ack: 0, fail: 0, release: 0, extend: 0 }
+  private concurrency: number | undefined
+  private handler: Handler<A>
+  private stopSignal = AbortSignal.abort()
+  private stopNow: (reason: Error) => void = () => undefined
+  private claiming: Promise<void> | undefined
   private onSlotFree: (() => void) | undefined
-  private onIdle: (() => void) | undefined
-  private heartbeat: (() => void) | undefined
   private stopped: Promise<void> | undefined
 
   constructor(
     private readonly deps: RemoteWorkerDeps,
-    private readonly handler: Handler<A>,
+    private readonly handlers: Handlers<A>,
     private readonly codec: t.Type<A, unknown> | undefined,
-    private readonly options: ProcessOptions,
+    private readonly options: ProcessOptions<A>,
   ) {
+    const { clock, settle, setZoneHealth } = deps
     this.name = deps.name
-    this.concurrency = concurrencyOf(options, CONCURRENCY_MAX)
+    checkConcurrency(options.concurrency, CONCURRENCY_MAX)
+    this.concurrency = options.concurrency
     this.classifier = classifierOf(options)
-    this.outbox = new SettlementOutbox(deps.settle, (ms) => this.pause(ms), this.report)
-    this.claiming = this.claimUntilStopped()
+    const report = reporterOf(options)
+    this.report = report
+    this.processors = new Processors<A>({ clock, setZoneHealth, report }, options)
+    this.handler = this.composed()
+    this.leases = new RemoteLeases({ settle, clock, attempts: this.attempts, report })
+    this.quietWait = new QuietWait(clock, () => this.attempts.size === 0 && this.claiming === undefined)
+    this.outbox = new SettlementOutbox(settle, (ms) => this.pause(ms), report)
+    if (options.autoStart !== false) this.start()
   }
 
+  get id(): string {
+    return this.name
+  }
   running(): number {
     return this.attempts.size
   }
-
-  private get isStopping(): boolean {
-    return this.stopSignal.signal.aborted
+  isRunning(): boolean {
+    return !this.isStopping
   }
 
-  private readonly report = (error: unknown): void => {
-    this.options.onError?.(error instanceof Error ? error : new Error(String(error)))
+  private composed(): Handler<A> {
+    const { classifier, report } = this
+    return composedHandler(this.handlers, this.options, this.processors, { classifier, report })
+  }
+
+  addProcessor(processor: Processor<A>): void {
+    this.processors.add(processor)
+    this.handler = this.composed()
+  }
+
+  readonly removeProcessor = (name: string): boolean => {
+    const removed = this.processors.remove(name)
+    if (removed) this.handler = this.composed()
+    return removed
+  }
+
+  status(): WorkerStatus {
+    const { ack, fail, release } = this.outcomes
+    return {
+      id: this.name,
+      queue: this.deps.queue,
+      state: this.stopped !== undefined ? 'stopping' : this.isStopping ? 'stopped' : 'running',
+      running: this.attempts.size,
+      concurrency: this.concurrency,
+      succeeded: ack,
+      failed: fail,
+      released: release,
+      processors: this.processors.statuses(),
+    }
+  }
+
+  start(): void {
+    if (this.stopped !== undefined) throw new Error(`worker ${this.name} is stopping`)
+    if (!this.isStopping) return
+    const controller = new AbortController()
+    this.stopSignal = controller.signal
+    this.stopNow = (reason) => controller.abort(reason)
+    this.processors.start()
+    const claiming = this.deps.one === undefined ? this.claimUntilStopped() : this.claimOne(this.deps.one)
+    this.claiming = claiming
+    const over = (): void => {
+      this.claiming = undefined
+      this.quietWait.check()
+    }
+    claiming.then(over, over)
+  }
+
+  private get isStopping(): boolean {
+    return this.stopSignal.aborted
   }
 
   private pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const over = (): void => {
         cancel()
-        this.stopSignal.signal.removeEventListener('abort', over)
+        this.stopSignal.removeEventListener('abort', over)
         resolve()
       }
       const cancel = this.deps.clock.after(ms, over)
-      this.stopSignal.signal.addEventListener('abort', over)
+      this.stopSignal.addEventListener('abort', over)
       if (this.isStopping) over()
     })
   }
@@ -96,16 +178,25 @@ export class RemoteWorker<A> implements Worker {
     let pauseMs = PAUSE_FIRST_MS
     let unanswered: ClaimOptions | undefined
     while (!this.isStopping) {
-      const free = this.concurrency - this.attempts.size
+      const free = (this.concurrency ?? 1) - this.attempts.size
       if (free <= 0 && unanswered === undefined) {
         await new Promise<void>((resolve) => {
           this.onSlotFree = resolve
         })
         continue
       }
-      unanswered ??= { max: free, waitMs: CLAIM_WAIT_MS, worker: this.name, claimId: this.deps.uniqueId() }
       try {
-        const messages = await this.deps.claim({ ...unanswered, signal: this.stopSignal.signal })
+        if (this.concurrency === undefined) {
+          this.concurrency = Math.min(await this.deps.concurrency(), CONCURRENCY_MAX)
+          continue
+        }
+        unanswered ??= {
+          max: free,
+          waitMs: CLAIM_WAIT_MS,
+          worker: this.name,
+          claimId: this.deps.uniqueId(),
+        }
+        const messages = await this.deps.claim({ ...unanswered, signal: this.stopSignal })
         unanswered = undefined
         pauseMs = PAUSE_FIRST_MS
         for (const message of messages) this.run(message)
@@ -119,6 +210,23 @@ export class RemoteWorker<A> implements Worker {
       }
     }
     if (unanswered !== undefined) await this.returnUnanswered(unanswered)
+  }
+
+  private async claimOne(one: RemoteOne): Promise<void> {
+    const claim = { max: 1, waitMs: 0, worker: this.name, claimId: this.deps.uniqueId() }
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const [message] = await this.deps.claim(one.id === undefined ? claim : { ...claim, id: one.id })
+        if (message === undefined) one.none(undefined)
+        else this.run(message)
+        return
+      } catch (error) {
+        if (error instanceof RefusedError || tries >= TRIES_OF_ONE_MAX || this.isStopping)
+          return one.none(error)
+        this.report(error)
+      }
+      await this.pause(PAUSE_FIRST_MS * tries)
+    }
   }
 
   /** Messages may be on their way in an answer that nobody reads any more: asked for once more, and handed back. */
@@ -139,104 +247,78 @@ export class RemoteWorker<A> implements Worker {
   private run(claimed: ClaimedMessage): void {
     if (this.isStopping) {
       this.outbox.add({ leaseToken: claimed.leaseToken, outcome: 'release' })
+      this.deps.one?.ended(claimed, { ordinal: 0, fence: 0, outcome: 'release', delayMs: 0 })
       return
     }
-    const attempt = new RemoteAttempt(claimed, (leaseMs) => this.extend(attempt, leaseMs))
+    const attempt = new RemoteAttempt(claimed, (leaseMs) => this.leases.extend(attempt, leaseMs))
     this.attempts.add(attempt)
-    this.beat()
+    this.leases.watch(attempt)
     const cancelDeadline = this.deps.clock.after(Math.min(claimed.timeoutMs, TIMER_MS_MAX), () =>
-      this.overdue(attempt),
+      this.overdue(claimed, attempt),
     )
-    const end = (settlement: SettlementRequest): void => {
+    const end = (settlement: Settlement): void => {
       cancelDeadline()
       this.attempts.delete(attempt)
-      this.settle(attempt, settlement)
+      this.settle(claimed, attempt, settlement)
       this.onSlotFree?.()
-      if (this.attempts.size === 0) this.onIdle?.()
+      this.quietWait.check()
     }
     const { lease } = attempt
-    const failed = (error: unknown): void =>
-      end(settlementRequest(claimed.leaseToken, settlementOfError(lease, error, this.classifier)))
-    const returned = (value: unknown): void =>
-      end(settlementRequest(claimed.leaseToken, settlementOfValue(lease, value)))
     // Started in a promise: a handler that throws before its first await is a failure like any other.
     Promise.resolve()
       .then(() => this.handler(remoteMessage(claimed, this.codec), attempt))
-      .then(returned, failed)
+      .then(
+        (value) => end(settlementOfValue(lease, value)),
+        (error: unknown) => end(settlementOfError(lease, error, this.classifier)),
+      )
   }
 
-  private settle(attempt: RemoteAttempt, settlement: SettlementRequest): void {
+  private settle(claimed: ClaimedMessage, attempt: RemoteAttempt, settlement: Settlement): void {
     if (attempt.settled) return
     attempt.settled = true
-    this.outbox.add(settlement)
+    this.outcomes[settlement.outcome]++
+    this.outbox.add(settlementRequest(attempt.leaseToken, settlement))
+    this.deps.one?.ended(claimed, settlement)
   }
 
   /** The slot stays taken until the handler returns: it still uses what it uses. */
-  private overdue(attempt: RemoteAttempt): void {
+  private overdue(claimed: ClaimedMessage, attempt: RemoteAttempt): void {
     const error = new DOMException('the handler exceeded its time limit', 'TimeoutError')
-    const settlement = settlementOfError(attempt.lease, error, this.classifier)
-    this.settle(attempt, settlementRequest(attempt.leaseToken, settlement))
+    this.settle(claimed, attempt, settlementOfError(attempt.lease, error, this.classifier))
     attempt.abort(error)
   }
 
-  private async extend(attempt: RemoteAttempt, leaseMs: number): Promise<void> {
-    const [result] = await this.deps.settle([{ leaseToken: attempt.leaseToken, outcome: 'extend', leaseMs }])
-    this.extended([attempt], result === undefined ? [] : [result])
-  }
-
-  private extended(attempts: ReadonlyArray<RemoteAttempt>, results: ReadonlyArray<SettlementResult>): void {
-    const lost = new Set(results.flatMap((result) => (result.ok ? [] : [result.leaseToken])))
-    for (const attempt of attempts) {
-      if (!lost.has(attempt.leaseToken) || attempt.settled) continue
-      // The message belongs to somebody else now: whatever this handler still does must not count.
-      attempt.settled = true
-      attempt.abort(new Error('the lease was lost: the message may be running elsewhere'))
-      this.report(new Error(`message ${attempt.messageId}: the lease was lost while it ran`))
-    }
-  }
-
-  /** One timer for all leases, by the shortest of them; none while nothing runs. */
-  private beat(): void {
-    if (this.heartbeat !== undefined || this.attempts.size === 0) return
-    let leaseMs = TIMER_MS_MAX
-    for (const attempt of this.attempts) leaseMs = Math.min(leaseMs, attempt.leaseMs)
-    const everyMs = Math.max(HEARTBEAT_MS_MIN, Math.floor(leaseMs / HEARTBEATS_PER_LEASE))
-    this.heartbeat = this.deps.clock.after(everyMs, () => {
-      this.heartbeat = undefined
-      const alive = [...this.attempts].filter(({ settled }) => !settled)
-      if (alive.length > 0) {
-        this.deps
-          .settle(
-            alive.map(({ leaseToken, leaseMs: ms }) => ({ leaseToken, outcome: 'extend', leaseMs: ms })),
-          )
-          .then((results) => this.extended(alive, results))
-          .catch(this.report)
-      }
-      this.beat()
-    })
+  /** Everything that was decided so far has been answered, or was given up. */
+  outcomesSent(): Promise<void> {
+    return this.outbox.emptied()
   }
 
   stop(options: { graceMs?: number } = {}): Promise<void> {
-    this.stopped ??= this.drain(options.graceMs ?? DEFAULT_GRACE_MS)
+    if (this.isStopping && this.stopped === undefined) return Promise.resolve()
+    this.stopped ??= this.drain(options.graceMs ?? DEFAULT_GRACE_MS).finally(() => {
+      this.stopped = undefined
+    })
     return this.stopped
   }
 
   private async drain(graceMs: number): Promise<void> {
-    this.stopSignal.abort(new Error('the worker is stopping'))
+    this.stopNow(new Error('the worker is stopping'))
     this.onSlotFree?.()
-    const idle = new Promise<void>((resolve) => {
-      this.onIdle = resolve
-      if (this.attempts.size === 0) resolve()
-    })
-    await this.within(Promise.all([this.claiming, idle]), graceMs)
+    const zonesFreed = this.processors.stop()
+    await this.quietWait.until(graceMs)
     // Before anything is handed back: the last claim would take it again.
-    await this.within(this.claiming, LAST_CALL_MS)
+    if (this.claiming !== undefined) await this.within(this.claiming, LAST_CALL_MS)
     for (const attempt of [...this.attempts]) {
-      this.settle(attempt, { leaseToken: attempt.leaseToken, outcome: 'release' })
+      if (!attempt.settled) {
+        attempt.settled = true
+        this.outcomes.release++
+        this.outbox.add({ leaseToken: attempt.leaseToken, outcome: 'release' })
+      }
       attempt.abort(new Error('the worker is stopping'))
     }
     await this.within(this.outbox.emptied(), LAST_CALL_MS)
-    this.heartbeat?.()
+    await this.within(zonesFreed, LAST_CALL_MS)
+    this.leases.stop()
   }
 
   private within(done: Promise<unknown>, ms: number): Promise<void> {

@@ -1,14 +1,14 @@
 // Claims of one partition, in the order they came: each is answered when messages are ready, or when it has waited long
 // enough. What is handed out is durable as an attempt before the worker sees it (§4.5), with its payload.
 import type { PartitionRef } from '../../domain/ids.js'
-import { messageNotFound } from '../../domain/message/index.js'
+import { type Contents, messageNotFound } from '../../domain/message/index.js'
 import * as L from '../../projections/messageTable/layout.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import { type DecisionContext, decideStart, leasesOfClaim } from './decideRequests.js'
 import type { WhenDurable } from './openBatch.js'
 import type { Payloads } from './payloads.js'
 import { answered, type Reply, refused, unknown } from './replies.js'
-import type { Claimed, ClaimRequest, Contents, Delivery } from './requests.js'
+import type { Claimed, ClaimRequest, Delivery } from './requests.js'
 
 type WaitingClaim = { readonly request: ClaimRequest; readonly untilTick: number }
 type RegisterDurable = (callback: WhenDurable) => void
@@ -89,21 +89,24 @@ export class ClaimDesk {
   private pick(context: DecisionContext, request: ClaimRequest, eventsMax: number): number[] | undefined {
     const { state } = this
     const max = request.max()
+    const { at } = context.batch
     // A claim of nothing only wants to know when there is something: how several partitions are waited for at once.
-    if (max === 0) return state.nextReady() >= 0 || state.nextReady(state.readyInDoubt) >= 0 ? [] : undefined
+    if (max === 0) {
+      return state.nextReady(at) >= 0 || state.nextReady(at, state.readyInDoubt) >= 0 ? [] : undefined
+    }
     if (request.claimId !== undefined) {
       const again = leasesOfClaim(state, request.claimId)
       if (again !== undefined) return again
     }
     // In-doubt messages come first, one at a time. Whoever may not take one beside others hears of it, and makes room.
-    const inDoubt = state.nextReady(state.readyInDoubt)
+    const inDoubt = state.nextReady(at, state.readyInDoubt)
     if (inDoubt >= 0) {
       if (!request.mayRunInDoubt) return []
       if (decideStart(context, inDoubt, request)) return [inDoubt]
     }
     const slots: number[] = []
     while (slots.length < max && context.batch.events.length < eventsMax) {
-      const slot = state.nextReady()
+      const slot = state.nextReady(at)
       if (slot < 0) break
       // Refused only when its time to live ended in this very batch: the expiry comes first next time.
       if (!decideStart(context, slot, request)) break
@@ -123,7 +126,7 @@ export class ClaimDesk {
     const again = request.claimId === undefined ? undefined : leasesOfClaim(state, request.claimId)
     if (again !== undefined) return this.handOver(request, again, whenDurable)
     const slot = state.table.slotOf(ordinal)
-    const isReady = slot >= 0 && state.table.hasFlag(slot, L.FLAG_READY)
+    const isReady = slot >= 0 && state.mayStart(slot, context.batch.at)
     const mustComeAlone = isReady && state.table.hasFlag(slot, L.FLAG_IN_DOUBT) && !request.mayRunInDoubt
     if (mustComeAlone) return this.handOver(request, [], whenDurable)
     if (isReady && decideStart(context, slot, request)) return this.handOver(request, [slot], whenDurable)
@@ -136,7 +139,7 @@ export class ClaimDesk {
 
   private handOver(request: ClaimRequest, slots: ReadonlyArray<number>, whenDurable: RegisterDurable): void {
     const { state, payloads } = this
-    const inDoubtWaiting = state.nextReady(state.readyInDoubt) >= 0
+    const inDoubtWaiting = state.nextReady(state.lastAt, state.readyInDoubt) >= 0
     const alone = slots.length === 1 && state.table.hasFlag(slots[0] ?? 0, L.FLAG_IN_DOUBT)
     const leases = slots.map((slot) => this.leaseAt(slot))
     whenDurable((outcome) => {

@@ -1,13 +1,15 @@
 // One partition over time: opens it (recovery, then a writer with a new epoch), takes snapshots while it runs, and opens it
 // anew after a fault of the log, a bounded number of times. A defect is not tried again: it would only repeat.
 import { isLeft } from 'fp-ts/lib/Either.js'
+import type { EventBatch } from '../../domain/batch.js'
 import { type PartitionRef, partitionStream } from '../../domain/ids.js'
 import type { QueueControl } from '../../domain/queue/index.js'
 import { type PartitionState, SnapshotInProgress } from '../../projections/partition/index.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
 import type { Blobs } from './blobPayloads.js'
-import { PartitionWriter, type WriterDeps, type WriterHooks } from './partitionWriter.js'
+import { PartitionWriter, type WriterDeps } from './partitionWriter.js'
 import { Payloads } from './payloads.js'
+import { type Rebuilt, type RebuildOptions, type RebuildSource, rebuildMeasures } from './rebuildMeasures.js'
 import { recoverPartition } from './recovery.js'
 import { catchUp, noteBatch } from './registerFeed.js'
 import type { Failure, Reply } from './replies.js'
@@ -30,7 +32,8 @@ export type PartitionDeps = WriterDeps &
   }>
 
 export type PartitionEvents = Readonly<{
-  onDurable: WriterHooks['onDurable']
+  /** Each batch once it is durable, in order. */
+  onDurable: (partition: PartitionRef, batch: EventBatch) => void
   onTrouble: (partition: PartitionRef, message: string, final: boolean) => void
 }>
 
@@ -47,6 +50,7 @@ export type PartitionRecovery = Readonly<{
 export class Partition {
   readonly stream: string
   recovery: PartitionRecovery | undefined
+  private readonly followers = new Set<Parameters<RebuildSource['follow']>[0]>()
   private writer: PartitionWriter | undefined
   private trouble: Failure | undefined
   private closing = false
@@ -91,6 +95,9 @@ export class Partition {
     return this.writer?.state
   }
 
+  /** It will not take calls again by itself. */
+  isFinal = false
+
   get failure(): Failure | undefined {
     return this.writer === undefined ? this.trouble : undefined
   }
@@ -116,6 +123,17 @@ export class Partition {
       await writer.close()
     }
     await this.catchingUp
+  }
+
+  /** Counts all numbers anew from the log; the partition goes on meanwhile (E1). */
+  async rebuildMeasures(options: RebuildOptions): Promise<Rebuilt> {
+    const { writer, stream, followers } = this
+    if (writer === undefined) throw new Error('the partition takes no calls now')
+    const follow: RebuildSource['follow'] = (listener) => {
+      followers.add(listener)
+      return () => followers.delete(listener)
+    }
+    return rebuildMeasures({ log: this.deps.log, stream, writer, follow }, options)
   }
 
   /** Once more by hand, for one that has stopped for good. Rejects when it cannot be opened. */
@@ -148,7 +166,8 @@ export class Partition {
           firstRevision: appended.firstRevision,
           events: batch.events,
         })
-        this.events.onDurable(batch, appended)
+        this.events.onDurable(this.ref, batch)
+        for (const follow of this.followers) follow(batch, appended.firstRevision)
         this.eventsSinceSnapshot += batch.events.length
         this.durableEvents += batch.events.length
         if (this.durableEvents > FORGIVEN_AFTER_EVENTS) this.reopenings = 0
@@ -163,6 +182,7 @@ export class Partition {
     await writer.start(this.deps.isCertainlyDead)
     this.writer = writer
     this.trouble = undefined
+    this.isFinal = false
     const { attemptsLost } = writer
     const durationMs = Math.round(this.deps.clock.tickMs() - startTick)
     this.recovery = { snapshotRevision, eventsReplayed, attemptsLost, durationMs }
@@ -203,7 +223,8 @@ export class Partition {
     if (this.closing) return
     const reason = why.kind === 'refused' ? why.refusal.type : why.reason
     const { state } = this.deps.log.condition()
-    if (defect !== undefined || state !== 'open' || this.reopenings >= REOPENINGS_MAX) {
+    this.isFinal = defect !== undefined || state !== 'open' || this.reopenings >= REOPENINGS_MAX
+    if (this.isFinal) {
       this.events.onTrouble(this.ref, defect?.message ?? reason, true)
       return
     }

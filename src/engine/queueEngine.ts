@@ -11,15 +11,17 @@ import {
 } from '../../domain/queue/index.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import { holdsBlobs, withPayloads } from './blobPayloads.js'
+import type { DecisionContext } from './decideRequests.js'
 import { Partition, type PartitionDeps, type PartitionEvents } from './partition.js'
 import { type Answered, answered, type Failure, type Reply, unknown } from './replies.js'
-import type { Claimed, ClaimRequest, Enqueued, NewMessage, Settled, Settlement } from './requests.js'
+import type { Claimed, ClaimRequest, Enqueued, NewMessage, OperatorCommand, Settled, Settlement } from './requests.js'
 import { inShares } from './settlementShares.js'
 import { StreamFold } from './streamFold.js'
 
 /** A claim looks again at partitions that do not answer after this. */
 const UNAVAILABLE_PAUSE_MS = 250
 
+type CancelListener = (partition: number, ordinal: number) => void
 type ClaimWish = Omit<ClaimRequest, 'answer'>
 
 const inPartition = (
@@ -29,6 +31,7 @@ const inPartition = (
 
 export class QueueEngine {
   readonly partitions: Partition[] = []
+  private readonly cancelListeners = new Set<CancelListener>()
   private nextPartition = 0
 
   private constructor(
@@ -121,21 +124,48 @@ export class QueueEngine {
 
   operate(
     partition: number,
-    command: 'cancel' | 'redrive' | 'purge',
+    command: OperatorCommand,
     ordinals: ReadonlyArray<number>,
     by: { who: string; why?: string; from?: string } | undefined,
   ): Promise<Reply<ReadonlyArray<Settled>>> {
     return new Promise((resolve) => {
-      this.partition(partition).use(
-        (writer) => writer.operate({ command, ordinals, by, answer: resolve }),
-        resolve,
-      )
+      const answer = (reply: Reply<ReadonlyArray<Settled>>): void => {
+        if (command === 'cancel' && !isLeft(reply)) this.tellOfCancels(partition, ordinals, reply.right.value)
+        resolve(reply)
+      }
+      this.partition(partition).use((writer) => writer.operate({ command, ordinals, by, answer }), resolve)
+    })
+  }
+
+  /** Told of each message whose cancellation is recorded: if it runs, its worker has to stop it (A11). */
+  whenCancelled(listener: CancelListener): () => void {
+    this.cancelListeners.add(listener)
+    return () => this.cancelListeners.delete(listener)
+  }
+
+  private tellOfCancels(
+    partition: number,
+    ordinals: ReadonlyArray<number>,
+    results: ReadonlyArray<Settled>,
+  ): void {
+    ordinals.forEach((ordinal, i) => {
+      const result = results[i]
+      if (result === undefined || isLeft(result)) return
+      for (const listener of this.cancelListeners) listener(partition, ordinal)
     })
   }
 
   look<A>(partition: number, look: (state: PartitionState, at: number) => A): Promise<Reply<A>> {
     return this.partition(partition).use<Promise<Reply<A>>>(
       (writer) => writer.look(look),
+      (reply) => Promise.resolve(reply),
+    )
+  }
+
+  /** Runs a rule of its own in the partition's writer. */
+  act<A>(partition: number, act: (context: DecisionContext) => A): Promise<Reply<A>> {
+    return this.partition(partition).use<Promise<Reply<A>>>(
+      (writer) => writer.act(act),
       (reply) => Promise.resolve(reply),
     )
   }
@@ -212,7 +242,8 @@ export class QueueEngine {
     this.claimsChanged()
   }
 
-  private pause(ms: number): Promise<void> {
+  /** On the clock of this ledger. */
+  pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.deps.clock.after(ms, resolve))
   }
 

@@ -3,13 +3,11 @@
 import type { Either } from 'fp-ts/lib/Either.js'
 import type {
   Actor,
+  Contents,
   FollowUp,
   MessageAttributes,
-  MessageEdited,
-  MessageEnqueued,
 } from '../../domain/message/index.js'
 import type { DecisionContext } from './decideRequests.js'
-import type { PartitionState } from '../../projections/partition/index.js'
 import type { Answer, PartitionRefusal } from './replies.js'
 
 export type NewMessage = Readonly<{
@@ -59,9 +57,6 @@ export type Settlement = LeaseName &
 
 /** `Right` = recorded, or already so. */
 export type Settled = Either<PartitionRefusal, void>
-
-/** The event that says what a message holds: the one that brought it, or its last edit. */
-export type Contents = MessageEnqueued | MessageEdited
 
 /**
  * A message handed to a worker, durable as an attempt. `enqueued` is the event that says its contents: payload, headers, type.
@@ -123,13 +118,10 @@ export type OperateRequest = Readonly<{
   answer: Answer<ReadonlyArray<Settled>>
 }>
 
-/** A read of the state, answered like everything else behind the reply barrier (§4.4). */
-export type LookRequest = Readonly<{
-  look: (state: PartitionState, at: number) => unknown
-  answer: Answer<unknown>
-}>
-
-/** A rule of its own, decided like everything else: it sees the state, may add events, and is answered when they are durable. */
+/**
+ * A rule of its own, decided like everything else: it sees the state, may add events, and is answered when they are
+ * durable. A look at the state that adds nothing waits behind the reply barrier all the same (§4.4).
+ */
 export type ActRequest = Readonly<{
   act: (context: DecisionContext) => unknown
   answer: Answer<unknown>

@@ -1,10 +1,11 @@
 // Bodies and queries of every route. Shapes and types are decided here; bounds that belong to the queue (its payload
 // limits, the range of priorities, what may be combined) are the ledger's, so that HTTP and library refuse alike.
 import * as t from 'io-ts'
-import { MESSAGE_STATES, type MessageState } from '../../domain/message/index.js'
+import { FOLLOW_UPS_MAX } from '../../domain/message/index.js'
 import { QueueSettingsCodec } from '../../domain/queue/index.js'
 import { RetryPolicyCodec } from '../../domain/retry/index.js'
 import { isFields } from '../../domain/storedFields.js'
+import type { CallbackTarget, NamedCallback } from '../api/types.js'
 import { accepting, closedRecord, listOf } from './closedRecord.js'
 import {
   BATCH_MESSAGES_MAX,
@@ -42,6 +43,18 @@ const retryPolicy: t.Type<t.TypeOf<typeof RetryPolicyCodec>, unknown, unknown> =
 const by = closedRecord('an actor', { who: text }, { why: text })
 export const OperatorBody = closedRecord('an operator action', {}, { by })
 
+/** Which of them go together is the door's to say. */
+const callback = closedRecord('a callback', {}, { queue: text, type: text, callback: text }) as t.Type<
+  CallbackTarget | NamedCallback,
+  unknown,
+  unknown
+>
+const followUp = closedRecord(
+  'a follow-up',
+  { queue: text, payload: json },
+  { type: text, delayMs: milliseconds, headers: strings },
+)
+
 export const EnqueueBody = closedRecord(
   'a message',
   { payload: json },
@@ -61,9 +74,42 @@ export const EnqueueBody = closedRecord(
     retry: retryPolicy,
     correlationId: text,
     causationId: text,
+    dedupMode: accepting(
+      'replace or debounce',
+      (value): value is 'replace' | 'debounce' => value === 'replace' || value === 'debounce',
+    ),
+    tenant: text,
+    zone: text,
+    fallbackZones: listOf(text, 0, 8),
+    gate: text,
+    leaseMs: milliseconds,
+    retryable: flag,
+    batchable: flag,
+    cancelable: flag,
+    guarantee: accepting(
+      'atLeastOnce or fireAndForget',
+      (value): value is 'atLeastOnce' | 'fireAndForget' =>
+        value === 'atLeastOnce' || value === 'fireAndForget',
+    ),
+    onSuccess: callback,
+    onFailure: callback,
   },
 )
 export type EnqueueBody = t.TypeOf<typeof EnqueueBody>
+
+export const EditBody = closedRecord(
+  'a change',
+  {},
+  {
+    payload: json,
+    priority,
+    delayMs: milliseconds,
+    notBefore: instant,
+    ttlMs: milliseconds,
+    headers: strings,
+    by,
+  },
+)
 
 export const BatchBody = closedRecord(
   'a batch',
@@ -79,13 +125,23 @@ export const ClaimBody = closedRecord(
     waitMs: wholeNumber(0, LONG_POLL_MS_MAX),
     leaseMs: milliseconds,
     claimId: text,
+    id: text,
   },
 )
 
 const failure = closedRecord('a failure', {}, { type: text, message: text })
 const token = { leaseToken: text }
 const OUTCOMES = {
-  ack: closedRecord('an ack', { ...token, outcome: t.literal('ack') }, { result: json }),
+  ack: closedRecord(
+    'an ack',
+    { ...token, outcome: t.literal('ack') },
+    {
+      result: json,
+      reconciled: t.literal(true),
+      // biome-ignore lint/suspicious/noThenProperty: a list of messages; nothing takes a list for a promise
+      then: listOf(followUp, 0, FOLLOW_UPS_MAX),
+    },
+  ),
   fail: closedRecord(
     'a failure',
     { ...token, outcome: t.literal('fail') },
@@ -117,16 +173,6 @@ export const SettlementsBody = closedRecord('settlements', {
   settlements: listOf(settlement, 1, SETTLEMENTS_MAX),
 })
 
-export const RedriveBody = closedRecord(
-  'a redrive',
-  {},
-  {
-    ids: listOf(text, 1, BATCH_MESSAGES_MAX),
-    limit: wholeNumber(1, Number.MAX_SAFE_INTEGER),
-    dryRun: flag,
-    by,
-  },
-)
 export const DiscardBody = closedRecord('a discard', { ids: listOf(text, 1, BATCH_MESSAGES_MAX) }, { by })
 
 /** The settings of a queue, beside who asks for them. */
@@ -146,18 +192,15 @@ const numberText = (name: string, from: number, to: number): t.Type<number, stri
     String,
   )
 }
+/** How long a request may wait, in milliseconds. */
+export const waitQuery = (max: number): t.Type<number, string, unknown> => numberText('waitMs', 0, max)
 const limit = numberText('limit', 1, LIST_LIMIT_MAX)
 const position = numberText('position', 0, Number.MAX_SAFE_INTEGER)
-const state = accepting(`one of ${MESSAGE_STATES.join(', ')}`, (value): value is MessageState =>
-  MESSAGE_STATES.some((name) => name === value),
-)
 const flagText = accepting(
   'true or false',
   (value): value is 'true' | 'false' => value === 'true' || value === 'false',
 )
 
 export const NoQuery = closedRecord('no query', {})
-export const ListQuery = closedRecord('a list query', {}, { state, cursor: text, limit })
-export const DeadQuery = closedRecord('a dead-letter query', {}, { cursor: text, limit })
 export const EventsQuery = closedRecord('an events query', {}, { from: position, limit })
 export const DeleteQuery = closedRecord('a deletion', {}, { evenIfNotEmpty: flagText, who: text, why: text })

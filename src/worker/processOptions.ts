@@ -1,20 +1,31 @@
 // What `process()` may be asked for, wherever the worker runs: the number of slots, and how errors get their failure type.
 import { classify, composeClassifiers, type FailureType } from '../../domain/failure/index.js'
-import type { ProcessOptions } from '../api/types.js'
-
-export const DEFAULT_CONCURRENCY = 10
+import type { ProcessOptions, Worker, WorkerLifecycle } from '../api/types.js'
 
 /** @throws RangeError outside 1 to `concurrencyMax`. */
-export const concurrencyOf = (
-  { concurrency = DEFAULT_CONCURRENCY }: ProcessOptions,
-  concurrencyMax: number,
-): number => {
+export const checkConcurrency = (concurrency: number | undefined, concurrencyMax: number): void => {
+  if (concurrency === undefined) return
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > concurrencyMax) {
     throw new RangeError(`concurrency: accepted is a whole number from 1 to ${concurrencyMax}`)
   }
-  return concurrency
 }
 
 /** The user's classifier first, where there is one. */
-export const classifierOf = (options: ProcessOptions): ((error: unknown) => FailureType) =>
-  options.classify === undefined ? classify : composeClassifiers(options.classify, classify)
+export const classifierOf = ({
+  classify: users,
+}: Pick<ProcessOptions, 'classify'>): ((error: unknown) => FailureType) =>
+  users === undefined ? classify : composeClassifiers(users, classify)
+
+/** A mistake in the user's listener must not reach whoever reports to it. */
+export const reporterOf =
+  ({ onError }: Pick<ProcessOptions, 'onError'>): ((error: unknown) => void) =>
+  (error) => {
+    try {
+      onError?.(error instanceof Error ? error : new Error(String(error)))
+    } catch {
+      // Whoever is to hear of errors has one: there is nobody left to tell.
+    }
+  }
+
+/** Of what a ledger has to stop, only these run single messages. */
+export const isWorker = (worker: WorkerLifecycle): worker is Worker => 'addProcessor' in worker

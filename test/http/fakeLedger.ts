@@ -28,10 +28,18 @@ export const fakeQueue = (answers: Partial<Queue<unknown>>): Queue<unknown> => {
 
 export const fakeLedger = (answers: Partial<Queue<unknown>>): Ledger => ({
   queue: <A>() => Promise.resolve(fakeQueue(answers) as unknown as Queue<A>),
+  openQueue: unexpected,
+  createQueue: unexpected,
   queues: () => Promise.resolve([VIEW]),
   deleteQueue: unexpected,
   history: unexpected,
   events: unexpected,
   stats: unexpected,
+  collectBlobs: unexpected,
+  processFolder: unexpected,
+  workerStatuses: unexpected,
+  recovery: unexpected,
+  recover: unexpected,
+  callbacks: { register: unexpected, unregister: unexpected },
   close: () => Promise.resolve(),
 })

@@ -52,7 +52,7 @@ describe('poison messages (C13, R29)', () => {
     expect(beside.slice(1)).toEqual([['poison'], ['poison']])
     const { messages } = await test.done(queue.deadLetters())
     expect(messages).toMatchObject([
-      { payload: 'poison', attempts: 3, reason: 'attemptsExhausted', failure: { type: 'CRASH' } },
+      { payload: 'poison', attempts: 3, reason: 'poison', failure: { type: 'CRASH' } },
     ])
     const stats = await test.done(queue.stats())
     expect(stats).toMatchObject({ succeeded: 6, dead: 1, pending: 0, processing: 0, retrying: 0 })
