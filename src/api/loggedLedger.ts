@@ -61,7 +61,7 @@ export const loggedLedger = async <L extends Ledger>(
   if (opened === undefined) return open(log, onTrouble)
   let ledger: L | undefined
   const payloadOf = async (queue: string, id: string): Promise<unknown> =>
-    (await (await ledger?.queue(queue))?.message(id))?.payload
+    (await (await ledger?.openQueue(queue))?.message(id))?.payload
   const { logger, payloads, close } = opened
   const told = ledgerLog({ logger, clock, payloadOf: payloads ? payloadOf : undefined })
   const tellTrouble = (trouble: Trouble): void => {

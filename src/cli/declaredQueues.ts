@@ -11,7 +11,7 @@ export const openDeclaredQueues = async (
 ): Promise<void> => {
   const existing = new Set((await ledger.queues()).map(({ queue }) => queue))
   for (const { queue: name, settings } of declared) {
-    if (!existing.has(name)) await ledger.queue(name, settings)
-    else if (Object.keys(settings).length > 0) await (await ledger.queue(name)).configure(settings, by)
+    if (!existing.has(name)) await ledger.createQueue(name, settings, by)
+    else if (Object.keys(settings).length > 0) await (await ledger.openQueue(name)).configure(settings, by)
   }
 }

@@ -1,6 +1,7 @@
 // ledgerq queue list | create | show | delete | pause | resume
 import type { Command } from 'commander'
 import type { QueueStats, QueueView } from '../api/types.js'
+import { isPresetName, PRESET_NAMES, type PresetName, QUEUE_PRESETS } from '../presets/queuePresets.js'
 import {
   type Context,
   contextOf,
@@ -9,6 +10,7 @@ import {
   type Surroundings,
   wholeNumber,
 } from './context.js'
+import { UsageError } from './exitCode.js'
 import { type Column, duration, facts, grouped, table } from './table.js'
 
 const COLUMNS: ReadonlyArray<Column<QueueStats>> = [
@@ -79,15 +81,25 @@ const SETTINGS = [
   'ttlMs',
   'delayMs',
 ] as const
-type SettingOptions = Readonly<Partial<Record<(typeof SETTINGS)[number], number>>>
+type SettingOptions = Readonly<Partial<Record<(typeof SETTINGS)[number], number>> & { preset?: PresetName }>
 
+/** Whatever the policy of the server about queues that are merely used: here one was asked for. */
 const create = async (context: Context, name: string, options: SettingOptions): Promise<void> => {
-  const settings = Object.fromEntries(
+  const { ledger, actor } = context
+  const stated = Object.fromEntries(
     SETTINGS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
   )
-  const queue = await context.ledger.queue(name, settings)
-  const view = await queue.view()
+  const settings = { ...(options.preset === undefined ? {} : QUEUE_PRESETS[options.preset]), ...stated }
+  const isThere = (await ledger.queues()).some(({ queue }) => queue === name)
+  const view = isThere
+    ? await ledger.knownQueue(name).configure(settings, actor)
+    : await (await ledger.createQueue(name, settings, actor)).view()
   context.show(view, () => `The queue ${view.queue} is there.`)
+}
+
+const presetName = (text: string): PresetName => {
+  if (isPresetName(text)) return text
+  throw new UsageError(`--preset: accepted is one of ${PRESET_NAMES.join(', ')}`)
 }
 
 const remove = async (
@@ -123,6 +135,7 @@ export const addQueueCommands = (program: Command, surroundings: Surroundings): 
   queue
     .command('create <name>')
     .description('create a queue, or change the settings that are given')
+    .option('--preset <name>', `settings that go together: ${PRESET_NAMES.join(', ')}`, presetName)
     .option('--partitions <n>', 'fixed when it is created', wholeNumber('--partitions', 1))
     .option('--max-size <n>', 'messages per partition', wholeNumber('--max-size', 1))
     .option('--dedup-window-ms <ms>', 'how long keys are remembered', wholeNumber('--dedup-window-ms', 0))

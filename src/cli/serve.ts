@@ -39,6 +39,8 @@ export const serve = async (context: Context): Promise<void> => {
     logging: serverLog.options,
     blobs: config.blobs,
     blobBytesMax: config.blobBytesMax,
+    autoCreateQueues: config.autoCreateQueues,
+    ...(config.streamPrefix === undefined ? {} : { streamPrefix: config.streamPrefix }),
   })
   try {
     const by = { who: context.process.who, why: context.loaded.file ?? 'configuration' }

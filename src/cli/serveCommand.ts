@@ -10,6 +10,8 @@ const SERVE_SETTINGS = [
   'strict',
   'blobs',
   'blobBytesMax',
+  'autoCreateQueues',
+  'streamPrefix',
   'logEnabled',
   'logLevel',
   'logFormat',

@@ -1,5 +1,6 @@
 // The one table of settings of a process: file key, variable and flag of each, what is accepted, and the default.
 import { PAYLOAD_BYTES_MAX } from '../../domain/payload/index.js'
+import { isStreamPrefix, STREAM_PREFIX_RULE } from '../adapters/prefixed/names.js'
 import { LARGE_PAYLOAD_BYTES_DEFAULT, LARGE_PAYLOAD_BYTES_MAX } from '../engine/blobPayloads.js'
 import { DEFAULT_LOGGING, LOG_FORMATS, LOG_LEVELS, LOG_TARGETS } from '../logging/index.js'
 import { accepted, booleanOf, numberOf, oneOf, setting, text, wholeNumber, yesOrNo } from './setting.js'
@@ -82,6 +83,22 @@ export const SETTINGS = {
     ofText: numberOf,
     fallback: LARGE_PAYLOAD_BYTES_DEFAULT,
   }),
+  autoCreateQueues: setting({
+    key: 'autoCreateQueues',
+    variable: 'LEDGERQ_AUTO_CREATE_QUEUES',
+    flag: '--auto-create-queues',
+    meaning: 'whether a queue comes into being by being used',
+    codec: yesOrNo,
+    ofText: booleanOf,
+    fallback: true,
+  }),
+  streamPrefix: setting({
+    key: 'streamPrefix',
+    variable: 'LEDGERQ_STREAM_PREFIX',
+    flag: '--stream-prefix',
+    meaning: 'begins the names of all streams in the log',
+    codec: accepted(STREAM_PREFIX_RULE, isStreamPrefix),
+  }),
   logEnabled: setting({
     key: 'logging.enabled',
     variable: 'LEDGERQ_LOGGING',
@@ -157,7 +174,7 @@ export type SettingName = keyof typeof SETTINGS
 type ValueOf<Name extends SettingName> = (typeof SETTINGS)[Name]['codec']['_A']
 
 /** What has no default may be missing. */
-type Optional = 'token'
+type Optional = 'token' | 'streamPrefix'
 export type SettingValues = Readonly<
   { [Name in Exclude<SettingName, Optional>]: ValueOf<Name> } & {
     [Name in Optional]: ValueOf<Name> | undefined

@@ -35,11 +35,5 @@ export const fakeLedger = (answers: Partial<Queue<unknown>>): Ledger => ({
   history: unexpected,
   events: unexpected,
   stats: unexpected,
-  collectBlobs: unexpected,
-  processFolder: unexpected,
-  workerStatuses: unexpected,
-  recovery: unexpected,
-  recover: unexpected,
-  callbacks: { register: unexpected, unregister: unexpected },
   close: () => Promise.resolve(),
 })
