@@ -1,0 +1,2 @@
+// A module without a handler.
+export const other = 1
