@@ -23,4 +23,6 @@ export {
 } from './logging/index.js'
 export { type PresetName, QUEUE_PRESETS } from './presets/queuePresets.js'
 export { quickLedger } from './presets/quickLedger.js'
-export { fail, release } from './worker/attempt.js'
+export { type SandboxHandler, type SandboxOptions, sandbox } from './sandbox/sandbox.js'
+export { CancelledError, fail, release } from './worker/attempt.js'
+export { batchResults } from './worker/batchOutcome.js'

@@ -85,6 +85,9 @@ export type MessageEdited = OfMessage &
     by: Actor | undefined
   }>
 
+/** The event that says what a message holds: the one that brought it, or its last edit. */
+export type Contents = MessageEnqueued | MessageEdited
+
 /** A claim: recorded, and durable, before the handler runs (§4.5). */
 export type AttemptStarted = OfMessage &
   Readonly<{

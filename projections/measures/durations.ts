@@ -60,6 +60,11 @@ export class Durations {
     }
   }
 
+  clear(): void {
+    this.counts.fill(0)
+    this.count = this.sum = this.max = 0
+  }
+
   snapshot(): DurationSnapshot {
     return { counts: [...this.counts], sum: this.sum, max: this.max }
   }

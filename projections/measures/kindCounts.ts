@@ -69,10 +69,16 @@ export class KindCounts {
     return this.names.map(({ priority, type }, kind) => [priority, type ?? null, this.countsOf(kind)])
   }
 
+  /** Names keep their numbers: they stand in the records of messages. */
+  clear(): void {
+    this.cells.fill(0)
+  }
+
+  /** Of a fold of the same stream: its kinds were met in the same order, so they have the same numbers. */
   load(snapshot: KindSnapshot): void {
     for (let kind = 0; kind < snapshot.length; kind++) {
       const [priority, type, counts] = snapshot[kind]!
-      if (kind >= 2) this.intern(priority, type ?? undefined)
+      if (kind >= this.names.length) this.intern(priority, type ?? undefined)
       counts.forEach((count, column) => {
         this.add(kind, column, count)
       })

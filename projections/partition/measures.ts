@@ -15,6 +15,15 @@ export class Measures {
   readonly rates = new RecentRates()
 }
 
+/** Counts of what is live follow from the records and the clock, so they are kept; all that has been counted is replaced. */
+export const replaceMeasures = (measures: Measures, by: Measures): void => {
+  const { scheduled, pending, retrying, processing, dead } = measures.counts
+  measures.counts.failuresByType.clear()
+  for (const part of [measures.kinds, measures.durations, measures.waits]) part.clear()
+  loadMeasures(measures, snapshotMeasures(by))
+  Object.assign(measures.counts, { scheduled, pending, retrying, processing, dead })
+}
+
 export type MeasuresSnapshot = Readonly<{
   counts: Readonly<Record<string, number>>
   failuresByType: ReadonlyArray<readonly [string, number]>

@@ -106,7 +106,11 @@ export class PartitionState {
       case 'MessageExpired':
       case 'MessagePurged': {
         const previous = this.messages.apply(event, revision, at, tick)
-        if (this.toldFull && this.size < this.config.maxSize * CAPACITY_RELIEVED) this.toldFull = false
+        // What made room for another message left the partition as full as it was.
+        const isRelief = event.type !== 'MessagePurged' || event.cause !== 'overflow'
+        if (this.toldFull && isRelief && this.size < this.config.maxSize * CAPACITY_RELIEVED) {
+          this.toldFull = false
+        }
         return previous
       }
       default:

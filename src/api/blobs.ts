@@ -8,7 +8,12 @@ import { DEFAULT_PAYLOAD_LIMITS, PAYLOAD_BYTES_MAX } from '../../domain/payload/
 import { isFields } from '../../domain/storedFields.js'
 import { openBlobFiles } from '../adapters/blobFiles/blobStore.js'
 import { memoryBlobs } from '../adapters/blobMemory/blobStore.js'
-import { type Blobs, claimChecked, LARGE_PAYLOAD_BYTES_MAX } from '../engine/blobPayloads.js'
+import {
+  type Blobs,
+  claimChecked,
+  LARGE_PAYLOAD_BYTES_DEFAULT,
+  LARGE_PAYLOAD_BYTES_MAX,
+} from '../engine/blobPayloads.js'
 import { LogFault } from '../engine/recovery.js'
 import type { NewMessage } from '../engine/requests.js'
 import type { BlobFault, BlobStore, StoredBlob } from '../ports/blobStore.js'
@@ -19,7 +24,6 @@ import { UnavailableError } from './errors.js'
 import { errorOf } from './refusals.js'
 
 const FOLDER = 'blobs'
-const BLOB_BYTES_MAX_DEFAULT = 64 * 1_048_576
 
 const invalid = (field: string, problem: string): Error => errorOf({ type: 'Invalid', field, problem })
 
@@ -35,7 +39,7 @@ export const openBlobs = async (
 ): Promise<Blobs | undefined> => {
   const { blobs = 'none', claimCheckAboveBytes = PAYLOAD_BYTES_MAX } = options
   const aboveBytes = checkedWhole('claimCheckAboveBytes', claimCheckAboveBytes, 0, PAYLOAD_BYTES_MAX)
-  const { blobBytesMax = BLOB_BYTES_MAX_DEFAULT } = options
+  const { blobBytesMax = LARGE_PAYLOAD_BYTES_DEFAULT } = options
   const payloadBytesMax = checkedWhole(
     'blobBytesMax',
     blobBytesMax,

@@ -1,5 +1,6 @@
 // What a sender may say about a message, beside its payload.
 import type { RetryPolicy } from '../../domain/retry/index.js'
+import type { NamedCallback, SettledListener } from './followUpTypes.js'
 
 export type EnqueueOptions = Readonly<{
   /** Unique in the queue; enqueueing the same id again answers the first message. Generated when left out. */
@@ -50,10 +51,13 @@ export type EnqueueOptions = Readonly<{
   cancelable?: boolean
   /** `fireAndForget`: one delivery, no retry. Default `atLeastOnce`. */
   guarantee?: 'atLeastOnce' | 'fireAndForget'
-  /** Enqueued with the event that ends the message: `{ operationId, queue, result }`. */
-  onSuccess?: CallbackTarget
+  /**
+   * Enqueued, or called, once the message has succeeded: with `{ operationId, queue, result }`. A function is called in this
+   * process only, and forgotten when it ends; a queue or a callback by name is durable (docs/callbacks.md).
+   */
+  onSuccess?: CallbackTarget | NamedCallback | SettledListener
   /** The same when it becomes a dead letter: `{ operationId, queue, attempts, error }`. */
-  onFailure?: CallbackTarget
+  onFailure?: CallbackTarget | NamedCallback | SettledListener
   /** The finished message that this one runs again: set by `rerun`. */
   rerunOf?: string
 }>

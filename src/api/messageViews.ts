@@ -5,6 +5,7 @@ import {
   ABSENT,
   evolveMessage,
   type Message,
+  type MessageEnqueued,
   type MessageEvent,
   stateAt,
 } from '../../domain/message/index.js'
@@ -29,7 +30,8 @@ export const viewOfHistory = (
   const first = history[0]
   if (first === undefined || first.event.type !== 'MessageEnqueued') return undefined
   const { event: enqueued } = first
-  const attributes = enqueued.attributes ?? {}
+  /** As they were enqueued, or last edited. */
+  let contents: Pick<MessageEnqueued, 'payload' | 'attributes'> = enqueued
   let message: Message = ABSENT
   let last: Exclude<Message, { tag: 'Absent' | 'Finished' }> | undefined
   let result: string | undefined
@@ -37,24 +39,31 @@ export const viewOfHistory = (
     message = evolveMessage(message, past.event as MessageEvent, past.at)
     if (message.tag !== 'Absent' && message.tag !== 'Finished') last = message
     if (past.event.type === 'AttemptSucceeded') result = past.event.result
+    if (past.event.type === 'MessageEdited') contents = past.event
   }
   if (message.tag === 'Absent' || last === undefined) return undefined
+  const attributes = contents.attributes ?? {}
+  const { wishes } = last
   return {
     id: enqueued.callerId ?? generatedId(ref, enqueued.ordinal),
     queue: ref.queue,
     partition: ref.partition,
     state: stateAt(message, at),
-    type: attributes.type,
-    topic: attributes.topic,
-    group: attributes.group,
-    priority: enqueued.priority,
+    type: wishes.type,
+    topic: wishes.topic,
+    group: wishes.group,
+    tenant: wishes.tenant,
+    zone: wishes.zone,
+    gate: wishes.gate,
+    priority: last.priority,
     attempts: last.attempts,
     enqueuedAt: new Date(first.at).toISOString(),
     notBefore: message.tag === 'Waiting' ? iso(message.dueAt) : undefined,
     expiresAt: message.tag === 'Waiting' ? iso(message.expiresAt) : undefined,
     worker: message.tag === 'Leased' ? message.worker : undefined,
     failureType: last.failureType,
-    payload: parsed(enqueued.payload),
+    payload: parsed(contents.payload),
+    blob: attributes.blob,
     headers: attributes.headers ?? {},
     correlationId: attributes.correlationId,
     causationId: attributes.causationId,

@@ -1,24 +1,19 @@
-// Reads of one queue: a message, its history, lists, dead letters, statistics. Live messages are asked of the writer's state
+// Reads of one queue: a message, its history, statistics. Live messages are asked of the writer's state
 // (behind the reply barrier), finished ones of the register; both lead to the message's history in the log.
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { type PartitionRef, parseGeneratedId } from '../../domain/ids.js'
-import { MESSAGE_STATES, type Outcome } from '../../domain/message/index.js'
 import * as L from '../../projections/messageTable/layout.js'
 import { Counts, viewOf } from '../../projections/partition/index.js'
-import { newestLive, oldestClaimableAgeMs } from '../../projections/queries/partitionQueries.js'
+import { oldestClaimableAgeMs } from '../../projections/queries/partitionQueries.js'
 import { type PastEvent, readHistory } from '../engine/history.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
-import { deadLetterOf, viewOfHistory } from './messageViews.js'
+import { viewOfHistory } from './messageViews.js'
 import { errorOf, errorOfFailure } from './refusals.js'
-import type { DeadLetter, DeadLetters, Listed, ListOptions, MessageView, QueueStats } from './types.js'
+import type { MessageView, QueueStats } from './types.js'
 
 export type ReadDeps = Readonly<{ engine: QueueEngine; log: EventLog; register: FinishedRegister }>
-
-export const LIST_LIMIT_MAX = 500
-const LIST_LIMIT_DEFAULT = 50
-const FINISHED: ReadonlySet<string> = new Set<Outcome>(['succeeded', 'cancelled', 'expired', 'purged'])
 
 export type Located = Readonly<{
   ref: PartitionRef
@@ -82,103 +77,13 @@ export const messageView = async (deps: ReadDeps, id: string): Promise<MessageVi
   return located === undefined ? undefined : (await viewAt(deps, located))?.view
 }
 
-const viewAt = async (
+export const viewAt = async (
   { engine, log }: ReadDeps,
   { ref, ordinal, lastRevision, at, position }: Located,
 ): Promise<{ view: MessageView; history: ReadonlyArray<PastEvent> } | undefined> => {
   const history = await readHistory(log, engine.partition(ref.partition).stream, ordinal, lastRevision)
   const view = viewOfHistory(ref, history, at, position)
   return view === undefined ? undefined : { view, history }
-}
-
-/** Partition by partition, newest first in each. The cursor is `<partition>.<ordinal>`: go on below it. */
-export const listMessages = async (deps: ReadDeps, options: ListOptions): Promise<Listed> => {
-  const limit = limitOf(options.limit)
-  if (options.state !== undefined && !MESSAGE_STATES.includes(options.state)) {
-    throw errorOf({
-      type: 'Invalid',
-      field: 'state',
-      problem: `accepted is one of ${MESSAGE_STATES.join(', ')}`,
-    })
-  }
-  let { partition, before } = cursorOf(options.cursor)
-  const located: Located[] = []
-  let position = -1
-  for (; partition < deps.engine.partitions.length && located.length < limit; partition++) {
-    const page = await pageOf(deps, partition, options.state, before, limit - located.length)
-    located.push(...page)
-    before = Number.POSITIVE_INFINITY
-    for (const one of page) position = Math.max(position, one.position)
-  }
-  const messages: MessageView[] = []
-  for (const one of located) {
-    const found = await viewAt(deps, one)
-    if (found !== undefined) messages.push(found.view)
-  }
-  const last = located[located.length - 1]
-  const full = located.length === limit && last !== undefined
-  return {
-    messages,
-    position,
-    cursor: full ? `${last.ref.partition}.${last.ordinal.toString(36)}` : undefined,
-  }
-}
-
-const pageOf = async (
-  { engine, register }: ReadDeps,
-  partition: number,
-  wanted: ListOptions['state'],
-  before: number,
-  limit: number,
-): Promise<Located[]> => {
-  const { ref, stream } = engine.partition(partition)
-  const isFinished = wanted !== undefined && FINISHED.has(wanted)
-  const seen = await engine.look(partition, (state, at) => ({
-    at,
-    live: isFinished ? [] : newestLive(state, { state: wanted, before, limit, at }),
-  }))
-  if (isLeft(seen)) throw errorOfFailure(seen.left)
-  const { value, position } = seen.right
-  const found: Located[] = value.live.map((entry) => ({ ref, at: value.at, position, ...entry }))
-  if (wanted === undefined || isFinished) {
-    const query = {
-      limit,
-      ...(before === Number.POSITIVE_INFINITY ? {} : { before }),
-      ...(wanted === undefined ? {} : { outcome: wanted as Outcome }),
-    }
-    for (const { ordinal, revision } of await register.page(stream, query)) {
-      found.push({ ref, ordinal, lastRevision: revision, at: value.at, position })
-    }
-  }
-  return found.sort((a, b) => b.ordinal - a.ordinal).slice(0, limit)
-}
-
-const limitOf = (limit: number | undefined): number => {
-  if (limit === undefined) return LIST_LIMIT_DEFAULT
-  if (Number.isInteger(limit) && limit >= 1 && limit <= LIST_LIMIT_MAX) return limit
-  throw errorOf({
-    type: 'Invalid',
-    field: 'limit',
-    problem: `accepted is a whole number from 1 to ${LIST_LIMIT_MAX}`,
-  })
-}
-
-const cursorOf = (cursor: string | undefined): { partition: number; before: number } => {
-  if (cursor === undefined) return { partition: 0, before: Number.POSITIVE_INFINITY }
-  const found = /^(\d{1,4})\.([0-9a-z]{1,11})$/.exec(cursor)
-  if (found === null)
-    throw errorOf({ type: 'Invalid', field: 'cursor', problem: 'accepted is a cursor of an earlier answer' })
-  return { partition: Number(found[1]), before: Number.parseInt(found[2] ?? '', 36) }
-}
-
-export const listDeadLetters = async (
-  deps: ReadDeps,
-  options: { cursor?: string; limit?: number },
-): Promise<DeadLetters> => {
-  const { messages, cursor, position } = await listMessages(deps, { ...options, state: 'dead-lettered' })
-  const letters: DeadLetter[] = []
-  for (const view of messages) letters.push(deadLetterOf(view, await historyOf(deps, view.id)))
-  return { messages: letters, cursor, position }
 }
 
 export const queueStats = async ({ engine }: Pick<ReadDeps, 'engine'>): Promise<QueueStats> => {

@@ -1,6 +1,5 @@
 // Schedules of one queue in this process: what a caller may ask for, and how it is shown.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { fitsUtf8, PAYLOAD_BYTES_MAX } from '../../domain/payload/index.js'
 import {
   EVERY_MS_MAX,
   EVERY_MS_MIN,
@@ -109,9 +108,6 @@ const optionsOf = <A>(
   }
   const message = desk.accept(request.payload, { ...rest, headers: headersOfTick })
   if (message instanceof LedgerqError) throw message
-  // It stands in the log with each change of the schedule, so no store for large payloads takes it off the log's hands.
-  if (!fitsUtf8(message.payload, PAYLOAD_BYTES_MAX))
-    throw invalid('payload', `JSON of at most ${PAYLOAD_BYTES_MAX} bytes`)
   const priority = asked.priority === undefined ? {} : { priority: message.priority }
   return { payload: message.payload, options: { ...(asked as TickOptions), ...priority } }
 }

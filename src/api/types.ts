@@ -7,18 +7,28 @@ import type { QueueConfig, QueueSettings } from '../../domain/queue/index.js'
 import type { RetryPolicy } from '../../domain/retry/index.js'
 import type { BatchOperations } from './batchTypes.js'
 import type { BlobOperations, BlobRef } from './blobTypes.js'
-import type { ScheduleOperations } from './scheduleTypes.js'
+import type { EditOperations } from './editTypes.js'
 import type { EnqueueOptions } from './enqueueTypes.js'
+import type { CallbackOperations, FollowUpRequest, SettledOperations } from './followUpTypes.js'
 import type { LifecycleOperations } from './lifecycleTypes.js'
+import type { HealthOperations, ProjectionOperations } from './projectionTypes.js'
 import type { RecoveryOperations } from './recoveryTypes.js'
+import type { ScheduleOperations } from './scheduleTypes.js'
+import type { SelectionOperations } from './selectionTypes.js'
+import type { SwitchOperations } from './switchTypes.js'
 import type { WorkerLedgerOperations, WorkerOperations } from './workerTypes.js'
 
 export type * from './batchTypes.js'
 export type * from './blobTypes.js'
-export type * from './scheduleTypes.js'
+export type * from './editTypes.js'
 export type * from './enqueueTypes.js'
+export type * from './followUpTypes.js'
 export type * from './lifecycleTypes.js'
+export type * from './projectionTypes.js'
 export type * from './recoveryTypes.js'
+export type * from './scheduleTypes.js'
+export type * from './selectionTypes.js'
+export type * from './switchTypes.js'
 export type * from './workerTypes.js'
 export type { FailureType, MessageState, QueueConfig, QueueSettings, RetryPolicy }
 
@@ -111,6 +121,8 @@ export type SettlementRequest =
       result?: unknown
       /** The work was not done again: the effect of an earlier attempt was found. */
       reconciled?: true
+      /** Messages that are recorded with the success, and enqueued after it (C9). */
+      then?: ReadonlyArray<FollowUpRequest>
     }>
   | Readonly<{
       leaseToken: string
@@ -140,6 +152,10 @@ export type MessageView = Readonly<{
   type: string | undefined
   topic: string | undefined
   group: string | undefined
+  tenant: string | undefined
+  zone: string | undefined
+  /** The gate it waits for, or would. */
+  gate: string | undefined
   priority: number
   attempts: number
   enqueuedAt: string
@@ -196,35 +212,12 @@ export type EventsPage = Readonly<{
   atEnd: boolean
 }>
 
-export type ListOptions = Readonly<{ state?: MessageState; cursor?: string; limit?: number }>
-export type Listed = Readonly<{
-  messages: ReadonlyArray<MessageView>
-  cursor: string | undefined
-  position: number
-}>
-
 export type DeadLetter = MessageView &
   Readonly<{
     deadAt: string
     reason: string
     failure: Readonly<{ type: string; message: string }> | undefined
   }>
-export type DeadLetters = Readonly<{
-  messages: ReadonlyArray<DeadLetter>
-  cursor: string | undefined
-  position: number
-}>
-
-export type RedriveOptions = Readonly<{
-  /** These only; all dead letters when left out. */
-  ids?: ReadonlyArray<string>
-  /** At most this many, the oldest first. */
-  limit?: number
-  dryRun?: boolean
-  by?: Actor
-}>
-export type Redriven = Readonly<{ redriven: number; refused: number; dryRun: boolean }>
-
 export type QueueStats = Readonly<{
   queue: string
   paused: boolean
@@ -287,9 +280,6 @@ export type Queue<A> = Readonly<{
   /** Undefined when there is none, or none any more. */
   message: (id: string) => Promise<MessageView | undefined>
   history: (id: string) => Promise<ReadonlyArray<HistoryEntry>>
-  list: (options?: ListOptions) => Promise<Listed>
-  deadLetters: (options?: { cursor?: string; limit?: number }) => Promise<DeadLetters>
-  redrive: (options?: RedriveOptions) => Promise<Redriven>
   cancel: (id: string, by?: Actor) => Promise<void>
   /** Drops a dead letter for good; the events stay. */
   discard: (id: string, by?: Actor) => Promise<void>
@@ -300,8 +290,13 @@ export type Queue<A> = Readonly<{
   stats: () => Promise<QueueStats>
 }> &
   WorkerOperations<A> &
+  EditOperations<A> &
+  ProjectionOperations &
+  SelectionOperations &
   BatchOperations<A> &
-  ScheduleOperations<A>
+  ScheduleOperations<A> &
+  SwitchOperations &
+  SettledOperations
 
 export type Ledger = Readonly<{
   /** Opens the queue, creating it with these settings if there is none; settings of an existing one are changed to them. */
@@ -319,4 +314,6 @@ export type Ledger = Readonly<{
   LifecycleOperations &
   WorkerLedgerOperations &
   RecoveryOperations &
-  BlobOperations
+  HealthOperations &
+  BlobOperations &
+  CallbackOperations

@@ -1,12 +1,12 @@
 // ledgerq message send | list | show | history | cancel
 import type { Command } from 'commander'
-import { parseGeneratedId } from '../../domain/ids.js'
 import { MESSAGE_STATES } from '../../domain/message/index.js'
 import { isFields } from '../../domain/storedFields.js'
 import { NotFoundError } from '../api/errors.js'
 import type { HistoryEntry, MessageState, MessageView } from '../api/types.js'
 import { LIST_LIMIT_MAX } from '../http/limits.js'
 import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
+import { addEditCommands, queueOfId } from './editCommands.js'
 import { UsageError } from './exitCode.js'
 import { type SendCommandOptions, sendFile, sendOne } from './sendCommand.js'
 import { type Column, clockTime, facts, shortJson, table } from './table.js'
@@ -66,17 +66,10 @@ const described = (view: MessageView): string =>
     ['payload', JSON.stringify(view.payload)],
   ])
 
-/** Ids that were generated name their queue; for others it must be given. */
-const queueOf = (id: string, given: string | undefined): string => {
-  const name = given ?? parseGeneratedId(id)?.queue
-  if (name === undefined) throw new UsageError(`The id ${id} does not name its queue: give it with --queue.`)
-  return name
-}
-
 type OfQueue = Readonly<{ queue?: string }>
 
 const show = async (context: Context, id: string, { queue }: OfQueue): Promise<void> => {
-  const view = await context.ledger.knownQueue(queueOf(id, queue)).message(id)
+  const view = await context.ledger.knownQueue(queueOfId(id, queue)).message(id)
   if (view === undefined)
     throw new NotFoundError('message_not_found', `There is no message ${id}, or it was forgotten.`)
   context.show(view, () => described(view))
@@ -112,7 +105,7 @@ const history = async (context: Context, id: string, { queue }: OfQueue): Promis
 }
 
 const cancel = async (context: Context, id: string, { queue }: OfQueue): Promise<void> => {
-  await context.ledger.knownQueue(queueOf(id, queue)).cancel(id, context.actor)
+  await context.ledger.knownQueue(queueOfId(id, queue)).cancel(id, context.actor)
   context.show({ cancelled: id }, () => `${id} is cancelled.`)
 }
 
@@ -164,7 +157,19 @@ const addSend = (message: Command, surroundings: Surroundings): void => {
     .option('--idempotency-key <key>', 'the same call again is the first one')
     .option('--ttl-ms <ms>', 'never started later', wholeNumber('--ttl-ms', 1))
     .option('--timeout-ms <ms>', 'time limit of one run', wholeNumber('--timeout-ms', 1))
+    .option('--lease-ms <ms>', 'lease of each attempt', wholeNumber('--lease-ms', 100))
     .option('--correlation-id <id>', 'correlation id')
+    .option('--tenant <tenant>', 'caps, rates and turns go by tenant')
+    .option('--zone <zone>', 'where it is to run')
+    .option('--fallback-zone <zone>', 'and where else, may be repeated', collect)
+    .option('--gate <gate>', 'not while this gate is closed')
+    .option('--dedup-mode <mode>', 'replace or debounce the waiting message with the same --dedup-key')
+    .option('--fire-and-forget', 'one delivery, no retry')
+    .option('--not-retryable', 'the first failure is the last')
+    .option('--not-batchable', 'batch handlers get it alone')
+    .option('--not-cancelable', 'it cannot be cancelled')
+    .option('--on-success <queue>', 'enqueue { operationId, result } there when it succeeds')
+    .option('--on-failure <queue>', 'enqueue { operationId, error } there when it is a dead letter')
     .option('--header <name=value>', 'header, may be repeated', collect)
     .action((name: string, payload: string | undefined, options: SendCommandOptions, command) =>
       send(contextOf(surroundings, command), name, payload, options),
@@ -172,8 +177,11 @@ const addSend = (message: Command, surroundings: Surroundings): void => {
 }
 
 export const addMessageCommands = (program: Command, surroundings: Surroundings): void => {
-  const message = program.command('message').description('messages: send, list, show, history, cancel')
+  const message = program
+    .command('message')
+    .description('messages: send, list, show, history, edit, wait, cancel')
   addSend(message, surroundings)
+  addEditCommands(message, surroundings)
   message
     .command('list <queue>')
     .description('messages of a queue')
@@ -186,7 +194,7 @@ export const addMessageCommands = (program: Command, surroundings: Surroundings)
   for (const [name, description, action] of [
     ['show', 'one message as it stands', show],
     ['history', 'every event of one message', history],
-    ['cancel', 'take a waiting message out of its queue', cancel],
+    ['cancel', 'take a waiting message out of its queue, or stop a running one', cancel],
   ] as const) {
     message
       .command(`${name} <id>`)

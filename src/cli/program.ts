@@ -10,9 +10,11 @@ import { addDlqCommands } from './dlqCommands.js'
 import { CommandFailed, EXIT, type ExitCode, exitCodeOf } from './exitCode.js'
 import { addLogCommands } from './logCommands.js'
 import { addMessageCommands } from './messageCommands.js'
+import { addProjectionCommands } from './projectionCommands.js'
 import { addQueueCommands } from './queueCommands.js'
 import { addScheduleCommands } from './scheduleCommands.js'
 import { addServeCommand } from './serveCommand.js'
+import { addSwitchCommands } from './switchCommands.js'
 import { printable } from './terminal.js'
 import { addWorkerCommand } from './workerCommand.js'
 
@@ -42,6 +44,8 @@ export const programOf = (surroundings: Surroundings): Command => {
   addMessageCommands(program, surroundings)
   addDlqCommands(program, surroundings)
   addScheduleCommands(program, surroundings)
+  addSwitchCommands(program, surroundings)
+  addProjectionCommands(program, surroundings)
   addLogCommands(program, surroundings)
   addBlobCommands(program, surroundings)
   addWorkerCommand(program, surroundings)

@@ -29,7 +29,19 @@ export type SendCommandOptions = Readonly<{
   idempotencyKey?: string
   ttlMs?: number
   timeoutMs?: number
+  leaseMs?: number
   correlationId?: string
+  tenant?: string
+  zone?: string
+  fallbackZone?: ReadonlyArray<string>
+  gate?: string
+  dedupMode?: string
+  fireAndForget?: boolean
+  notRetryable?: boolean
+  notBatchable?: boolean
+  notCancelable?: boolean
+  onSuccess?: string
+  onFailure?: string
   header?: ReadonlyArray<string>
 }>
 
@@ -42,16 +54,20 @@ const TEXT_OPTIONS = [
   'idempotencyKey',
   'correlationId',
   'notBefore',
+  'tenant',
+  'zone',
+  'gate',
+  'dedupMode',
 ] as const
-const NUMBER_OPTIONS = ['delayMs', 'ttlMs', 'timeoutMs'] as const
+const NUMBER_OPTIONS = ['delayMs', 'ttlMs', 'timeoutMs', 'leaseMs'] as const
 
-const priorityOf = (text: string): number | 'high' | 'normal' | 'low' => {
+export const priorityOf = (text: string): number | 'high' | 'normal' | 'low' => {
   if (text === 'high' || text === 'normal' || text === 'low') return text
   if (/^-?\d{1,4}$/.test(text)) return Number(text)
   throw new UsageError('--priority: accepted are high, normal, low and whole numbers from -1000 to 1000')
 }
 
-const headersOf = (pairs: ReadonlyArray<string>): Readonly<Record<string, string>> =>
+export const headersOf = (pairs: ReadonlyArray<string>): Readonly<Record<string, string>> =>
   Object.fromEntries(
     pairs.map((pair) => {
       const cut = pair.indexOf('=')
@@ -67,6 +83,13 @@ const enqueueOptionsOf = (options: SendCommandOptions): EnqueueOptions => ({
     ),
   ),
   ...(options.priority === undefined ? {} : { priority: priorityOf(options.priority) }),
+  ...(options.fallbackZone === undefined ? {} : { fallbackZones: options.fallbackZone }),
+  ...(options.fireAndForget === true ? { guarantee: 'fireAndForget' as const } : {}),
+  ...(options.notRetryable === true ? { retryable: false } : {}),
+  ...(options.notBatchable === true ? { batchable: false } : {}),
+  ...(options.notCancelable === true ? { cancelable: false } : {}),
+  ...(options.onSuccess === undefined ? {} : { onSuccess: { queue: options.onSuccess } }),
+  ...(options.onFailure === undefined ? {} : { onFailure: { queue: options.onFailure } }),
   ...(options.header === undefined ? {} : { headers: headersOf(options.header) }),
 })
 

@@ -1,5 +1,6 @@
 // The ledger behind HTTP: the same interface as `openLedger`, against a server.
 import { randomBytes } from 'node:crypto'
+import { callbacksOn } from '../api/callbacks.js'
 import type {
   EventsPage,
   HistoryEntry,
@@ -8,11 +9,15 @@ import type {
   Queue,
   QueueOptions,
   QueueView,
+  RecoveryReport,
+  WorkerLifecycle,
 } from '../api/types.js'
+import { processFolder } from '../handlers/processFolder.js'
 import { systemClock } from '../runtime/systemClock.js'
+import { isWorker } from '../worker/processOptions.js'
+import { blobCalls } from './blobCalls.js'
 import { lifecycleCalls } from './lifecycle.js'
 import { queuePath, type RemoteDeps, remoteQueue } from './remoteQueue.js'
-import type { RemoteWorker } from './remoteWorker.js'
 import { type ClientOptions, transport } from './transport.js'
 
 export type { ClientOptions } from './transport.js'
@@ -31,18 +36,22 @@ export type RemoteLedger = Ledger &
 export const connectLedger = (options: ClientOptions): RemoteLedger => {
   const connection = transport(options)
   const { call } = connection
-  const workers = new Set<RemoteWorker<never>>()
+  const workers = new Set<WorkerLifecycle>()
+  let workerCount = 0
   // Names of workers of two processes must differ, or the log could not tell who held a lease.
   const incarnation = randomBytes(6).toString('base64url')
   const deps: RemoteDeps = {
     transport: connection,
     worker: { clock: systemClock, uniqueId: () => randomBytes(16).toString('base64url') },
-    nextWorkerName: () => `remote:${incarnation}:${workers.size + 1}`,
+    nextWorkerName: () => `remote:${incarnation}:${++workerCount}`,
     started: (worker) => {
       workers.add(worker)
     },
+    ended: (worker) => {
+      workers.delete(worker)
+    },
   }
-  return {
+  const ledger: RemoteLedger = {
     queue: async <A>(name: string, queueOptions: QueueOptions<A> = {}) => {
       const { payload, ...settings } = queueOptions
       await call('PUT', queuePath(name), { body: settings, repeatable: true })
@@ -66,10 +75,19 @@ export const connectLedger = (options: ClientOptions): RemoteLedger => {
     events: async ({ from, limit } = {}) =>
       (await call('GET', '/api/v1/events', { query: { from, limit } })) as EventsPage,
     stats: async () => (await call('GET', '/api/v1/stats')) as LedgerStats,
+    health: async () => (await call('GET', '/api/v1/health')) as Awaited<ReturnType<Ledger['health']>>,
+    ...blobCalls(call),
+    callbacks: callbacksOn((name) => ledger.queue(name)),
     close: async () => {
       await Promise.all([...workers].map((worker) => worker.stop()))
       workers.clear()
       connection.closeIdle()
     },
+    processFolder: (directory, folderOptions) => processFolder(ledger, directory, folderOptions),
+    workerStatuses: () =>
+      [...workers].flatMap((worker) => (isWorker(worker) ? [worker.status()] : [])),
+    recovery: async () => (await call('GET', '/api/v1/recovery')) as RecoveryReport,
+    recover: async () => (await call('POST', '/api/v1/recovery')) as RecoveryReport,
   }
+  return ledger
 }

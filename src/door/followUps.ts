@@ -7,7 +7,7 @@ import { acceptJson, DEFAULT_PAYLOAD_LIMITS, describePayloadRefusal } from '../.
 import { DURATION_MS_MAX } from '../../domain/queue/index.js'
 import { isFields } from '../../domain/storedFields.js'
 import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
-import { headersProblem } from './headers.js'
+import { headersProblem } from './newMessage.js'
 
 /** Payloads of all follow-ups of one end together: they stand in one event with it. */
 const FOLLOW_UPS_BYTES_MAX = 256 * 1_024
@@ -17,7 +17,9 @@ const FIELD_NAMES: ReadonlySet<string> = new Set(FIELDS)
 const invalid = (field: string, problem: string): Either<DoorRefusal, never> =>
   left({ type: 'Invalid', field, problem })
 
-export const acceptFollowUps = (wished: unknown): Either<DoorRefusal, ReadonlyArray<FollowUp> | undefined> => {
+export const acceptFollowUps = (
+  wished: unknown,
+): Either<DoorRefusal, ReadonlyArray<FollowUp> | undefined> => {
   if (wished === undefined) return right(undefined)
   if (!Array.isArray(wished) || wished.length > FOLLOW_UPS_MAX)
     return invalid('then', `accepted is a list of at most ${FOLLOW_UPS_MAX} messages`)
@@ -43,7 +45,10 @@ const acceptFollowUp = (wished: unknown, at: string): Either<DoorRefusal, Follow
   const text = acceptJson(payload, DEFAULT_PAYLOAD_LIMITS)
   if (isLeft(text)) return invalid(`${at}.payload`, describePayloadRefusal(text.left))
   if (type !== undefined && !isName(type))
-    return invalid(`${at}.type`, `accepted is text of 1 to ${NAME_CHARS_MAX} characters without control characters`)
+    return invalid(
+      `${at}.type`,
+      `accepted is text of 1 to ${NAME_CHARS_MAX} characters without control characters`,
+    )
   if (delayMs !== undefined && !isDelay(delayMs))
     return invalid(`${at}.delayMs`, `accepted is a whole number of milliseconds from 0 to ${DURATION_MS_MAX}`)
   const problem = headers === undefined ? undefined : headersProblem(headers)

@@ -6,6 +6,8 @@ import type { EnqueueOptions } from '../api/types.js'
 import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
 
 const FALLBACK_ZONES_MAX = 8
+/** Where callbacks by name are run from: the callback's name is the type of the message. */
+export const CALLBACKS_QUEUE = 'callbacks'
 
 const invalid = (field: string, problem: string): DoorRefusal => ({ type: 'Invalid', field, problem })
 
@@ -71,9 +73,17 @@ const callbackProblem = (
 ): DoorRefusal | undefined => {
   const target: unknown = options[field]
   if (target === undefined) return undefined
-  if (typeof target !== 'object' || target === null) return invalid(field, 'accepted is { queue, type? }')
-  const { queue, type, ...others } = target as Record<string, unknown>
-  if (Object.keys(others).length > 0) return invalid(field, 'accepted is { queue, type? }')
+  const accepted = 'accepted are { queue, type? } and { callback }'
+  if (typeof target !== 'object' || target === null) return invalid(field, accepted)
+  const { queue, type, callback, ...others } = target as Record<string, unknown>
+  if (Object.keys(others).length > 0) return invalid(field, accepted)
+  if (callback !== undefined) {
+    if (queue !== undefined || type !== undefined) return invalid(field, accepted)
+    if (!isName(callback))
+      return invalid(`${field}.callback`, `accepted is text of 1 to ${NAME_CHARS_MAX} characters`)
+    found[field] = { queue: CALLBACKS_QUEUE, type: callback }
+    return undefined
+  }
   if (!QueueNameCodec.is(queue)) return invalid(`${field}.queue`, `accepted are ${QUEUE_NAME_RULE}`)
   if (type !== undefined && !isName(type)) {
     return invalid(`${field}.type`, `accepted is text of 1 to ${NAME_CHARS_MAX} characters`)

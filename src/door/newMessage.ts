@@ -92,10 +92,7 @@ const withOptions = (payload: string, options: EnqueueOptions): Either<DoorRefus
     return invalid('id', `accepted are ${CALLER_ID_RULE}`)
   const priority = priorityOf(options.priority)
   if (priority === undefined) {
-    return invalid(
-      'priority',
-      `accepted are high, normal, low and whole numbers from ${PRIORITY_MIN} to ${PRIORITY_MAX}`,
-    )
+    return invalid('priority', PRIORITY_ACCEPTED)
   }
   for (const field of ['delayMs', 'ttlMs', 'timeoutMs'] as const) {
     const value = options[field]
@@ -138,7 +135,9 @@ const withOptions = (payload: string, options: EnqueueOptions): Either<DoorRefus
 const isWhole = (value: unknown, from: number, to: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= from && value <= to
 
-const priorityOf = (priority: unknown): number | undefined => {
+export const PRIORITY_ACCEPTED = `accepted are high, normal, low and whole numbers from ${PRIORITY_MIN} to ${PRIORITY_MAX}`
+
+export const priorityOf = (priority: unknown): number | undefined => {
   if (priority === undefined) return 0
   if (priority === 'high' || priority === 'normal' || priority === 'low') return PRIORITY_NAMES[priority]
   return isWhole(priority, PRIORITY_MIN, PRIORITY_MAX) ? priority : undefined
@@ -203,7 +202,7 @@ const attributesOf = (options: EnqueueOptions): Either<DoorRefusal, MessageAttri
   return right(undefined)
 }
 
-const headersProblem = (headers: unknown): string | undefined => {
+export const headersProblem = (headers: unknown): string | undefined => {
   const accepted = `accepted is an object of at most ${HEADERS_MAX} texts, ${HEADERS_CHARS_MAX} characters in all, without control characters`
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) return accepted
   const entries = Object.entries(headers)

@@ -38,7 +38,9 @@ const shedding = (
 ): PartitionRefusal | undefined => {
   const { maxSize, shedAbovePercent, shedBelowPriority } = state.config
   if (shedAbovePercent >= 100 || state.size * 100 < maxSize * shedAbovePercent) return undefined
-  if (!messages.some(({ priority }) => priority < shedBelowPriority)) return undefined
+  const isShed = (message: NewMessage): boolean =>
+    message.priority < shedBelowPriority && duplicateOf(context, message) === undefined
+  if (!messages.some(isShed)) return undefined
   return { type: 'LoadShed', size: state.size, maxSize, shedBelowPriority }
 }
 
@@ -50,7 +52,8 @@ const makeRoom = (
   const { maxSize, overflow } = state.config
   const { size } = state
   if (size + messages.length <= maxSize) return undefined
-  const missing = size + newOnes(context, messages) - maxSize
+  const { count, known } = newOnes(context, messages)
+  const missing = size + count - maxSize
   if (missing <= 0) return undefined
   const full: PartitionRefusal = { type: 'QueueFull', maxSize, size }
   if (overflow === 'reject') return full
@@ -58,7 +61,8 @@ const makeRoom = (
     state,
     overflow,
     missing,
-    Math.min(...messages.map(({ priority }) => priority)),
+    lowest(messages),
+    known,
   )
   if (victims === undefined) return full
   if (!state.toldFull) batch.add({ type: 'CapacityReached', size, maxSize })
@@ -77,6 +81,9 @@ const makeRoom = (
   }
   return undefined
 }
+
+const lowest = (messages: ReadonlyArray<NewMessage>): number =>
+  messages.reduce((lowest, { priority }) => Math.min(lowest, priority), Number.POSITIVE_INFINITY)
 
 const placeOne = (context: DecisionContext, message: NewMessage): Placed => {
   const { state, batch, payloads } = context
@@ -170,14 +177,25 @@ const isWaiting = (state: DecisionContext['state'], ordinal: number): boolean =>
   return slot >= 0 && state.table.int(slot, L.TAG) === L.TAG_WAITING
 }
 
-/** How many of the messages are none that is known already, nor the same as an earlier one of the call. */
-const newOnes = (context: DecisionContext, messages: ReadonlyArray<NewMessage>): number => {
+/**
+ * How many of the messages are none that is known already, nor the same as an earlier one of the call; and which messages the
+ * others are, so that none of those is dropped by the very call that is answered with it.
+ */
+const newOnes = (
+  context: DecisionContext,
+  messages: ReadonlyArray<NewMessage>,
+): Readonly<{ count: number; known: ReadonlySet<number> }> => {
   const seen = new Set<string>()
+  const known = new Set<number>()
   // Without a window no key is remembered, so none of this very call either.
   const remembersKeys = context.state.config.dedupWindowMs > 0
   let count = 0
   for (const message of messages) {
-    if (duplicateOf(context, message) !== undefined) continue
+    const earlier = duplicateOf(context, message)
+    if (earlier !== undefined) {
+      known.add(earlier)
+      continue
+    }
     const { dedupKey, idempotencyKey } = remembersKeys ? (message.attributes ?? {}) : {}
     const names: string[] = []
     if (message.callerId !== undefined) names.push(`c${message.callerId}`)
@@ -187,5 +205,5 @@ const newOnes = (context: DecisionContext, messages: ReadonlyArray<NewMessage>):
     for (const name of names) seen.add(name)
     count++
   }
-  return count
+  return { count, known }
 }

@@ -18,6 +18,7 @@ import type { PartitionState } from '../../projections/partition/index.js'
 import type { OpenBatch } from './openBatch.js'
 import type { Payloads } from './payloads.js'
 import type { OperatorCommand, Settled, Settlement } from './requests.js'
+import { followUpChars } from './settlementShares.js'
 
 /** Due times looked at in one decision step: bounds its share of the event loop. */
 export const PROMOTE_MAX = 4_096
@@ -62,6 +63,7 @@ export const decideSettlement = (context: DecisionContext, settlement: Settlemen
   if (settlement.outcome === 'ack') {
     context.payloads.drop(slot)
     if (settlement.result !== undefined) batch.roughBytes += settlement.result.length
+    if (settlement.followUps !== undefined) batch.roughBytes += followUpChars(settlement.followUps)
   }
   changeCircuit(context, circuit)
   return NOTHING_MORE
@@ -179,7 +181,11 @@ const failAttempt = (
   )
   invariant(decision._tag === 'Right', 'I8 the end of a live lease was refused')
   const circuit = circuitOf(state.table.cold(slot).zone)
-  for (const event of decision.right) batch.add(event)
+  for (const event of decision.right) {
+    batch.add(event)
+    // A place that is free again must not hold the contents of the one before.
+    if (event.type === 'MessageDeadLettered' || event.type === 'MessageCancelled') context.payloads.drop(slot)
+  }
   changeCircuit(context, circuit)
 }
 

@@ -172,7 +172,7 @@ export class FollowUps {
   private pause(lane: Lane, failure: string): void {
     if (lane.failures++ % REPORT_EVERY === 0) {
       const count = lane.pending.length
-      this.deps.onTrouble(lane.queue, `${count} follow-ups wait for the queue ${lane.queue}: ${failure}`)
+      this.deps.onTrouble(lane.queue, `follow-ups wait for the queue ${lane.queue} (${count}): ${failure}`)
     }
     if (this.isStopping) return
     const pauseMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(lane.failures - 1, 20))

@@ -30,7 +30,8 @@ export class OpenBatch {
   add(event: LedgerEvent): void {
     this.previous.push(this.state.apply(event, this.at, this.tick))
     this.events.push(event)
-    this.roughBytes += event.type === 'MessageEnqueued' ? event.payload.length + 48 : 24
+    const carriesPayload = event.type === 'MessageEnqueued' || event.type === 'MessageEdited'
+    this.roughBytes += carriesPayload ? event.payload.length + 48 : 24
   }
 
   get lastRevision(): number {

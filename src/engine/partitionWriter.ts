@@ -31,7 +31,6 @@ import type {
   ActRequest,
   ClaimRequest,
   EnqueueRequest,
-  LookRequest,
   OperateRequest,
   Settled,
   SettleRequest,
@@ -156,11 +155,7 @@ export class PartitionWriter {
   }
 
   look<A>(look: (state: PartitionState, at: number) => A): Promise<Reply<A>> {
-    return new Promise((resolve) => {
-      if (this.stopped !== undefined) return resolve({ _tag: 'Left', left: this.stopped })
-      this.intake.others.push({ look, answer: resolve as Answer<unknown> })
-      this.schedule()
-    })
+    return this.act(({ state, batch }) => look(state, batch.at))
   }
 
   /** Runs a rule of its own among the other requests; what it answers is told when it is durable. */
@@ -178,8 +173,9 @@ export class PartitionWriter {
     this.schedule()
   }
 
-  now(): number {
-    return this.logClock.now()
+  /** Decided, applied, and not durable yet. */
+  undurable(): ReadonlyArray<OpenBatch> {
+    return [this.appends.inFlight, this.open].filter((batch) => batch !== undefined)
   }
 
   /** Resolves true once the event at `revision` is durable; false when the writer stops before. */
@@ -273,11 +269,11 @@ export class PartitionWriter {
     this.claims.endDue(tick, this.whenDurable(batch))
   }
 
-  private decideOther(context: DecisionContext, request: OperateRequest | LookRequest | ActRequest): void {
+  private decideOther(context: DecisionContext, request: OperateRequest | ActRequest): void {
     const { batch } = context
-    if ('act' in request || 'look' in request) {
-      const seen = 'act' in request ? request.act(context) : request.look(context.state, batch.at)
-      return this.answerWhenDurable(batch, request.answer, () => seen)
+    if ('act' in request) {
+      const done = request.act(context)
+      return this.answerWhenDurable(batch, request.answer, () => done)
     }
     const { command, by } = request
     const results = request.ordinals.map((ordinal) => decideOperation(context, command, ordinal, by))
@@ -385,15 +381,18 @@ export class PartitionWriter {
   }
 
   private wakeIdle(): void {
-    if (this.idle.length === 0) return
     for (const wake of this.idle.splice(0)) wake()
   }
 
-  /** For whatever comes first: a due message, a lease that runs out, a claim that has waited long enough. */
+  /** For whatever comes first: a due message, a lease that runs out, a rate's next token, a claim that has waited long enough. */
   private armTimer(): void {
     const { state } = this
     const tick = this.deps.clock.tickMs()
-    const dueIn = state.nextDueAt() - this.logClock.now()
+    const now = this.logClock.now()
+    // Somebody waits for what a rate holds back.
+    const openAt =
+      this.claims.size === 0 || this.control.paused ? Number.POSITIVE_INFINITY : state.nextOpenAt(now)
+    const dueIn = Math.min(state.nextDueAt(), openAt) - now
     // The open batch keeps its time while an append is in flight: what is due by now is seen when that has landed.
     this.overdue = dueIn <= 0 && this.appends.inFlight !== undefined
     const dueAt = this.overdue ? Number.POSITIVE_INFINITY : tick + dueIn

@@ -4,8 +4,8 @@
 // a deep backlog is drained while new messages come in, the new ones would otherwise take all the room, and every wave
 // of claims would read the same page again.
 import { isLeft } from 'fp-ts/lib/Either.js'
+import type { Contents } from '../../domain/message/index.js'
 import type { EventLog } from '../ports/eventLog.js'
-import type { Contents } from './requests.js'
 
 /** Rough cost of an event object beside its payload, in bytes. */
 const OBJECT_BYTES = 160

@@ -1,21 +1,30 @@
 // Settlements of one wave, in calls that fit into one append: ten thousand handlers that return large results together
 // would otherwise make a batch that no log accepts.
+import type { FollowUp } from '../../domain/message/index.js'
 import type { Settlement } from './requests.js'
 
 /** Characters of results and failure messages; at three bytes each still well below what a log takes at once. */
 const SHARE_CHARS_MAX = 300_000
 const SHARE_MAX = 4_096
 
+const NONE: ReadonlyArray<FollowUp> = []
+
 const charsOf = (settlement: Settlement): number => {
   switch (settlement.outcome) {
     case 'ack':
-      return settlement.result?.length ?? 0
+      return (settlement.result?.length ?? 0) + followUpChars(settlement.followUps)
     case 'fail':
       return settlement.message.length
     case 'release':
     case 'extend':
       return 0
   }
+}
+
+export const followUpChars = (followUps: ReadonlyArray<FollowUp> | undefined): number => {
+  let chars = 0
+  for (const { payload } of followUps ?? NONE) chars += payload.length
+  return chars
 }
 
 /** In their order; one share, the array itself, when it fits. */

@@ -9,7 +9,6 @@ import {
   PAYLOAD_KEYS_MAX,
   type PayloadRefusal,
 } from '../../domain/payload/index.js'
-import { BATCH_BODY_BYTES_MAX } from './limits.js'
 import { HttpProblem } from './problem.js'
 
 /** Around a payload in a batch: the body, its list, the message. */
@@ -17,7 +16,7 @@ const ENVELOPE_DEPTH = 3
 
 /** Fastify has counted the bytes of the route's own limit already; payloads meet theirs in the ledger. */
 const LIMITS = {
-  bytesMax: BATCH_BODY_BYTES_MAX,
+  bytesMax: Number.MAX_SAFE_INTEGER,
   depthMax: PAYLOAD_DEPTH_MAX + ENVELOPE_DEPTH,
   keysMax: PAYLOAD_KEYS_MAX,
 }

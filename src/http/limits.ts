@@ -6,8 +6,12 @@ const MIB = 1_024 * KIB
 
 /** One request; a message's payload has a limit of its own (256 KiB by default). */
 export const BODY_BYTES_MAX = 1 * MIB
+/** What stands around a payload in the body of its message. */
+export const ENVELOPE_BYTES_MAX = 256 * KIB
 export const BATCH_BODY_BYTES_MAX = 8 * MIB
 export const BATCH_MESSAGES_MAX = 10_000
+/** Messages that one call of an operation over many deals with; its answer has a cursor when there are more. */
+export const OPERATION_STEP_MAX = 10_000
 export const SETTLEMENTS_MAX = 10_000
 export const CLAIM_MESSAGES_MAX = 1_000
 export const LIST_LIMIT_DEFAULT = 50

@@ -2,8 +2,8 @@
 
 import { NotFoundError } from '../api/errors.js'
 import type { BatchItem, BatchResult, Enqueued, EnqueueOptions, Queue } from '../api/types.js'
-import { BatchBody, EnqueueBody, ListQuery, NoQuery, OperatorBody } from './codecs.js'
-import { BATCH_BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX, LIST_LIMIT_DEFAULT } from './limits.js'
+import { BatchBody, EnqueueBody, NoQuery, OperatorBody } from './codecs.js'
+import { BATCH_BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX } from './limits.js'
 import { HttpProblem, isOurs, type Problem, problemFor } from './problem.js'
 import { type Answer, actorOf, done, ok, type Route, route } from './route.js'
 
@@ -35,6 +35,7 @@ const optionsOf = (body: EnqueueBody, key: string | undefined): EnqueueOptions =
 const enqueue = route({
   method: 'POST',
   path: MESSAGES,
+  carriesPayload: true,
   summary: 'Enqueues a message; 201 when it is new, 200 when an earlier one was found',
   body: EnqueueBody,
   query: NoQuery,
@@ -102,15 +103,6 @@ const enqueueBatch = route({
   },
 })
 
-const list = route({
-  method: 'GET',
-  path: MESSAGES,
-  summary: 'Messages of a queue, page by page, of one state or of all',
-  query: ListQuery,
-  answer: async ({ queues }, call) =>
-    ok(await (await queues.find(name(call))).list({ limit: LIST_LIMIT_DEFAULT, ...call.query })),
-})
-
 const show = route({
   method: 'GET',
   path: MESSAGE,
@@ -159,12 +151,4 @@ const cancel = route({
   },
 })
 
-export const messageRoutes: ReadonlyArray<Route> = [
-  enqueue,
-  enqueueBatch,
-  list,
-  show,
-  history,
-  historyById,
-  cancel,
-]
+export const messageRoutes: ReadonlyArray<Route> = [enqueue, enqueueBatch, show, history, historyById, cancel]

@@ -1,16 +1,7 @@
 // Queues as resources: their settings, pause, and dead letters.
 
 import { isLedgerqError, NotFoundError } from '../api/errors.js'
-import {
-  DeadQuery,
-  DeleteQuery,
-  DiscardBody,
-  NoQuery,
-  OperatorBody,
-  QueueBody,
-  RedriveBody,
-} from './codecs.js'
-import { LIST_LIMIT_DEFAULT } from './limits.js'
+import { DeleteQuery, DiscardBody, NoQuery, OperatorBody, QueueBody } from './codecs.js'
 import { problemFor } from './problem.js'
 import { queueNotFound } from './queueHandles.js'
 import { type Answer, actorOf, done, ok, type Route, route } from './route.js'
@@ -100,28 +91,6 @@ const resume = route({
   },
 })
 
-const deadLetters = route({
-  method: 'GET',
-  path: `${QUEUE}/dlq`,
-  summary: 'Dead letters with the reason of each',
-  query: DeadQuery,
-  answer: async ({ queues }, call) =>
-    ok(await (await queues.find(name(call))).deadLetters({ limit: LIST_LIMIT_DEFAULT, ...call.query })),
-})
-
-const redrive = route({
-  method: 'POST',
-  path: `${QUEUE}/dlq:redrive`,
-  summary: 'Gives dead letters another life: those named, or all; dryRun only counts',
-  body: RedriveBody,
-  query: NoQuery,
-  answer: async ({ queues }, call) => {
-    const { by, ...options } = call.body
-    const queue = await queues.find(name(call))
-    return ok(await queue.redrive({ ...options, by: actorOf(by, call.from) }))
-  },
-})
-
 const discard = route({
   method: 'POST',
   path: `${QUEUE}/dlq:discard`,
@@ -157,7 +126,5 @@ export const queueRoutes: ReadonlyArray<Route> = [
   deleteQueue,
   pause,
   resume,
-  deadLetters,
-  redrive,
   discard,
 ]

@@ -2,6 +2,7 @@
 import type * as t from 'io-ts'
 import type { Actor, Ledger } from '../api/types.js'
 import type { ClaimWaits } from './longPoll.js'
+import type { Operations } from './operations.js'
 import type { QueueHandles } from './queueHandles.js'
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
@@ -23,6 +24,7 @@ export type Desk = Readonly<{
   ledger: Ledger
   queues: QueueHandles
   waits: ClaimWaits
+  operations: Operations
 }>
 
 type RouteHead = Readonly<{
@@ -33,6 +35,8 @@ type RouteHead = Readonly<{
   /** Answered without a token: nothing but whether the server lives. */
   open?: true
   bodyBytesMax?: number
+  /** The body is one message: as large as the largest payload that the ledger takes (A12). */
+  carriesPayload?: true
   /** The request may hold its connection while it waits for something to happen. */
   waits?: true
 }>

@@ -1,8 +1,15 @@
 // The whole table.
+import { blobRoutes } from './blobRoutes.js'
+import { editRoutes } from './editRoutes.js'
 import { lifecycleRoutes } from './lifecycleRoutes.js'
 import { messageRoutes } from './messageRoutes.js'
+import { projectionRoutes } from './projectionRoutes.js'
 import { queueRoutes } from './queueRoutes.js'
+import { recoveryRoutes } from './recoveryRoutes.js'
 import type { Route } from './route.js'
+import { scheduleRoutes } from './scheduleRoutes.js'
+import { selectionRoutes } from './selectionRoutes.js'
+import { switchRoutes } from './switchRoutes.js'
 import { systemRoutes } from './systemRoutes.js'
 import { workerRoutes } from './workerRoutes.js'
 
@@ -10,6 +17,13 @@ export const ROUTES: ReadonlyArray<Route> = [
   ...queueRoutes,
   ...lifecycleRoutes,
   ...messageRoutes,
+  ...selectionRoutes,
+  ...editRoutes,
   ...workerRoutes,
+  ...scheduleRoutes,
+  ...switchRoutes,
+  ...projectionRoutes,
   ...systemRoutes,
+  ...recoveryRoutes,
+  ...blobRoutes,
 ]

@@ -14,6 +14,7 @@ import {
   CLOSE_GRACE_MS,
   CLOSE_QUIET_MS,
   CONNECTIONS_MAX,
+  ENVELOPE_BYTES_MAX,
   HEADER_BYTES_MAX,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_TIMEOUT_MS,
@@ -21,6 +22,7 @@ import {
   REQUEST_TIMEOUT_MS,
   TIMEOUT_CHECK_INTERVAL_MS,
 } from './limits.js'
+import { Operations } from './operations.js'
 import {
   HttpProblem,
   headersOf,
@@ -50,7 +52,11 @@ export type Server = Readonly<{
   close: () => Promise<void>
 }>
 
-const asPath = (path: string): string => path.replaceAll(':', '::').replaceAll(/\{(\w+)\}/g, ':$1(^[^/:]+)')
+const asPath = (path: string): string =>
+  path
+    .replaceAll(':', '::')
+    .replaceAll(/\{(\w+)\}(?=::)/g, ':$1(^.+)')
+    .replaceAll(/\{(\w+)\}/g, ':$1(^[^/:]+)')
 
 const sendProblem = (reply: FastifyReply, problem: Problem): FastifyReply =>
   reply
@@ -98,11 +104,16 @@ const checking =
     done()
   }
 
+const bodyLimitOf = (route: Route, { payloadBytesMax = 0 }: Ledger): number =>
+  route.carriesPayload === true
+    ? Math.max(BODY_BYTES_MAX, payloadBytesMax + ENVELOPE_BYTES_MAX)
+    : (route.bodyBytesMax ?? BODY_BYTES_MAX)
+
 const addRoute = (app: FastifyInstance, desk: Desk, route: Route, access: Access): void => {
   app.route({
     method: route.method,
     url: asPath(route.path),
-    bodyLimit: route.bodyBytesMax ?? BODY_BYTES_MAX,
+    bodyLimit: bodyLimitOf(route, desk.ledger),
     ...(route.open === true ? {} : { onRequest: checking(access) }),
     handler: async (request, reply) => {
       const call: Call<unknown, unknown> = {
@@ -155,7 +166,9 @@ export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' 
     ledger,
     queues: queueHandles(ledger),
     waits: { stopping: stopping.signal, tickMs: () => performance.now(), onError, inProgress: new Map() },
+    operations: new Operations(onError),
   }
+  stopping.signal.addEventListener('abort', () => desk.operations.cancelAll())
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     'application/json',

@@ -4,6 +4,7 @@
 import type { EpochMs } from '../../domain/time.js'
 import { Alarm } from '../engine/alarm.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
+import type { Clock } from '../ports/clock.js'
 import { QueueSchedules, type ScheduleDeps } from './queueSchedules.js'
 
 const LOOK_AGAIN_MS = 60_000
@@ -17,6 +18,10 @@ export class Scheduler {
 
   constructor(private readonly deps: ScheduleDeps) {
     this.alarm = new Alarm(deps.clock, () => this.look())
+  }
+
+  get clock(): Clock {
+    return this.deps.clock
   }
 
   /** By the wall clock, which is the one that schedules are about. */

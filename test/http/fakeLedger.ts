@@ -34,6 +34,13 @@ export const fakeLedger = (answers: Partial<Queue<unknown>>): Ledger => ({
   deleteQueue: unexpected,
   history: unexpected,
   events: unexpected,
+  health: unexpected,
   stats: unexpected,
+  collectBlobs: unexpected,
+  processFolder: unexpected,
+  workerStatuses: unexpected,
+  recovery: unexpected,
+  recover: unexpected,
+  callbacks: { register: unexpected, unregister: unexpected },
   close: () => Promise.resolve(),
 })

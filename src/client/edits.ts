@@ -1,0 +1,54 @@
+// Changing messages and waiting for their end, behind HTTP.
+
+import { checkedWaitMs } from '../api/results.js'
+import type { EditOperations, Enqueued, EnqueueOptions, MessageResult } from '../api/types.js'
+import type { Transport } from './transport.js'
+
+/** One request waits at most this long; a longer wait is several of them. */
+const ONE_WAIT_MS = 20_000
+
+type EditDeps<A> = Readonly<{
+  call: Transport['call']
+  messagePath: (id: string) => string
+  tickMs: () => number
+  payloadText: (payload: A) => string
+  enqueue: (payload: A, options?: EnqueueOptions) => Promise<Enqueued>
+}>
+
+export const editCalls = <A>(deps: EditDeps<A>): EditOperations<A> => {
+  const { call, messagePath, tickMs, payloadText, enqueue } = deps
+  const result: EditOperations<A>['result'] = async (id, options = {}) => {
+    const until = tickMs() + checkedWaitMs(options.waitMs)
+    for (;;) {
+      const waitMs = Math.max(0, Math.min(ONE_WAIT_MS, Math.ceil(until - tickMs())))
+      const query = { waitMs }
+      const answer = (await call('GET', `${messagePath(id)}/result`, { query, waitMs })) as MessageResult
+      if (answer.ended || tickMs() >= until) return answer
+    }
+  }
+  return {
+    edit: async (id, { payload, notBefore, ...changes }, by) => {
+      const fields = {
+        ...changes,
+        ...(notBefore === undefined
+          ? {}
+          : { notBefore: notBefore instanceof Date ? notBefore.toISOString() : notBefore }),
+        ...(by === undefined
+          ? {}
+          : { by: { who: by.who, ...(by.why === undefined ? {} : { why: by.why }) } }),
+      }
+      const text = JSON.stringify(fields)
+      // The payload's text is taken as it is: it has been written once already.
+      const bodyText =
+        payload === undefined
+          ? text
+          : `{"payload":${payloadText(payload)}${text === '{}' ? '}' : `,${text.slice(1)}`}`
+      await call('POST', `${messagePath(id)}:edit`, { bodyText })
+    },
+    result,
+    enqueueAndWait: async (payload, options, wait) => {
+      const enqueued = await enqueue(payload, options)
+      return { ...enqueued, ...(await result(enqueued.id, wait)) }
+    },
+  }
+}

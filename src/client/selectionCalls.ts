@@ -1,0 +1,100 @@
+// Lists and operations over many messages of a queue behind HTTP (A8, C3). The server makes steps of bounded length; the loop
+// is the one that runs in process, so progress, pace and ending are the same.
+import { clearedOf, discardedOf, type Pause, redrivenOf, runSteps, type TakeStep } from '../api/operations.js'
+import type { SweepStep } from '../api/sweep.js'
+import type {
+  Actor,
+  Cleared,
+  DeadLetters,
+  Discarded,
+  Listed,
+  MessageCounts,
+  OperationOptions,
+  Redriven,
+  RedriveOptions,
+  SelectionOperations,
+} from '../api/types.js'
+import { SELECTION_FIELDS } from '../door/selection.js'
+import { OPERATION_STEP_MAX } from '../http/limits.js'
+import type { Transport } from './transport.js'
+
+type Call = Transport['call']
+/** Ids in one body. */
+const NAMED_STEP_MAX = 500
+type Fields = Readonly<Record<string, unknown>>
+
+const plain = (value: unknown): unknown => (value instanceof Date ? value.toISOString() : value)
+
+/** The filter alone, without what belongs to the call. */
+const selectionOf = (options: Fields): Fields => {
+  const selection: Record<string, unknown> = {}
+  for (const field of SELECTION_FIELDS)
+    if (options[field] !== undefined) selection[field] = plain(options[field])
+  return selection
+}
+
+const queryOf = (options: Fields): Record<string, string | number | undefined> => {
+  const query: Record<string, string | number | undefined> = {}
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    query[name] = Array.isArray(value) ? value.join(',') : (plain(value) as string | number)
+  }
+  return query
+}
+
+const actor = (by: Actor | undefined): Fields =>
+  by === undefined ? {} : { by: { who: by.who, ...(by.why === undefined ? {} : { why: by.why }) } }
+
+export const selectionCalls = (call: Call, path: string, pause: Pause): SelectionOperations => {
+  const post = async (verb: string, options: OperationOptions<never>, own: Fields): Promise<SweepStep> => {
+    const { dryRun = false, by } = options
+    const body = { ...own, dryRun, ...actor(by) }
+    const answer = await call('POST', `${path}${verb}`, { body, repeatable: dryRun })
+    const told = answer as Partial<Cleared & Redriven & Discarded>
+    return {
+      done: told.purged ?? told.redriven ?? told.discarded ?? 0,
+      refused: told.refused ?? 0,
+      running: told.running ?? 0,
+      cursor: told.cursor,
+    }
+  }
+  const matching =
+    (verb: string, options: OperationOptions<never> & Fields): TakeStep =>
+    (cursor, max) =>
+      post(verb, options, {
+        ...selectionOf(options),
+        limit: Math.min(OPERATION_STEP_MAX, max),
+        ...(cursor === undefined ? {} : { cursor }),
+      })
+  const named = (options: RedriveOptions, ids: ReadonlyArray<string>): TakeStep => {
+    return async (cursor, max) => {
+      const from = Number(cursor ?? 0)
+      const share = ids.slice(from, from + Math.min(NAMED_STEP_MAX, max))
+      const next = from + share.length
+      const rest = next < ids.length ? String(next) : undefined
+      if (share.length === 0) return { done: 0, refused: 0, running: 0, cursor: rest }
+      return { ...(await post('/dlq:redrive', options as never, { ids: share })), cursor: rest }
+    }
+  }
+  return {
+    list: async (query = {}) => (await call('GET', `${path}/messages`, { query: queryOf(query) })) as Listed,
+    count: async (query = {}) =>
+      (await call('GET', `${path}/messages:count`, { query: queryOf(query) })) as MessageCounts,
+    deadLetters: async (query = {}) =>
+      (await call('GET', `${path}/dlq`, { query: queryOf(query) })) as DeadLetters,
+    clear: async (options = {}) =>
+      runSteps(matching(':clear', options as never), options, pause, clearedOf(options.dryRun === true)),
+    redrive: async (options = {}) => {
+      const { ids, dryRun = false } = options
+      const take = ids === undefined ? matching('/dlq:redrive', options as never) : named(options, ids)
+      return runSteps(take, options, pause, redrivenOf(dryRun))
+    },
+    discardAll: async (options = {}) =>
+      runSteps(
+        matching('/dlq:clear', options as never),
+        options,
+        pause,
+        discardedOf(options.dryRun === true),
+      ),
+  }
+}
