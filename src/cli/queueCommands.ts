@@ -11,6 +11,7 @@ import {
   wholeNumber,
 } from './context.js'
 import { UsageError } from './exitCode.js'
+import { setGroupPaused } from './switchCommands.js'
 import { type Column, duration, facts, grouped, table } from './table.js'
 
 const COLUMNS: ReadonlyArray<Column<QueueStats>> = [
@@ -118,8 +119,16 @@ const remove = async (
   context.show({ deleted: name }, () => `The queue ${name} is deleted; its events stay in the log.`)
 }
 
+type GroupOption = Readonly<{ group?: string }>
+
 /** Pausing what is not there is a mistake worth an exit code, not a queue worth creating. */
-const setPaused = async (context: Context, name: string, paused: boolean): Promise<void> => {
+const setPaused = async (
+  context: Context,
+  name: string,
+  { group }: GroupOption,
+  paused: boolean,
+): Promise<void> => {
+  if (group !== undefined) return setGroupPaused(context, name, group, paused)
   const queue = context.ledger.knownQueue(name)
   if (paused) await queue.pause(context.actor)
   else await queue.resume(context.actor)
@@ -162,9 +171,15 @@ export const addQueueCommands = (program: Command, surroundings: Surroundings): 
   queue
     .command('pause <name>')
     .description('hand out no messages; enqueues go on')
-    .action((name: string, _options, command) => setPaused(contextOf(surroundings, command), name, true))
+    .option('--group <group>', 'this group of it only')
+    .action((name: string, options: GroupOption, command) =>
+      setPaused(contextOf(surroundings, command), name, options, true),
+    )
   queue
     .command('resume <name>')
     .description('hand out messages again')
-    .action((name: string, _options, command) => setPaused(contextOf(surroundings, command), name, false))
+    .option('--group <group>', 'this group of it only')
+    .action((name: string, options: GroupOption, command) =>
+      setPaused(contextOf(surroundings, command), name, options, false),
+    )
 }

@@ -34,6 +34,7 @@ export const fakeLedger = (answers: Partial<Queue<unknown>>): Ledger => ({
   deleteQueue: unexpected,
   history: unexpected,
   events: unexpected,
+  health: unexpected,
   stats: unexpected,
   collectBlobs: unexpected,
   processFolder: unexpected,
