@@ -73,7 +73,7 @@ export type AttemptContext = Readonly<{
   attempt: number
   /** Fencing token: greater for each later attempt; pass it on to what must refuse late writers. */
   leaseToken: string
-  /** The worker of an earlier attempt died in it: its effect may have happened. */
+  /** The last attempt ended without a word from its worker (it died, or lost its lease): the effect may have happened. */
   inDoubt: boolean
   /** Asks for more time than heartbeats give: the lease lasts `leaseMs` from now. */
   extend: (leaseMs: number) => Promise<void>
@@ -108,7 +108,7 @@ export type ClaimedMessage = Readonly<{
   leaseMs: number
   timeoutMs: number
   enqueuedAt: string
-  /** The worker of an earlier attempt died in it: its effect may have happened. It comes as the only one of its claim. */
+  /** The last attempt ended without a word from its worker: the effect may have happened. */
   inDoubt: boolean
   /** false = it asked not to be handled together with others. */
   batchable?: false

@@ -59,8 +59,8 @@ export type ProcessOptions<A = unknown> = Readonly<{
   /** false = it claims nothing before `start()`. Default true. */
   autoStart?: boolean
   /**
-   * Asked before the handler for a message whose last worker died in it (C5): has the effect happened? `done` = the message
-   * succeeded without another run; undefined = run the handler. Throwing fails the attempt.
+   * Asked before the handler for a message whose last worker died in it or lost its lease (C5): has the effect happened?
+   * `done` = the message succeeded without another run; undefined = run the handler. Throwing fails the attempt.
    */
   reconcile?: (
     message: Message<A>,

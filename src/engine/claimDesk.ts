@@ -10,6 +10,9 @@ import type { Payloads } from './payloads.js'
 import { answered, type Reply, refused, unknown } from './replies.js'
 import type { Claimed, ClaimRequest, Delivery } from './requests.js'
 
+/** The type of failures that nobody reported: no handler and no classifier gives it. */
+const CRASH = 'CRASH'
+
 type WaitingClaim = { readonly request: ClaimRequest; readonly untilTick: number }
 type RegisterDurable = (callback: WhenDurable) => void
 
@@ -172,6 +175,13 @@ export class ClaimDesk {
     return table.double(slot, L.PAYLOAD_REVISION) === revision ? slot : -1
   }
 
+  /** Its last attempt ended without a word from its worker: with the process, or with the lease. */
+  private mayHaveHappened(slot: number): boolean {
+    const { table } = this.state
+    const type = table.int(slot, L.FAILURE_TYPE)
+    return table.hasFlag(slot, L.FLAG_IN_DOUBT) || (type !== 0 && table.failureTypes.name(type) === CRASH)
+  }
+
   /** What the delivery needs of the state, as it is now: by the time the batch is durable the state has moved on. */
   private leaseAt(slot: number): Lease {
     const { table } = this.state
@@ -182,7 +192,7 @@ export class ClaimDesk {
       leaseMs: table.int(slot, L.LEASE_MS),
       enqueuedAt: table.double(slot, L.ENQUEUED_AT),
       timeoutMs: table.cold(slot).wishes.timeoutMs,
-      inDoubt: table.hasFlag(slot, L.FLAG_IN_DOUBT),
+      inDoubt: this.mayHaveHappened(slot),
       payloadRevision: table.double(slot, L.PAYLOAD_REVISION),
       enqueued: this.payloads.get(slot),
     }

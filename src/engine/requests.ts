@@ -68,7 +68,7 @@ export type Delivery = Readonly<{
   leaseMs: number
   enqueuedAt: number
   timeoutMs: number | undefined
-  /** The worker of an earlier attempt died in it. */
+  /** Its last attempt ended without a word from its worker: the effect may have happened (C5). */
   inDoubt: boolean
   enqueued: Contents
 }>

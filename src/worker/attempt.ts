@@ -221,6 +221,7 @@ export class Attempt {
     readonly deadlineTick: number,
     readonly leaseMs: number,
     readonly alone: boolean,
+    readonly inDoubt: boolean,
     private readonly extendLease: (attempt: Attempt, leaseMs: number) => Promise<void>,
   ) {}
 
@@ -230,11 +231,6 @@ export class Attempt {
       if (this.reason !== undefined) this.controller.abort(this.reason)
     }
     return this.controller.signal
-  }
-
-  /** In doubt and alone are the same thing here: what is in doubt runs alone (§4.5). */
-  get inDoubt(): boolean {
-    return this.alone
   }
 
   readonly extend = (leaseMs: number): Promise<void> => this.extendLease(this, leaseMs)

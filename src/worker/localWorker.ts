@@ -244,6 +244,7 @@ export class LocalWorker<A> implements Worker<A> {
       clock.tickMs() + timeoutMs,
       delivery.leaseMs,
       alone,
+      delivery.inDoubt,
       this.leases.extendByHandler,
     )
     this.attempts.add(attempt)

@@ -67,6 +67,18 @@ describe('reconcile (C5)', () => {
     ])
   })
 
+  it('C5: is asked after a lost lease, too: its worker may have done the work and not said so', async () => {
+    const { test, queue } = await open(settings)
+    await enqueueAll(test, queue, 1)
+    await test.done(queue.claim({ worker: 'dies', leaseMs: 1_000 }))
+    await test.clock.advance(2_000)
+    let runs = 0
+    queue.process(() => runs++, { reconcile: () => ({ done: true }) })
+    await test.clock.settle()
+    expect(runs).toBe(0)
+    expect((await test.events('orders')).at(-1)).toMatchObject({ type: 'AttemptSucceeded', reconciled: true })
+  })
+
   it('C5: is not asked for messages that nobody died with', async () => {
     const { test, queue } = await open(settings)
     await enqueueAll(test, queue, 1)
