@@ -52,6 +52,7 @@ export type Server = Readonly<{
   close: () => Promise<void>
 }>
 
+/** A name before a verb may hold anything, `customer:42` or `a/b`: it stands escaped in its segment, and the verb ends it. */
 const asPath = (path: string): string =>
   path
     .replaceAll(':', '::')

@@ -1,7 +1,7 @@
 // Schedules of a whole ledger on a clock that is moved by hand: each planned instant once, whatever happens in between.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ScheduleRequest } from '../../src/api/types.js'
+import type { MissedPolicy, ScheduleRequest } from '../../src/api/types.js'
 import { ScheduleHouse } from '../support/scheduleHouse.js'
 
 const MINUTE_MS = 60_000
@@ -88,11 +88,11 @@ describe('B5: recurring messages', () => {
     expect(await house.enqueued('orders')).toEqual(['new-year@20270101T000000Z'])
   })
 
-  it.each([
+  it.each<readonly [MissedPolicy, number, ReadonlyArray<string>, number]>([
     ['one', 9.5, ['0800'], 3],
     ['skip', 9.5, [], 4],
     ['skip', 8.5, ['0800'], 3],
-    [{ kind: 'all', atMost: 3 } as const, 9.5, ['0400', '0600', '0800'], 1],
+    [{ kind: 'all', atMost: 3 }, 9.5, ['0400', '0600', '0800'], 1],
   ])(
     'that were missed while nobody ran are dealt with by policy %j after %d minutes',
     async (missed, minutes, times, missedTicks) => {

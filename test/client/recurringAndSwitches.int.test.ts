@@ -1,4 +1,4 @@
-// Schedules through the client and the command line, against a real server.
+// Schedules and switches through the client and the command line, against a real server.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openLedger } from '../../src/api/openLedger.js'
 import type { Ledger } from '../../src/api/types.js'
@@ -86,5 +86,56 @@ describe('B5: the schedules of a remote queue', () => {
       /five fields/,
     )
     expect((await run(['schedule', 'set', 'orders', 'x', 'no json', '--cron', '0 3 * * *'], at)).code).toBe(2)
+  })
+})
+
+describe('B7, C15, C6: the switches of a remote queue', () => {
+  it('are what they are in process, and a probe here sets a gate there', async () => {
+    const queue = await remote.queue('orders')
+    await queue.pauseGroup('customer:42', { who: 'ada' })
+    await queue.forceCircuit('eu', 'closed')
+    const probe = queue.probeGate('bank', () => false)
+    while (await queue.gate('bank').isOpen());
+    await probe.stop()
+    const here = await ledger.queue('orders')
+    expect(await queue.switches()).toEqual(await here.switches())
+    expect(await here.switches()).toEqual({
+      pausedGroups: ['customer:42'],
+      closedGates: ['bank'],
+      forcedCircuits: { eu: 'closed' },
+    })
+    expect(await queue.circuits()).toMatchObject([{ circuit: 'eu', state: 'closed', forced: 'closed' }])
+    await queue.resumeGroup('customer:42')
+    await queue.gate('bank').resourceAvailable()
+    await queue.forceCircuit('eu', 'auto', { who: 'probe' }, { ownOnly: true })
+    expect(await here.switches()).toMatchObject({
+      pausedGroups: [],
+      closedGates: [],
+      forcedCircuits: { eu: 'closed' },
+    })
+    await queue.forceCircuit('eu', 'auto')
+    expect(await queue.circuits()).toEqual([])
+  })
+
+  it('are set from the command line', async () => {
+    const at = { LEDGERQ_URL: server.url }
+    const says = async (...args: ReadonlyArray<string>): Promise<string> => (await run(args, at)).out
+    await says('queue', 'create', 'orders')
+    expect(await says('queue', 'pause', 'orders', '--group', 'a')).toBe('The group a of orders is paused.\n')
+    expect(await says('queue', 'resume', 'orders', '--group', 'a')).toBe('The group a of orders is open.\n')
+    expect(await says('gate', 'list', 'orders')).toBe('No gate of orders is closed.\n')
+    expect(await says('gate', 'close', 'orders', 'bank')).toBe('The gate bank of orders is closed.\n')
+    expect(await says('gate', 'list', 'orders')).toBe('bank\n')
+    expect(await says('gate', 'open', 'orders', 'bank')).toBe('The gate bank of orders is open.\n')
+    expect(await says('circuit', 'list', 'orders')).toBe('All circuits of orders are closed.\n')
+    expect(await says('circuit', 'open', 'orders', 'eu')).toMatch(/^The circuit eu of orders is open until/)
+    expect(await says('circuit', 'list', 'orders')).toMatch(/eu +open \(forced\)/)
+    const listed = JSON.parse(await says('--json', 'circuit', 'list', 'orders')) as unknown
+    expect(listed).toMatchObject({ circuits: [{ circuit: 'eu', state: 'open', forced: 'open' }] })
+    expect(await says('circuit', 'close', 'orders', 'eu')).toMatch(/is closed until/)
+    expect(await says('circuit', 'auto', 'orders', 'eu')).toBe(
+      'The circuit eu of orders is left to itself.\n',
+    )
+    expect((await run(['gate', 'close', 'none', 'bank'], at)).code).toBe(3)
   })
 })
