@@ -60,7 +60,8 @@ export class ReadyLanes {
   push(lane: Lane, slot: number): void {
     const { table } = this
     const turn = this.lanes[lane.number] ?? this.enter(lane)
-    turn.order.push(table.int(slot, L.PRIORITY), table.double(slot, L.ORDINAL), since(table, slot))
+    const readySince = this.settings.order === 'adaptive' ? since(table, slot) : 0
+    turn.order.push(table.int(slot, L.PRIORITY), table.double(slot, L.ORDINAL), readySince)
     turn.ready++
     this.count++
     turn.pushes++
@@ -80,7 +81,7 @@ export class ReadyLanes {
       if (tenant === undefined) return -1
       const turn = tenant.lanes.first
       if (turn === undefined) this.round.remove(tenant)
-      else if (this.isHeld(tenant, at)) this.round.remove(tenant)
+      else if (tenant.tenant.name !== undefined && this.isHeld(tenant, at)) this.round.remove(tenant)
       else if (this.isClosed(turn)) tenant.lanes.remove(turn)
       else {
         const ordinal = turn.order.peek(at)
@@ -198,9 +199,10 @@ export class ReadyLanes {
       // Ready, but elsewhere by now: this entry is a left-over.
       priorityOf: (ordinal) => {
         const slot = table.slotOf(ordinal)
-        return slot >= 0 && (table.int(slot, L.FLAGS) & mask) === flags
-          ? table.int(slot, L.PRIORITY)
-          : Number.NaN
+        if (slot < 0) return Number.NaN
+        const { ints } = table.chunks[slot >> L.CHUNK_SLOTS_BITS]!
+        const record = (slot & L.CHUNK_SLOT_MASK) * L.RECORD_INTS
+        return (ints[record + L.FLAGS]! & mask) === flags ? ints[record + L.PRIORITY]! : Number.NaN
       },
       sinceOf: (ordinal) => since(table, table.slotOf(ordinal)),
     })

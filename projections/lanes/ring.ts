@@ -39,6 +39,7 @@ export class Ring<T extends InRing<T>> {
 
   /** It has had its turn. */
   toBack(member: T): void {
+    if (member.next === member) return
     if (this.first === member) this.first = member.next
     else if (member.next !== undefined) {
       this.remove(member)

@@ -60,31 +60,35 @@ export class Placement {
 
   /** A waiting message was handed out: it waits no longer, and its lane and its tenant have had their turn. */
   attemptStarted(slot: number, at: EpochMs, untilTick: number): void {
-    this.endWaiting(slot, true)
-    this.limits.attemptStarted(this.laneOf(slot).tenant.name, at)
-    this.run(slot, untilTick)
+    const lane = this.laneOf(slot)
+    this.endWaiting(slot, lane, true)
+    this.limits.attemptStarted(lane.tenant.name, at)
+    this.run(slot, lane, untilTick)
   }
 
   attemptEnded(slot: number): void {
-    const { tenant } = this.laneOf(slot)
+    const { table, counts } = this
     this.leases.remove(slot)
-    this.groups.run(slot, -1)
-    this.counts.processing--
-    tenant.running--
-    if (tenant.name !== undefined) {
+    counts.processing--
+    if ((table.int(slot, L.FLAGS) & L.LANE_BITS) !== 0) {
+      const { tenant } = this.laneOf(slot)
+      tenant.running--
       this.ready.tenantFreed(tenant)
       this.readyInDoubt.tenantFreed(tenant)
+      this.leaveLane(slot)
     }
-    this.leaveLane(slot)
+    const group = table.int(slot, L.GROUP)
+    if (group === 0) return
+    this.groups.run(slot, -1)
     // An older member may have been redriven meanwhile.
-    this.regroup(this.table.int(slot, L.GROUP))
+    this.regroup(group)
   }
 
-  private run(slot: number, untilTick: number): void {
+  private run(slot: number, lane: Lane, untilTick: number): void {
     this.leases.set(slot, untilTick)
-    this.groups.run(slot, 1)
+    if (this.table.int(slot, L.GROUP) !== 0) this.groups.run(slot, 1)
     this.counts.processing++
-    this.laneOf(slot).tenant.running++
+    if (lane.number !== 0) lane.tenant.running++
   }
 
   /** Counts a waiting message, and puts it where it will be found: among the ready ones, or among the due times. */
@@ -93,28 +97,29 @@ export class Placement {
     const expiresAt = table.double(slot, L.EXPIRES_AT)
     const dueAt = table.double(slot, L.DUE_AT)
     const group = table.int(slot, L.GROUP)
-    this.enterLane(slot)
+    const lane = this.enterLane(slot)
     if (dueAt > at) {
       if (table.int(slot, L.FAILURE_TYPE) === 0) counts.scheduled++
       else counts.retrying++
       this.due.set(slot, expiresAt === NO_INSTANT ? dueAt : Math.min(dueAt, expiresAt))
-      if (group !== 0 && this.config.groupHead === 'skip') groups.stepAside(slot)
+      if (group === 0) return
+      if (this.config.groupHead === 'skip') groups.stepAside(slot)
     } else {
       counts.pending++
       table.setFlag(slot, L.FLAG_DUE, true)
       if (expiresAt !== NO_INSTANT) this.due.set(slot, expiresAt)
-      if (group === 0) this.offer(slot)
-      else groups.stepBack(slot)
+      if (group === 0) return this.offer(slot, lane)
+      groups.stepBack(slot)
     }
     this.regroup(group)
   }
 
   stopWaiting(slot: number): void {
-    this.endWaiting(slot, false)
+    this.endWaiting(slot, this.laneOf(slot), false)
     this.leaveLane(slot)
   }
 
-  private endWaiting(slot: number, isServed: boolean): void {
+  private endWaiting(slot: number, lane: Lane, isServed: boolean): void {
     const { table, counts } = this
     const flags = table.int(slot, L.FLAGS)
     if ((flags & L.FLAG_DUE) !== 0) counts.pending--
@@ -122,21 +127,23 @@ export class Placement {
     else counts.retrying--
     if ((flags & L.FLAG_READY) !== 0) {
       const lanes = (flags & L.FLAG_IN_DOUBT) !== 0 ? this.readyInDoubt : this.ready
-      if (isServed) lanes.served(this.laneOf(slot), slot)
-      else lanes.drop(this.laneOf(slot), slot)
-      this.groups.setOffered(table.int(slot, L.GROUP), -1)
+      if (isServed) lanes.served(lane, slot)
+      else lanes.drop(lane, slot)
+      const group = table.int(slot, L.GROUP)
+      if (group !== 0) this.groups.setOffered(group, -1)
     }
     table.setInt(slot, L.FLAGS, flags & ~(L.FLAG_DUE | L.FLAG_READY))
     this.due.remove(slot)
   }
 
   leaveGroup(slot: number): void {
-    this.regroup(this.groups.leave(slot))
+    if (this.table.int(slot, L.GROUP) === 0) return
+    const number = this.groups.leave(slot)
+    if (number !== 0) this.regroup(number)
   }
 
   /** Sees to it that the member of the group that may run is among the ready ones if it is due, and no other is. */
   private regroup(number: number): void {
-    if (number === 0) return
     const { table, groups } = this
     const first = groups.runnable(number)
     const mayRun = first >= 0 && table.int(first, L.TAG) === L.TAG_WAITING && table.hasFlag(first, L.FLAG_DUE)
@@ -147,14 +154,15 @@ export class Placement {
     groups.setOffered(number, next)
     if (next < 0) return
     table.touch(next)
-    this.offer(next)
+    this.offer(next, this.laneOf(next))
   }
 
-  private offer(slot: number): void {
+  private offer(slot: number, lane: Lane): void {
     const { table } = this
-    table.setFlag(slot, L.FLAG_READY, true)
-    const lanes = table.hasFlag(slot, L.FLAG_IN_DOUBT) ? this.readyInDoubt : this.ready
-    lanes.push(this.laneOf(slot), slot)
+    const flags = table.int(slot, L.FLAGS)
+    table.setInt(slot, L.FLAGS, flags | L.FLAG_READY)
+    const lanes = (flags & L.FLAG_IN_DOUBT) !== 0 ? this.readyInDoubt : this.ready
+    lanes.push(lane, slot)
   }
 
   private takeBack(slot: number): void {
@@ -170,13 +178,14 @@ export class Placement {
   }
 
   /** Anew each time it begins to wait: a retry may have named a gate, an edit a tenant. */
-  private enterLane(slot: number): void {
-    const { table } = this
-    if (!table.hasFlag(slot, L.FLAG_COLD)) return
-    const lane = this.book.find(table.cold(slot).wishes)
-    if (lane.number === 0) return
+  private enterLane(slot: number): Lane {
+    const { table, book } = this
+    if (!table.hasFlag(slot, L.FLAG_COLD)) return book.unnamed
+    const lane = book.find(table.cold(slot).wishes)
+    if (lane.number === 0) return lane
     lane.messages++
     table.setInt(slot, L.FLAGS, table.int(slot, L.FLAGS) | (lane.number << L.LANE_SHIFT))
+    return lane
   }
 
   private leaveLane(slot: number): void {
@@ -270,8 +279,7 @@ export class Placement {
       const { group } = table.cold(slot).wishes
       if (group !== undefined && tag !== L.TAG_DEAD) this.groups.join(slot, group)
       if (tag !== L.TAG_LEASED) continue
-      this.enterLane(slot)
-      this.run(slot, table.int(slot, L.LEASE_MS))
+      this.run(slot, this.enterLane(slot), table.int(slot, L.LEASE_MS))
     }
     for (const ordinal of ordinals) {
       const slot = table.slotOf(ordinal)
@@ -285,7 +293,10 @@ export class Placement {
     const ordinals = isAny ? this.ordinalsWhere((slot) => table.hasFlag(slot, L.FLAG_READY)) : []
     this.ready.restart(this.config)
     this.readyInDoubt.restart(this.config)
-    for (const ordinal of ordinals) this.offer(table.slotOf(ordinal))
+    for (const ordinal of ordinals) {
+      const slot = table.slotOf(ordinal)
+      this.offer(slot, this.laneOf(slot))
+    }
   }
 
   /** Whether a member that is not due keeps its place has changed. */

@@ -8,17 +8,20 @@ const SWEEP_AT = 32
 export class Bands<Q extends { readonly size: number }> {
   private readonly byPriority = new Map<number, Band<Q>>()
   private sweepAt = SWEEP_AT
+  /** The one that was asked for last: most queues use one priority, and a look-up is a tenth of a push. */
+  private last: Band<Q> | undefined
   /** Highest priority first. */
   sorted: Array<Band<Q>> = []
 
   constructor(private readonly empty: () => Q) {}
 
   find(priority: number): Band<Q> | undefined {
-    return this.byPriority.get(priority)
+    if (this.last?.priority !== priority) this.last = this.byPriority.get(priority)
+    return this.last
   }
 
   of(priority: number): Q {
-    return (this.byPriority.get(priority) ?? this.add(priority)).queue
+    return (this.find(priority) ?? this.add(priority)).queue
   }
 
   private add(priority: number): Band<Q> {
@@ -35,6 +38,7 @@ export class Bands<Q extends { readonly size: number }> {
       if (band.queue.size === 0) this.byPriority.delete(band.priority)
       return band.queue.size > 0
     })
+    this.last = undefined
     this.sweepAt = Math.max(SWEEP_AT, 2 * this.sorted.length)
   }
 }
