@@ -91,7 +91,7 @@ export class LocalBatchSource<A> implements BatchSource<A, LocalHeld<A>> {
       const reply = await engine.claim({
         max: () => (isAlone ? 1 : max),
         worker: name,
-        leaseMs: engine.control.config.leaseMs,
+        leaseMs: undefined,
         claimId: undefined,
         waitMs: isAlone ? 0 : waitMs,
         mayRunInDoubt: isAlone,
