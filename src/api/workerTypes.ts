@@ -125,10 +125,7 @@ export type Worker<A = unknown> = WorkerLifecycle &
     removeProcessor: (name: string) => boolean
   }>
 
-export type ProcessOneOptions<A> = Omit<
-  ProcessOptions<A>,
-  'concurrency' | 'autoStart' | 'processors' | 'whenNone' | 'onHealth'
-> &
+export type ProcessOneOptions<A> = Omit<ProcessOptions<A>, 'concurrency' | 'autoStart'> &
   Readonly<{
     /** This message and no other; refused when it cannot be claimed now. */
     id?: string

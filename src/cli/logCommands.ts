@@ -1,11 +1,14 @@
-// ledgerq log verify | tail. The code of the embedded log is loaded only for a directory.
+// ledgerq log verify | tail | recovery. The code of the embedded log is loaded only for a directory.
 import type { Command } from 'commander'
 import { contextOf, type Surroundings, wholeNumber } from './context.js'
 import type { DataOptions } from './logFiles.js'
 import { type TailOptions, tailLog } from './logTail.js'
+import { addRecoveryCommand } from './recoveryCommand.js'
 
 export const addLogCommands = (program: Command, surroundings: Surroundings): void => {
-  const log = program.command('log').description('the log: verify a directory, tail events')
+  const log = program
+    .command('log')
+    .description('the log: verify a directory, tail events, see how it was read')
   log
     .command('verify')
     .description('prove every frame, hash and event; also while a server uses it')
@@ -24,4 +27,5 @@ export const addLogCommands = (program: Command, surroundings: Surroundings): vo
     .option('--stream <stream>', 'of this stream only, among those')
     .option('--data <dir>', 'of the log in this directory, without a server')
     .action((options: TailOptions, command) => tailLog(contextOf(surroundings, command), options))
+  addRecoveryCommand(log, surroundings)
 }

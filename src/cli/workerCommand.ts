@@ -5,9 +5,10 @@ import { RefusedError } from '../api/errors.js'
 import type { FolderRun, FolderWorker } from '../api/types.js'
 import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
 import { UsageError } from './exitCode.js'
+import { runOne } from './runOne.js'
 import { printable } from './terminal.js'
 
-type WorkerOptions = Readonly<{ handlers: string; concurrency?: number; verbose?: boolean }>
+type WorkerOptions = Readonly<{ handlers: string; concurrency?: number; id?: string; verbose?: boolean }>
 
 const GRACE_MS = 8_000
 
@@ -20,6 +21,20 @@ const told =
     else if (isVerbose) terminal.say(`${run}  done`)
   }
 
+/** What is wrong with the folder is a mistake in the command line. */
+const usage = (error: unknown): unknown =>
+  error instanceof RefusedError && error.code === 'handlers_invalid'
+    ? new UsageError(`--handlers: ${error.message}`)
+    : error
+
+const once = async (context: Context, handlers: string, id: string): Promise<void> => {
+  try {
+    await runOne(context, handlers, id)
+  } catch (error) {
+    throw usage(error)
+  }
+}
+
 const started = async (context: Context, options: WorkerOptions): Promise<ReadonlyArray<FolderWorker>> => {
   const { terminal, ledger } = context
   const { handlers, concurrency, verbose } = options
@@ -30,9 +45,7 @@ const started = async (context: Context, options: WorkerOptions): Promise<Readon
       onRun: told(context, verbose === true),
     })
   } catch (error) {
-    if (error instanceof RefusedError && error.code === 'handlers_invalid')
-      throw new UsageError(`--handlers: ${error.message}`)
-    throw error
+    throw usage(error)
   }
 }
 
@@ -62,6 +75,10 @@ export const addWorkerCommand = (program: Command, surroundings: Surroundings): 
     .description('run the handlers of a folder: NAME.mjs handles the queue NAME')
     .requiredOption('--handlers <dir>', 'folder with .js or .mjs files')
     .option('--concurrency <n>', 'messages at once for each queue', wholeNumber('--concurrency', 1, 1_000))
+    .option('--id <id>', 'run this message and no other, tell its outcome, and end')
     .option('--verbose', 'tell about successes, too')
-    .action((options: WorkerOptions, command) => work(contextOf(surroundings, command), options))
+    .action((options: WorkerOptions, command) => {
+      const context = contextOf(surroundings, command)
+      return options.id === undefined ? work(context, options) : once(context, options.handlers, options.id)
+    })
 }

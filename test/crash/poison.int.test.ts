@@ -12,7 +12,10 @@ const MESSAGES = 20
 const RUNS = 4
 
 type Start = { start: number; attempt: number; running: number }
-type End = { succeeded: number; dead: ReadonlyArray<{ payload: { n: number }; attempts: number }> }
+type End = {
+  succeeded: number
+  dead: ReadonlyArray<{ payload: { n: number }; attempts: number; reason: string }>
+}
 
 let directory: string
 beforeAll(async () => {
@@ -47,7 +50,10 @@ test('R29 C13 C5 a message that kills its process runs alone, counts itself out,
   const { how, lines } = await run('work')
   expect(how).toBe(0)
   const end = lines.at(-1) as End
-  expect(end).toEqual({ succeeded: MESSAGES - 1, dead: [{ payload: { n: POISON }, attempts: RUNS }] })
+  expect(end).toEqual({
+    succeeded: MESSAGES - 1,
+    dead: [{ payload: { n: POISON }, attempts: RUNS, reason: 'poison' }],
+  })
   const attempts = (lines.slice(0, -1) as ReadonlyArray<Start>).map(({ attempt }) => attempt)
   expect(Math.max(...attempts)).toBeLessThanOrEqual(2)
 })

@@ -35,6 +35,6 @@ if (task === 'seed') {
   await ended
   const { messages } = await queue.deadLetters()
   const { succeeded } = await queue.stats()
-  say({ succeeded, dead: messages.map(({ payload, attempts }) => ({ payload, attempts })) })
+  say({ succeeded, dead: messages.map(({ payload, attempts, reason }) => ({ payload, attempts, reason })) })
 }
 await ledger.close()

@@ -131,6 +131,16 @@ describe('processOne (D12)', () => {
     expect(await test.clock.settled(run)).toMatchObject({ code: 'message_not_claimable' })
   })
 
+  it('D12 C15: a closed gate holds back the message that is named as it holds back the others', async () => {
+    const { test, queue } = await open()
+    await test.done(queue.gate('db').close())
+    await test.done(queue.enqueue(1, { id: 'gated', gate: 'db' }))
+    const run = () => queue.processOne(() => 1, { id: 'gated' }).catch((error: unknown) => error)
+    expect(await test.done(run())).toMatchObject({ code: 'message_not_claimable' })
+    await test.done(queue.gate('db').open())
+    expect(await test.done(run())).toMatchObject({ outcome: 'succeeded' })
+  })
+
   it('D12: ends a handler at its time limit, and tells that', async () => {
     const { test, queue } = await open({ handlerTimeoutMs: 1_000 })
     await enqueueAll(test, queue, 1)
