@@ -24,5 +24,5 @@ export {
 export { type PresetName, QUEUE_PRESETS } from './presets/queuePresets.js'
 export { quickLedger } from './presets/quickLedger.js'
 export { type SandboxHandler, type SandboxOptions, sandbox } from './sandbox/sandbox.js'
-export { CancelledError, fail, release } from './worker/attempt.js'
+export { CancelledError, complete, fail, release } from './worker/attempt.js'
 export { batchResults } from './worker/batchOutcome.js'

@@ -311,6 +311,7 @@ export class LocalLedger implements Ledger {
     return {
       queues,
       log: { kind, state, reason, position: nextPosition - 1, bytes, syncs, discardedTailBytes },
+      followUps: { waiting: this.followUps.waiting },
     }
   }
 

@@ -255,6 +255,8 @@ export type LedgerStats = Readonly<{
     syncs: number
     discardedTailBytes: number
   }>
+  /** Recorded, and not enqueued yet, as far as they are in memory (10,000 at most). A server of an older version tells none. */
+  followUps?: Readonly<{ waiting: number }>
 }>
 
 export type QueueView = Readonly<{

@@ -92,6 +92,11 @@ export class FollowUps {
     return this.scan.log
   }
 
+  /** In memory, and not enqueued yet. */
+  get waiting(): number {
+    return this.pendingCount
+  }
+
   /** Takes up what earlier starts left, in the background. */
   async start(): Promise<void> {
     await this.cursor.read()

@@ -10,10 +10,10 @@ const stats = route({
   summary: 'Counts of every queue and the condition of the log',
   query: NoQuery,
   answer: async ({ ledger }) => {
-    const { queues, log } = await ledger.stats()
+    const { queues, log, followUps } = await ledger.stats()
     // Why a log has stopped names files and errors of this machine, which its own log is for.
     const reason = log.reason === undefined ? undefined : 'see the log of the server'
-    return ok({ queues, log: { ...log, reason } })
+    return ok({ queues, log: { ...log, reason }, followUps })
   },
 })
 

@@ -6,7 +6,7 @@
 // if an earlier process died before it could, and heals a damaged copy.
 import { randomUUID, webcrypto } from 'node:crypto'
 import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { BlobFault, BlobStore, StoredBlob } from '../../ports/blobStore.js'
@@ -49,10 +49,11 @@ const removeLeftBehind = async (folder: string, wallMs: number): Promise<void> =
   }
 }
 
-/** The folder `name` below a parent that is there; it is created. */
+/** The folder `name` below `parent`; both are created if they are not there. */
 export const openBlobFiles = async (parent: string, name: string): Promise<Either<BlobFault, BlobStore>> => {
   const directory = join(parent, name)
   try {
+    await makeFolder(dirname(parent), basename(parent))
     await makeFolder(parent, name)
     await makeFolder(directory, INCOMPLETE)
     await removeLeftBehind(join(directory, INCOMPLETE), Date.now())
