@@ -176,7 +176,7 @@ const circuitOver = (
   return refuse(field === '' ? 'circuit' : `circuit.${field}`, found, accepted)
 }
 
-/** Queue-wide limits over several partitions are split into fixed shares, and a share of nothing would never start anything. */
+/** Limits over several partitions are split into fixed shares, and a share of nothing would never start anything. */
 const combinationProblem = ({
   limits,
   partitions,
@@ -184,6 +184,9 @@ const combinationProblem = ({
   const capped = [
     ['limits.concurrencyMax', limits.concurrencyMax],
     ['limits.rate.count', limits.rate?.count],
+    // A tenant's messages are in all partitions.
+    ['limits.perTenant.concurrencyMax', limits.perTenant?.concurrencyMax],
+    ['limits.perTenant.rate.count', limits.perTenant?.rate?.count],
   ] as const
   for (const [field, value] of capped) {
     if (value !== undefined && value < partitions) {
