@@ -1,15 +1,15 @@
 // ledgerq message send | list | show | history | cancel
 import type { Command } from 'commander'
-import { MESSAGE_STATES } from '../../domain/message/index.js'
 import { isFields } from '../../domain/storedFields.js'
 import { NotFoundError } from '../api/errors.js'
-import type { HistoryEntry, MessageState, MessageView } from '../api/types.js'
+import type { HistoryEntry, ListSort, MessageView } from '../api/types.js'
 import { LIST_LIMIT_MAX } from '../http/limits.js'
 import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
 import { addEditCommands, queueOfId } from './editCommands.js'
 import { UsageError } from './exitCode.js'
+import { addSelectionOptions, type SelectionFlags, selectionOf } from './selectionOptions.js'
 import { type SendCommandOptions, sendFile, sendOne } from './sendCommand.js'
-import { type Column, clockTime, facts, shortJson, table } from './table.js'
+import { type Column, clockTime, facts, grouped, shortJson, table } from './table.js'
 
 const COLUMNS: ReadonlyArray<Column<MessageView>> = [
   { title: 'id', cell: ({ id }) => id },
@@ -22,17 +22,13 @@ const COLUMNS: ReadonlyArray<Column<MessageView>> = [
   { title: 'payload', cell: ({ payload }) => shortJson(payload) },
 ]
 
-type ListOptions = Readonly<{ state?: string; limit?: number; cursor?: string }>
+type ListFlags = SelectionFlags & Readonly<{ sort?: string; limit?: number; cursor?: string }>
 
-const stateOf = (text: string): MessageState => {
-  const state = MESSAGE_STATES.find((name) => name === text)
-  if (state === undefined) throw new UsageError(`--state: accepted is one of ${MESSAGE_STATES.join(', ')}`)
-  return state
-}
-
-const list = async (context: Context, name: string, { state, limit, cursor }: ListOptions): Promise<void> => {
+const list = async (context: Context, name: string, flags: ListFlags): Promise<void> => {
+  const { sort, limit, cursor } = flags
   const found = await context.ledger.knownQueue(name).list({
-    ...(state === undefined ? {} : { state: stateOf(state) }),
+    ...selectionOf(flags),
+    ...(sort === undefined ? {} : { sort: sort as ListSort }),
     ...(limit === undefined ? {} : { limit }),
     ...(cursor === undefined ? {} : { cursor }),
   })
@@ -42,6 +38,13 @@ const list = async (context: Context, name: string, { state, limit, cursor }: Li
       : table(found.messages, COLUMNS, context.terminal.columns),
   )
   if (found.cursor !== undefined && !context.json) context.terminal.say(`More: --cursor ${found.cursor}`)
+}
+
+const count = async (context: Context, name: string, flags: SelectionFlags): Promise<void> => {
+  const { position, ...counts } = await context.ledger.knownQueue(name).count(selectionOf(flags))
+  context.show({ ...counts, position }, () =>
+    facts([...Object.entries(counts).map(([state, n]) => [state, grouped(n)] as const)]),
+  )
 }
 
 const described = (view: MessageView): string =>
@@ -54,6 +57,9 @@ const described = (view: MessageView): string =>
     ['type', view.type],
     ['topic', view.topic],
     ['group', view.group],
+    ['tenant', view.tenant],
+    ['zone', view.zone],
+    ['gate', view.gate],
     ['enqueued', clockTime(view.enqueuedAt)],
     ['not before', clockTime(view.notBefore)],
     ['expires', clockTime(view.expiresAt)],
@@ -182,15 +188,20 @@ export const addMessageCommands = (program: Command, surroundings: Surroundings)
     .description('messages: send, list, show, history, edit, wait, cancel')
   addSend(message, surroundings)
   addEditCommands(message, surroundings)
-  message
-    .command('list <queue>')
-    .description('messages of a queue')
-    .option('--state <state>', MESSAGE_STATES.join(', '))
+  addSelectionOptions(
+    message.command('count <queue>').description('how many messages have not finished and match, by state'),
+    'messages',
+  ).action((name: string, flags: SelectionFlags, command) =>
+    count(contextOf(surroundings, command), name, flags),
+  )
+  addSelectionOptions(
+    message.command('list <queue>').description('messages of a queue: all, or those that match'),
+    'messages',
+  )
+    .option('--sort <order>', 'newest, oldest, or priority (of messages that have not finished)')
     .option('--limit <n>', 'at most this many', wholeNumber('--limit', 1, LIST_LIMIT_MAX))
     .option('--cursor <cursor>', 'the next page')
-    .action((name: string, options: ListOptions, command) =>
-      list(contextOf(surroundings, command), name, options),
-    )
+    .action((name: string, flags: ListFlags, command) => list(contextOf(surroundings, command), name, flags))
   for (const [name, description, action] of [
     ['show', 'one message as it stands', show],
     ['history', 'every event of one message', history],

@@ -1,7 +1,9 @@
 // ledgerq queue list | create | show | delete | pause | resume
 import type { Command } from 'commander'
-import type { QueueStats, QueueView } from '../api/types.js'
+import { DEDUP_MODES } from '../../domain/queue/settingRules.js'
+import type { QueueConfig, QueueStats, QueueView } from '../api/types.js'
 import { isPresetName, PRESET_NAMES, type PresetName, QUEUE_PRESETS } from '../presets/queuePresets.js'
+import { addClearCommand } from './clearCommand.js'
 import {
   type Context,
   contextOf,
@@ -62,6 +64,7 @@ const described = (view: QueueView, stats: QueueStats): string => {
     ['lease', duration(config.leaseMs)],
     ['time limit', duration(config.handlerTimeoutMs)],
     ['time to live', config.ttlMs === 0 ? 'no limit' : duration(config.ttlMs)],
+    ['duplicates by', config.dedup],
     ['dedup window', config.dedupWindowMs === 0 ? 'off' : duration(config.dedupWindowMs)],
     ['log position', stats.position],
   ])
@@ -73,6 +76,14 @@ const show = async (context: Context, name: string): Promise<void> => {
   context.show({ ...view, stats }, () => described(view, stats))
 }
 
+type DedupMode = QueueConfig['dedup']
+
+const dedupMode = (text: string): DedupMode => {
+  const mode = DEDUP_MODES.find((name) => name === text)
+  if (mode === undefined) throw new UsageError(`--dedup: accepted is one of ${DEDUP_MODES.join(', ')}`)
+  return mode
+}
+
 const SETTINGS = [
   'partitions',
   'maxSize',
@@ -82,13 +93,17 @@ const SETTINGS = [
   'ttlMs',
   'delayMs',
 ] as const
-type SettingOptions = Readonly<Partial<Record<(typeof SETTINGS)[number], number>> & { preset?: PresetName }>
+type SettingOptions = Readonly<
+  Partial<Record<(typeof SETTINGS)[number], number>> & { preset?: PresetName; dedup?: DedupMode }
+>
 
 /** Whatever the policy of the server about queues that are merely used: here one was asked for. */
 const create = async (context: Context, name: string, options: SettingOptions): Promise<void> => {
   const { ledger, actor } = context
   const stated = Object.fromEntries(
-    SETTINGS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
+    [...SETTINGS, 'dedup' as const].flatMap((key) =>
+      options[key] === undefined ? [] : [[key, options[key]]],
+    ),
   )
   const settings = { ...(options.preset === undefined ? {} : QUEUE_PRESETS[options.preset]), ...stated }
   const isThere = (await ledger.queues()).some(({ queue }) => queue === name)
@@ -147,6 +162,7 @@ export const addQueueCommands = (program: Command, surroundings: Surroundings): 
     .option('--preset <name>', `settings that go together: ${PRESET_NAMES.join(', ')}`, presetName)
     .option('--partitions <n>', 'fixed when it is created', wholeNumber('--partitions', 1))
     .option('--max-size <n>', 'messages per partition', wholeNumber('--max-size', 1))
+    .option('--dedup <mode>', `what makes a duplicate: ${DEDUP_MODES.join(', ')}`, dedupMode)
     .option('--dedup-window-ms <ms>', 'how long keys are remembered', wholeNumber('--dedup-window-ms', 0))
     .option('--lease-ms <ms>', 'how long a silent worker keeps a message', wholeNumber('--lease-ms', 1))
     .option('--handler-timeout-ms <ms>', 'time limit of one run', wholeNumber('--handler-timeout-ms', 1))
@@ -159,6 +175,7 @@ export const addQueueCommands = (program: Command, surroundings: Surroundings): 
     .command('show <name>')
     .description('settings and counts of one queue')
     .action((name: string, _options, command) => show(contextOf(surroundings, command), name))
+  addClearCommand(queue, surroundings)
   queue
     .command('delete <name>')
     .description('delete a queue; its events stay in the log')

@@ -61,10 +61,10 @@ const TEXT_OPTIONS = [
 ] as const
 const NUMBER_OPTIONS = ['delayMs', 'ttlMs', 'timeoutMs', 'leaseMs'] as const
 
-export const priorityOf = (text: string): number | 'high' | 'normal' | 'low' => {
+export const priorityOf = (text: string, flag = '--priority'): number | 'high' | 'normal' | 'low' => {
   if (text === 'high' || text === 'normal' || text === 'low') return text
   if (/^-?\d{1,4}$/.test(text)) return Number(text)
-  throw new UsageError('--priority: accepted are high, normal, low and whole numbers from -1000 to 1000')
+  throw new UsageError(`${flag}: accepted are high, normal, low and whole numbers from -1000 to 1000`)
 }
 
 export const headersOf = (pairs: ReadonlyArray<string>): Readonly<Record<string, string>> =>
