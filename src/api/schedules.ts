@@ -20,7 +20,7 @@ import { instantOf } from '../door/newMessage.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { NewMessage } from '../engine/requests.js'
 import { acceptCron } from '../schedules/cronTimes.js'
-import { instantsOf } from '../schedules/queueSchedules.js'
+import { instantsOf, nextTickOf } from '../schedules/nextTicks.js'
 import type { Scheduler } from '../schedules/scheduler.js'
 import { SCHEDULE_HEADER, TICK_HEADER } from '../schedules/tickMessage.js'
 import { LedgerqError, UnavailableError } from './errors.js'
@@ -128,13 +128,11 @@ const scheduleOf = <A>(desk: ScheduleDesk<A>, request: ScheduleRequest<A>, at: E
   return { name, when, missed: kept, paused, startAt, endAt, ...optionsOf(desk, request) }
 }
 
-const isoOf = (at: EpochMs | undefined): string | undefined =>
-  at === undefined || at === NO_INSTANT ? undefined : new Date(at).toISOString()
+const isoOf = (at: EpochMs): string | undefined =>
+  at === NO_INSTANT || at === Number.POSITIVE_INFINITY ? undefined : new Date(at).toISOString()
 
-const viewOf = (
-  queue: string,
-  { schedule, after, lastTick, enqueued, missed }: ScheduleState,
-): ScheduleView => {
+const viewOf = (queue: string, state: ScheduleState): ScheduleView => {
+  const { schedule, lastTick, enqueued, missed } = state
   const { name, when, options, payload, paused, startAt, endAt } = schedule
   const { type, topic, group, tenant, priority = 0, headers = {}, ttlMs, timeoutMs } = options
   const isCron = when.kind === 'cron'
@@ -158,7 +156,7 @@ const viewOf = (
     paused,
     startAt: isoOf(startAt),
     endAt: isoOf(endAt),
-    nextTick: paused ? undefined : isoOf(nextTick(schedule, after, instantsOf(when))),
+    nextTick: isoOf(nextTickOf(state)),
     lastTick: isoOf(lastTick),
     enqueued,
     missedTicks: missed,

@@ -3,21 +3,18 @@
 // the ids of finished messages for a while only.
 import { isLeft } from 'fp-ts/lib/Either.js'
 import {
-  everyAfter,
-  type NextAfter,
   nextTick,
   recordTicks,
   type ScheduleState,
   type Ticks,
   tickId,
   ticksDue,
-  type When,
 } from '../../domain/schedule/index.js'
-import type { EpochMs } from '../../domain/time.js'
+import { type EpochMs, NO_INSTANT } from '../../domain/time.js'
 import { errorOfFailure } from '../api/refusals.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { Clock } from '../ports/clock.js'
-import { nextAfter } from './cronTimes.js'
+import { instantsOf, nextTickOf } from './nextTicks.js'
 import { tickMessage } from './tickMessage.js'
 
 export type ScheduleDeps = Readonly<{
@@ -27,8 +24,9 @@ export type ScheduleDeps = Readonly<{
   isKnown: (engine: QueueEngine, id: string) => Promise<boolean>
 }>
 
-/** So many are worked out in one turn of the event loop: an expression costs some 60 microseconds. */
+/** Ticks on their way to the log together. */
 const AT_ONCE = 100
+const TURN_MS = 10
 const RETRY_MS_MIN = 1_000
 const RETRY_MS_MAX = 60_000
 
@@ -36,20 +34,20 @@ type Plan = {
   readonly state: ScheduleState
   /** By the wall clock; infinite = never. */
   readonly nextAt: EpochMs
-  /** Nobody else can have enqueued what comes next. */
-  sure: boolean
+  /** Instants up to this one may have their message already, whatever is recorded of them. */
+  doubtUntil: EpochMs
+  /** What was tried last, in this process. */
+  attemptedUpTo: EpochMs
   failures: number
   notBeforeTick: number
 }
-
-export const instantsOf = (when: When): NextAfter =>
-  when.kind === 'every' ? everyAfter(when) : (at) => nextAfter(when.expression, when.timeZone, at)
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 export class QueueSchedules {
   private readonly plans = new Map<string, Plan>()
   private closing = false
+  private turnAtTick = 0
 
   constructor(
     private readonly engine: QueueEngine,
@@ -95,31 +93,37 @@ export class QueueSchedules {
   /** Takes over what changed in the control stream. */
   private async refresh(): Promise<void> {
     const { schedules } = this.engine.control
+    const isAnyNew = [...schedules.keys()].some((name) => !this.plans.has(name))
+    const recordedAt = isAnyNew ? await this.recordedNow() : NO_INSTANT
     for (const name of this.plans.keys()) if (!schedules.has(name)) this.plans.delete(name)
-    let worked = 0
     for (const [name, state] of schedules) {
       const known = this.plans.get(name)
       if (known?.state === state) continue
-      if (++worked % AT_ONCE === 0) await this.turn()
+      await this.breathe()
       if (this.closing) return
-      const sure = known?.sure === true && known.state.schedule === state.schedule
-      this.plans.set(name, { state, nextAt: this.nextAt(state), sure, failures: 0, notBeforeTick: 0 })
+      const doubtUntil = known?.doubtUntil ?? recordedAt
+      const { attemptedUpTo = NO_INSTANT } = known ?? {}
+      const nextAt = this.nextAt(state)
+      this.plans.set(name, { state, nextAt, doubtUntil, attemptedUpTo, failures: 0, notBeforeTick: 0 })
     }
   }
 
-  private nextAt({ schedule, after }: ScheduleState): EpochMs {
-    if (schedule.paused) return Number.POSITIVE_INFINITY
+  private nextAt(state: ScheduleState): EpochMs {
     try {
-      return nextTick(schedule, after, instantsOf(schedule.when)) ?? Number.POSITIVE_INFINITY
+      return nextTickOf(state)
     } catch (error) {
       // Accepted by another version, or with another table of zones: the others go on.
-      this.trouble(`the schedule ${schedule.name} cannot be followed: ${messageOf(error)}`)
+      this.trouble(`the schedule ${state.schedule.name} cannot be followed: ${messageOf(error)}`)
       return Number.POSITIVE_INFINITY
     }
   }
 
-  private turn(): Promise<void> {
-    return new Promise((resolve) => this.deps.clock.soon(resolve))
+  /** Lets others have their turn when these calculations have held the processor for a while. */
+  private async breathe(): Promise<void> {
+    const { clock } = this.deps
+    if (clock.tickMs() - this.turnAtTick < TURN_MS) return
+    await new Promise<void>((resolve) => clock.soon(resolve))
+    this.turnAtTick = clock.tickMs()
   }
 
   private trouble(message: string): void {
@@ -131,19 +135,26 @@ export class QueueSchedules {
     const done = new Map<string, Ticks>()
     const failed: string[] = []
     let reason: unknown
+    const failure = (name: string, error: unknown): void => {
+      failed.push(name)
+      reason ??= error
+    }
     for (let from = 0; from < names.length && !this.closing; from += AT_ONCE) {
-      const share = names.slice(from, from + AT_ONCE)
-      await Promise.all(
-        share.map(async (name) => {
-          try {
-            const ticks = await this.tick(name)
-            if (ticks !== undefined) done.set(name, ticks)
-          } catch (error) {
-            failed.push(name)
-            reason ??= error
-          }
-        }),
-      )
+      const underWay: Promise<void>[] = []
+      for (const name of names.slice(from, from + AT_ONCE)) {
+        await this.breathe()
+        try {
+          const ticks = await this.ticksOf(name)
+          if (ticks === undefined) continue
+          const enqueued = this.enqueue(name, ticks)
+          underWay.push(
+            enqueued.then(() => void done.set(name, ticks)).catch((error) => failure(name, error)),
+          )
+        } catch (error) {
+          failure(name, error)
+        }
+      }
+      await Promise.all(underWay)
     }
     try {
       if (done.size > 0) {
@@ -166,7 +177,7 @@ export class QueueSchedules {
       plan.notBeforeTick = tick + Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** plan.failures)
       plan.failures++
       // It may be in the log all the same, and be finished and forgotten before the next try.
-      plan.sure = false
+      plan.doubtUntil = Math.max(plan.doubtUntil, plan.attemptedUpTo)
     }
     const others = names.length === 1 ? '' : ` and ${names.length - 1} more`
     this.trouble(
@@ -174,35 +185,46 @@ export class QueueSchedules {
     )
   }
 
-  /** Enqueues what is due, each instant once; answers what is done with, once it is durable. */
-  private async tick(name: string): Promise<Ticks | undefined> {
+  /** What is due of a schedule; undefined when it is gone, or nothing is. */
+  private async ticksOf(name: string): Promise<Ticks | undefined> {
     const plan = this.plans.get(name)
     if (plan === undefined) return undefined
     const { schedule, after } = plan.state
-    const now = Math.floor(this.deps.clock.wallMs())
     const next = instantsOf(schedule.when)
-    const { sure } = plan
-    if (!sure) {
-      // What was enqueued and not recorded was not missed, whatever became due since.
-      const oldest = nextTick(schedule, after, next)
-      if (oldest !== undefined && oldest <= now && (await this.isKnown(tickId(name, oldest))))
-        return { enqueue: [oldest], upTo: oldest, missed: 0 }
-    }
-    const ticks = ticksDue(schedule, after, now, next)
-    if (ticks === undefined) return undefined
+    const now = Math.floor(this.deps.clock.wallMs())
+    const oldest = nextTick(schedule, after, next)
+    // What was enqueued and not recorded was not missed, whatever became due since.
+    if (oldest !== undefined && oldest <= now && (await this.isThere(plan, oldest)))
+      return { enqueue: [oldest], upTo: oldest, missed: 0 }
+    return ticksDue(schedule, after, now, next)
+  }
+
+  /** Each instant once; resolves when all of them are durable. */
+  private async enqueue(name: string, ticks: Ticks): Promise<void> {
+    const plan = this.plans.get(name)
+    if (plan === undefined) return
+    plan.attemptedUpTo = Math.max(plan.attemptedUpTo, ticks.upTo)
     await Promise.all(
       ticks.enqueue.map(async (instant) => {
-        if (!sure && (await this.isKnown(tickId(name, instant)))) return
-        const message = tickMessage(schedule, instant)
+        if (await this.isThere(plan, instant)) return
+        const message = tickMessage(plan.state.schedule, instant)
         const reply = await this.engine.enqueue(this.engine.route(message), [message])
         if (isLeft(reply)) throw errorOfFailure(reply.left)
       }),
     )
-    plan.sure = true
-    return ticks
   }
 
-  private isKnown(id: string): Promise<boolean> {
-    return this.deps.isKnown(this.engine, id)
+  private isThere({ state, doubtUntil }: Plan, instant: EpochMs): Promise<boolean> {
+    if (instant > doubtUntil) return Promise.resolve(false)
+    return this.deps.isKnown(this.engine, tickId(state.schedule.name, instant))
+  }
+
+  /**
+   * Nobody enqueues an instant before it, and recorded time never goes back: what lies after it has no message yet, whoever
+   * wrote before us and whatever the wall clock did since.
+   */
+  private async recordedNow(): Promise<EpochMs> {
+    const reply = await this.engine.lookAll((_, at) => at)
+    return isLeft(reply) ? Number.POSITIVE_INFINITY : Math.max(...reply.right.value.map(({ value }) => value))
   }
 }

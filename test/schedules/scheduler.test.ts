@@ -114,7 +114,7 @@ describe('B5: recurring messages', () => {
     const house = await ScheduleHouse.open(NOON)
     const orders = await house.done(house.ledger.queue('orders', { dedupWindowMs: 1_000 }))
     await house.done(orders.schedule(every(HOUR_MS)))
-    house.losesNotes = true
+    house.notes = 'lost'
     await house.clock.advance(HOUR_MS)
     await house.drain('orders')
     house.crash()
@@ -125,6 +125,34 @@ describe('B5: recurring messages', () => {
     expect(await house.done(again.schedules())).toMatchObject([{ enqueued: 1, missedTicks: 0 }])
     await house.clock.advance(30 * MINUTE_MS)
     expect(await house.enqueued('orders')).toEqual(['tick@20261122T130000Z', 'tick@20261122T140000Z'])
+  })
+
+  it('R18: are enqueued once when the clock is set back while nobody ran, and the note was lost', async () => {
+    const house = await ScheduleHouse.open(NOON)
+    const orders = await house.done(house.ledger.queue('orders', { dedupWindowMs: 1_000 }))
+    await house.done(orders.schedule(every(15 * MINUTE_MS, { missed: { kind: 'all', atMost: 9 } })))
+    house.notes = 'lost'
+    await house.clock.advance(15 * MINUTE_MS)
+    await house.drain('orders')
+    house.crash()
+    // The next process begins ten minutes before the instant that is done already.
+    house.clock.jumpWall(-10 * MINUTE_MS)
+    await house.begin()
+    await house.clock.advance(30 * MINUTE_MS)
+    expect(await house.enqueued('orders')).toEqual(['tick@20261122T121500Z', 'tick@20261122T123000Z'])
+  })
+
+  it('are enqueued once by a schedule that was removed, and set again after the clock was set back', async () => {
+    const house = await ScheduleHouse.open(NOON)
+    const orders = await house.done(house.ledger.queue('orders', { dedupWindowMs: 1_000 }))
+    await house.done(orders.schedule(every(15 * MINUTE_MS)))
+    await house.clock.advance(15 * MINUTE_MS)
+    await house.drain('orders')
+    await house.done(orders.unschedule('tick'))
+    house.clock.jumpWall(-10 * MINUTE_MS)
+    await house.done(orders.schedule(every(15 * MINUTE_MS)))
+    await house.clock.advance(15 * MINUTE_MS)
+    expect(await house.enqueued('orders')).toEqual(['tick@20261122T121500Z'])
   })
 
   it('R18: tick no instant twice when the wall clock goes back, and notice within a minute that it went forward', async () => {
@@ -225,6 +253,20 @@ describe('B5: a schedule that cannot enqueue', () => {
     expect(await house.enqueued('orders')).toEqual(['generated 1', 'tick@20261122T130000Z'])
   })
 
+  it('but not note it, enqueues once, also when the message is finished and forgotten before the next try', async () => {
+    const house = await ScheduleHouse.open(NOON)
+    const orders = await house.done(house.ledger.queue('orders', { dedupWindowMs: 1_000 }))
+    await house.done(orders.schedule(every(HOUR_MS)))
+    house.notes = 'refused'
+    await house.clock.advance(HOUR_MS)
+    await house.drain('orders')
+    expect(house.troubles.at(0)?.message).toMatch(/could not tick and will be tried again/)
+    house.notes = 'kept'
+    await house.clock.advance(2 * MINUTE_MS)
+    expect(await house.enqueued('orders')).toEqual(['tick@20261122T130000Z'])
+    expect(await house.done(orders.schedules())).toMatchObject([{ enqueued: 1, missedTicks: 0 }])
+  })
+
   it('because the log does not answer enqueues once, whether or not the request arrived', async () => {
     for (const fault of ['lostReply', 'lostRequest', 'lateRequest'] as const) {
       const house = await ScheduleHouse.open(NOON)
@@ -273,12 +315,12 @@ describe('B5: many schedules', () => {
   })
 })
 
-type Step = Readonly<{ kind: 'wait' | 'down' | 'die' | 'back' | 'drain' | 'full'; ms: number }>
+type Step = Readonly<{ kind: 'wait' | 'down' | 'die' | 'back' | 'drain' | 'full' | 'refuse'; ms: number }>
 
 describe('B5: over any sequence of waits, crashes, lost notes, clocks set back and full disks', () => {
   it('each planned instant has exactly one message', async () => {
     const step: fc.Arbitrary<Step> = fc.record({
-      kind: fc.constantFrom('wait', 'wait', 'down', 'die', 'back', 'drain', 'full'),
+      kind: fc.constantFrom('wait', 'wait', 'down', 'die', 'back', 'drain', 'full', 'refuse'),
       ms: fc.integer({ min: 1, max: 20 * MINUTE_MS }),
     })
     await fc.assert(
@@ -293,9 +335,10 @@ describe('B5: over any sequence of waits, crashes, lost notes, clocks set back a
         for (const { kind, ms } of steps) {
           if (kind === 'drain') await house.drain('orders')
           if (kind === 'back') house.clock.jumpWall(-ms)
-          if (kind === 'die') house.losesNotes = true
+          if (kind === 'die') house.notes = 'lost'
+          if (kind === 'refuse') house.notes = 'refused'
           if (kind === 'full') house.log.plan('full', 'lostReply')
-          if (kind === 'wait' || kind === 'die') await house.clock.advance(ms)
+          if (kind === 'wait' || kind === 'die' || kind === 'refuse') await house.clock.advance(ms)
           passed()
           if (kind === 'die') await house.drain('orders')
           if (kind === 'down' || kind === 'die') {
@@ -306,7 +349,9 @@ describe('B5: over any sequence of waits, crashes, lost notes, clocks set back a
           }
         }
         house.log.heal()
-        await house.clock.advance(3 * MINUTE_MS)
+        house.notes = 'kept'
+        // An instant that the clock touched before it was set back comes when it is reached again.
+        await house.clock.advance(newest - house.clock.wallMs() + 3 * MINUTE_MS)
         passed()
         const planned: string[] = []
         for (let at = Date.parse(NOON) + 5 * MINUTE_MS; at <= newest; at += 5 * MINUTE_MS)

@@ -1,24 +1,25 @@
 // A ledger with schedules whose process can die at the one moment that matters: between the message of a tick and the note
 // that it ticked.
-import { isLeft } from 'fp-ts/lib/Either.js'
+import { isLeft, left } from 'fp-ts/lib/Either.js'
 import { openMemoryLog } from '../../src/adapters/memory/eventLog.js'
 import { memoryFinishedRegister } from '../../src/adapters/memory/finishedRegister.js'
 import { openLedgerOn, type Trouble } from '../../src/api/openLedger.js'
 import type { Ledger } from '../../src/api/types.js'
-import type { EventLog } from '../../src/ports/eventLog.js'
+import type { AppendFault, EventLog } from '../../src/ports/eventLog.js'
 import { FaultyLog } from './faultyLog.js'
 import { batchesOf, countedIds } from './ledger.js'
 import { ManualClock } from './manualClock.js'
 
 const RECOVERY_MS = 5_000
+const FULL: AppendFault = { type: 'LogFull', freeBytes: 0, neededBytes: 100 }
 const NEVER = new Promise<never>(() => undefined)
 
 export class ScheduleHouse {
   readonly inner: EventLog = openMemoryLog()
   readonly register = memoryFinishedRegister()
   readonly troubles: Trouble[] = []
-  /** Notes of ticks do not reach the log, and nobody hears so. */
-  losesNotes = false
+  /** What becomes of notes of ticks: `lost` ones do not reach the log, and nobody hears so. */
+  notes: 'kept' | 'lost' | 'refused' = 'kept'
   log: FaultyLog = new FaultyLog(this.inner)
   ledger!: Ledger
   private die: () => void = () => undefined
@@ -34,15 +35,17 @@ export class ScheduleHouse {
   async begin(): Promise<void> {
     const { clock, die } = this.clock.process()
     this.die = die
-    this.losesNotes = false
+    this.notes = 'kept'
     this.log = new FaultyLog(this.inner)
     const { port } = this.log
     const log: EventLog = {
       ...port,
-      append: (stream, expected, batch) => () =>
-        this.losesNotes && batch.events.some(({ type }) => type === 'ScheduleTicked')
-          ? NEVER
-          : port.append(stream, expected, batch)(),
+      append: (stream, expected, batch) => () => {
+        const isNote = batch.events.some(({ type }) => type === 'ScheduleTicked')
+        if (isNote && this.notes === 'lost') return NEVER
+        if (isNote && this.notes === 'refused') return Promise.resolve(left(FULL))
+        return port.append(stream, expected, batch)()
+      },
     }
     const options = { ids: countedIds(), node: 'node', clock }
     const onTrouble = (trouble: Trouble): void => {
