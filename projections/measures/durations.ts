@@ -1,10 +1,12 @@
-// How long things took, as a histogram whose buckets grow by a quarter: any quantile is known to within 12.5 %, the sum and
-// the count exactly, in 96 numbers whatever the length of the history (E1).
+// How long things took, as a histogram whose buckets grow by a quarter: a quantile is answered with at most a quarter more than
+// it is, and never less; the sum and the count exactly; in 96 numbers whatever the length of the history (E1).
 
 const BUCKETS = 96
 /** Bucket b > 0 ends below 1.25^b ms; the last one has no end. 1.25^95 ms are 19 days. */
 const GROWTH = 1.25
 const ENDS = Float64Array.from({ length: BUCKETS }, (_, b) => GROWTH ** b)
+/** Durations are whole milliseconds. */
+const LASTS = ENDS.map((end) => Math.ceil(end) - 1)
 const LOG_GROWTH = Math.log(GROWTH)
 
 export type DurationView = Readonly<{
@@ -38,13 +40,13 @@ export class Durations {
     this.max = Math.max(this.max, other.max)
   }
 
-  /** The upper end of the bucket in which the quantile lies, never more than the maximum. */
+  /** The last whole millisecond of the bucket in which the quantile lies, never more than the maximum. */
   quantile(q: number): number {
     const rank = Math.ceil(q * this.count)
     let seen = 0
     for (let b = 0; b < BUCKETS; b++) {
       seen += this.counts[b]!
-      if (seen >= rank && seen > 0) return Math.min(this.max, b === BUCKETS - 1 ? this.max : ENDS[b]!)
+      if (seen >= rank && seen > 0) return b === BUCKETS - 1 ? this.max : Math.min(this.max, LASTS[b]!)
     }
     return 0
   }

@@ -6,6 +6,7 @@ import {
   type AttemptFailed,
   type AttemptReleased,
   type AttemptStarted,
+  type Contents,
   type MessageDeadLettered,
   type MessageEdited,
   type MessageEnqueued,
@@ -71,17 +72,20 @@ export class MessageFold {
     this.placement.startWaiting(slot, at)
   }
 
-  private withAttributes(
-    slot: number,
-    { ordinal, callerId, attributes }: MessageEnqueued,
-    at: EpochMs,
-  ): void {
+  private withAttributes(slot: number, event: MessageEnqueued, at: EpochMs): void {
+    const { callerId, attributes } = event
     const wishes = wishesOf(attributes)
     if (callerId !== undefined || wishes !== NO_WISHES) this.table.setCold(slot, { callerId, wishes })
-    const { dedupKey, idempotencyKey, group } = attributes ?? {}
+    this.rememberKeys(event, at)
+    const group = attributes?.group
+    if (group !== undefined) this.placement.groups.join(slot, group)
+  }
+
+  /** Anew when another message's contents have come to this one: whoever debounces for longer than the window finds it still. */
+  private rememberKeys({ ordinal, attributes }: Contents, at: EpochMs): void {
+    const { dedupKey, idempotencyKey } = attributes ?? {}
     if (dedupKey !== undefined) this.dedup.remember('dedup', dedupKey, ordinal, at)
     if (idempotencyKey !== undefined) this.dedup.remember('idempotency', idempotencyKey, ordinal, at)
-    if (group !== undefined) this.placement.groups.join(slot, group)
   }
 
   /** Answers the revision of the message's event before this one. */
@@ -99,7 +103,7 @@ export class MessageFold {
         if (event.fence < this.nextFence) {
           throw new Defect(`I3 fence ${event.fence} at revision ${revision} is not new`)
         }
-        this.attemptStarted(slot, event, at, tick)
+        this.attemptStarted(slot, event, at, tick, previous)
         return previous
       case 'AttemptSucceeded':
         this.expectLease(slot, event, revision)
@@ -187,18 +191,28 @@ export class MessageFold {
       this.placement.leaveGroup(slot)
       if (wishes.group !== undefined) this.placement.groups.join(slot, wishes.group)
     }
+    if (event.cause !== 'operator') this.rememberKeys(event, at)
     measures.counts.edited++
     this.becomeWaiting(slot, event.notBefore, at)
   }
 
-  private attemptStarted(slot: number, event: AttemptStarted, at: EpochMs, tick: number): void {
+  private attemptStarted(
+    slot: number,
+    event: AttemptStarted,
+    at: EpochMs,
+    tick: number,
+    previous: number,
+  ): void {
     const { table, measures } = this
     this.placement.attemptStarted(slot, at, tick + event.leaseMs)
     table.setInt(slot, L.TAG, L.TAG_LEASED)
     table.setInt(slot, L.ATTEMPTS, table.int(slot, L.ATTEMPTS) + 1)
     if (table.double(slot, L.FIRST_STARTED_AT) === NO_INSTANT) {
       table.setDouble(slot, L.FIRST_STARTED_AT, at)
-      measures.waits.note(at - Math.max(table.double(slot, L.ENQUEUED_AT), table.double(slot, L.DUE_AT)))
+      // Not of one that was handed back or redriven: it has run before, and since when it waits is not in its record.
+      if (previous === table.double(slot, L.PAYLOAD_REVISION)) {
+        measures.waits.note(at - Math.max(table.double(slot, L.ENQUEUED_AT), table.double(slot, L.DUE_AT)))
+      }
     }
     table.setDouble(slot, L.DUE_AT, at)
     this.nextFence = event.fence + 1

@@ -44,7 +44,9 @@ export class PartitionState {
   readonly claimIds = this.messages.claimIds
 
   /** `partition` = its number in the queue: limits are split by it. */
-  constructor(readonly partition = 0) {}
+  constructor(readonly partition = 0) {
+    this.adopt(0)
+  }
 
   config: QueueConfig = DEFAULT_QUEUE_CONFIG
   switches: Switches = NO_SWITCHES

@@ -33,9 +33,10 @@ export const decideEnqueue = (
 
 /** Under load the least important are turned away first (C10); acks and what is already here never are. */
 const shedding = (
-  { state }: DecisionContext,
+  context: DecisionContext,
   messages: ReadonlyArray<NewMessage>,
 ): PartitionRefusal | undefined => {
+  const { state } = context
   const { maxSize, shedAbovePercent, shedBelowPriority } = state.config
   if (shedAbovePercent >= 100 || state.size * 100 < maxSize * shedAbovePercent) return undefined
   const isShed = (message: NewMessage): boolean =>
@@ -52,20 +53,15 @@ const makeRoom = (
   const { maxSize, overflow } = state.config
   const { size } = state
   if (size + messages.length <= maxSize) return undefined
-  const { count, known } = newOnes(context, messages)
+  const { count, lowest, known } = newOnes(context, messages)
   const missing = size + count - maxSize
   if (missing <= 0) return undefined
+  // Full without a message that filled it: `maxSize` was made smaller, or dead letters came back.
+  if (!state.toldFull && size >= maxSize) batch.add({ type: 'CapacityReached', size, maxSize })
   const full: PartitionRefusal = { type: 'QueueFull', maxSize, size }
   if (overflow === 'reject') return full
-  const victims = overflowVictims(
-    state,
-    overflow,
-    missing,
-    lowest(messages),
-    known,
-  )
+  const victims = overflowVictims(state, overflow, missing, lowest, known)
   if (victims === undefined) return full
-  if (!state.toldFull) batch.add({ type: 'CapacityReached', size, maxSize })
   for (const slot of victims) {
     const purge = {
       type: 'PurgeMessage',
@@ -81,9 +77,6 @@ const makeRoom = (
   }
   return undefined
 }
-
-const lowest = (messages: ReadonlyArray<NewMessage>): number =>
-  messages.reduce((lowest, { priority }) => Math.min(lowest, priority), Number.POSITIVE_INFINITY)
 
 const placeOne = (context: DecisionContext, message: NewMessage): Placed => {
   const { state, batch, payloads } = context
@@ -178,18 +171,19 @@ const isWaiting = (state: DecisionContext['state'], ordinal: number): boolean =>
 }
 
 /**
- * How many of the messages are none that is known already, nor the same as an earlier one of the call; and which messages the
- * others are, so that none of those is dropped by the very call that is answered with it.
+ * How many of the messages are none that is known already, nor the same as an earlier one of the call, and the lowest priority
+ * among them; and which messages the others are, so that none of those is dropped by the very call that is answered with it.
  */
 const newOnes = (
   context: DecisionContext,
   messages: ReadonlyArray<NewMessage>,
-): Readonly<{ count: number; known: ReadonlySet<number> }> => {
+): Readonly<{ count: number; lowest: number; known: ReadonlySet<number> }> => {
   const seen = new Set<string>()
   const known = new Set<number>()
   // Without a window no key is remembered, so none of this very call either.
   const remembersKeys = context.state.config.dedupWindowMs > 0
   let count = 0
+  let lowest = Number.POSITIVE_INFINITY
   for (const message of messages) {
     const earlier = duplicateOf(context, message)
     if (earlier !== undefined) {
@@ -204,6 +198,7 @@ const newOnes = (
     if (names.some((name) => seen.has(name))) continue
     for (const name of names) seen.add(name)
     count++
+    lowest = Math.min(lowest, message.priority)
   }
-  return { count, known }
+  return { count, lowest, known }
 }

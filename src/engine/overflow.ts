@@ -32,8 +32,8 @@ export const overflowVictims = (
 ): number[] | undefined => {
   const below = overflow === 'dropLowestPriority' ? priority : Number.POSITIVE_INFINITY
   const known = lastFound.get(state)
-  if (known !== undefined && known.overflow === overflow) {
-    weighNewer(state, known)
+  if (known?.overflow === overflow && state.nextOrdinal - known.upToOrdinal <= FOUND_AT_ONCE) {
+    if (overflow === 'dropLowestPriority') weighNewer(state, known)
     const chosen = take(state, known, count, below, kept)
     if (chosen !== undefined) return chosen
   }
@@ -49,7 +49,7 @@ export const overflowVictims = (
 /** The candidates are used up only when there are enough of them: a call that is refused changes nothing. */
 const take = (
   state: PartitionState,
-  { candidates }: Found,
+  { overflow, candidates }: Found,
   count: number,
   below: number,
   kept: ReadonlySet<number>,
@@ -63,7 +63,8 @@ const take = (
     const slot = candidate === undefined ? -1 : table.slotOf(candidate.ordinal)
     if (candidate === undefined || slot < 0 || table.int(slot, L.TAG) !== L.TAG_WAITING) continue
     // Edited since: it stands at a place that is no longer its own.
-    if (table.int(slot, L.PRIORITY) !== candidate.priority) continue
+    const isMisplaced = table.int(slot, L.PRIORITY) !== candidate.priority
+    if (isMisplaced && overflow === 'dropLowestPriority') continue
     if (candidate.priority >= below) break
     if (kept.has(candidate.ordinal)) passedOver.push(candidate)
     else slots.push(slot)
@@ -78,17 +79,15 @@ const take = (
 const weighNewer = (state: PartitionState, found: Found): void => {
   const { table } = state
   const { overflow, candidates } = found
-  if (overflow === 'dropLowestPriority') {
-    for (let ordinal = found.upToOrdinal; ordinal < state.nextOrdinal; ordinal++) {
-      const slot = table.slotOf(ordinal)
-      if (slot < 0) continue
-      const candidate = { ordinal, priority: table.int(slot, L.PRIORITY) }
-      const place = candidates.findIndex((other) => goesBefore(overflow, other, candidate))
-      // Behind all of them: whether something that was never a candidate stands between is not known.
-      if (place > 0) candidates.splice(place, 0, candidate)
-    }
+  for (; found.upToOrdinal < state.nextOrdinal && candidates.length > 0; found.upToOrdinal++) {
+    const slot = table.slotOf(found.upToOrdinal)
+    if (slot < 0) continue
+    const candidate = { ordinal: found.upToOrdinal, priority: table.int(slot, L.PRIORITY) }
+    const place = candidates.findIndex((other) => goesBefore(overflow, other, candidate))
+    if (place < 0) candidates.push(candidate)
+    // Behind all of them it is none: what was passed over in the last pass may stand between.
+    else if (place > 0) candidates.splice(place, 0, candidate)
   }
-  found.upToOrdinal = state.nextOrdinal
 }
 
 const goesBefore = (overflow: Overflow, one: Candidate, other: Candidate): boolean =>

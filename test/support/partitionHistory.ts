@@ -2,17 +2,29 @@
 // the state under test and to the naive model alike, which are compared as they go.
 import { strict as assert } from 'node:assert'
 import fc from 'fast-check'
+import { type CircuitSettings, DEFAULT_CIRCUIT } from '../../domain/circuit/index.js'
 import { DEFAULT_FAILURE_RULES } from '../../domain/failure/index.js'
-import { decideMessage, type MessageCommand } from '../../domain/message/index.js'
+import { decideMessage, type MessageAttributes, type MessageCommand } from '../../domain/message/index.js'
 import type { PartitionEvent } from '../../domain/partition/events.js'
-import { DEFAULT_QUEUE_CONFIG, NO_SWITCHES } from '../../domain/queue/index.js'
+import { DEFAULT_QUEUE_CONFIG, type Switches } from '../../domain/queue/index.js'
 import { fixed } from '../../domain/retry/index.js'
 import { COUNT_NAMES, PartitionState } from '../../projections/partition/index.js'
+import { inOneOrder } from './modelMeasures.js'
 import { PartitionModel } from './partitionModel.js'
 
 export type Recorded = Readonly<{ event: PartitionEvent; at: number }>
 
 type Settling = 'ack' | 'fail' | 'failForGood' | 'workerLost' | 'leaseExpired' | 'release' | 'extend'
+type Operation =
+  | 'cancel'
+  | 'stop'
+  | 'redrive'
+  | 'discard'
+  | 'purge'
+  | 'overflow'
+  | 'giveUp'
+  | 'edit'
+  | 'replace'
 export type Step =
   | Readonly<{
       do: 'enqueue'
@@ -23,13 +35,33 @@ export type Step =
       callerId: string | undefined
       dedupKey: string | undefined
       ownRules: boolean
+      type: string | undefined
+      wishes: MessageAttributes
     }>
   | Readonly<{ do: 'claim'; count: number; inDoubt: boolean; worker: string; claimId: string | undefined }>
   | Readonly<{ do: 'settle'; how: Settling; pick: number; delayMs: number }>
-  | Readonly<{ do: 'operate'; what: 'cancel' | 'redrive' | 'purge'; pick: number }>
+  | Readonly<{ do: 'operate'; what: Operation; pick: number; priority: number; group: string | undefined }>
   | Readonly<{ do: 'pass'; ms: number; promoteMax: number }>
   | Readonly<{ do: 'open' }>
-  | Readonly<{ do: 'adopt'; windowMs: number }>
+  | Readonly<{
+      do: 'adopt'
+      windowMs: number
+      maxSize: number
+      circuit: CircuitSettings | null
+      deadLetters: boolean
+      switches: Switches
+    }>
+
+/** Opens soon, and closes again within one history. */
+const CIRCUIT: CircuitSettings = {
+  ...DEFAULT_CIRCUIT,
+  failureThreshold: 2,
+  windowMs: 400,
+  openMs: 30,
+  probesMax: 1,
+  successThreshold: 1,
+  failureTypes: ['*'],
+}
 
 const pick = fc.nat({ max: 1_000 })
 const delayMs = fc.constantFrom(0, 0, 0, 1, 30, 400)
@@ -45,6 +77,20 @@ const enqueue: fc.Arbitrary<Step> = fc.record({
   callerId: few('x', 'y'),
   dedupKey: few('k', 'l'),
   ownRules: fc.boolean(),
+  type: few('t'),
+  wishes: fc.constantFrom<MessageAttributes>(
+    ...Array.from({ length: 12 }, () => ({})),
+    { retryable: false },
+    { guarantee: 'fireAndForget' },
+    { cancelable: false },
+    { leaseMs: 70, onFailure: { queue: 'failed' } },
+    { tenant: 'acme' },
+    { zone: 'z1' },
+    { zone: 'z1' },
+    { zone: 'z1', fallbackZones: ['z2'] },
+    { gate: 'g' },
+    { tenant: 'acme', zone: 'z2', gate: 'g' },
+  ),
 })
 const claim: fc.Arbitrary<Step> = fc.record({
   do: fc.constant('claim' as const),
@@ -71,31 +117,81 @@ const settle: fc.Arbitrary<Step> = fc.record({
 })
 const operate: fc.Arbitrary<Step> = fc.record({
   do: fc.constant('operate' as const),
-  what: fc.constantFrom('cancel', 'redrive', 'redrive', 'purge'),
+  what: fc.constantFrom<Operation>(
+    'cancel',
+    'stop',
+    'redrive',
+    'redrive',
+    'discard',
+    'purge',
+    'overflow',
+    'giveUp',
+    'edit',
+    'edit',
+    'replace',
+  ),
   pick,
+  priority: fc.constantFrom(0, 0, 10, 3),
+  group: few('a', 'b'),
+})
+const adopt: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant('adopt' as const),
+  windowMs: fc.constantFrom(50, 400, 0),
+  maxSize: fc.constantFrom(3, 6, 20),
+  circuit: fc.constantFrom(
+    null,
+    CIRCUIT,
+    { ...CIRCUIT, failureThreshold: 1 },
+    { ...CIRCUIT, failureThreshold: 3, probesMax: 2, adaptive: true },
+  ),
+  deadLetters: fc.constantFrom(true, true, false),
+  switches: fc.record({
+    pausedGroups: fc.constantFrom([], [], ['a']),
+    closedGates: fc.constantFrom([], ['g']),
+    forcedCircuits: fc.constantFrom<Switches['forcedCircuits']>(
+      {},
+      {},
+      {},
+      { z1: 'open' },
+      { default: 'closed', z2: 'open' },
+    ),
+  }),
 })
 const pass: fc.Arbitrary<Step> = fc.record({
   do: fc.constant('pass' as const),
-  ms: fc.constantFrom(1, 5, 30, 300),
+  ms: fc.constantFrom(1, 1, 5, 5, 30, 30, 300, 300, 12_000),
   promoteMax: fc.constantFrom(1, 2, 1_000),
 })
 
+/** A place fails, is left alone, is tried again, and is well: too long a way to come about by chance. */
+const outage: fc.Arbitrary<ReadonlyArray<Step>> = fc
+  .tuple(enqueue, adopt, claim, fc.constantFrom<Settling>('ack', 'ack', 'fail'))
+  .map(([message, settings, wish, how]) => [
+    { ...settings, circuit: { ...CIRCUIT, failureThreshold: 1 } } as Step,
+    { ...message, delayMs: 0, ttlMs: 0 } as Step,
+    { ...wish, count: 2 } as Step,
+    { do: 'settle', how: 'fail', pick: 0, delayMs: 0 },
+    { do: 'pass', ms: 30, promoteMax: 1_000 },
+    wish,
+    { do: 'settle', how, pick: 0, delayMs: 0 },
+  ])
+
 export const steps = (maxLength: number): fc.Arbitrary<Step[]> =>
-  fc.array(
-    fc.oneof(
-      { weight: 8, arbitrary: enqueue },
-      { weight: 6, arbitrary: claim },
-      { weight: 8, arbitrary: settle },
-      { weight: 3, arbitrary: operate },
-      { weight: 4, arbitrary: pass },
-      { weight: 1, arbitrary: fc.constant<Step>({ do: 'open' }) },
-      {
-        weight: 1,
-        arbitrary: fc.constantFrom(50, 400, 0).map((windowMs): Step => ({ do: 'adopt', windowMs })),
-      },
-    ),
-    { minLength: Math.floor(maxLength / 2), maxLength, size: 'max' },
-  )
+  fc
+    .array(
+      fc.oneof<fc.MaybeWeightedArbitrary<Step | ReadonlyArray<Step>>[]>(
+        { weight: 8, arbitrary: enqueue },
+        { weight: 6, arbitrary: claim },
+        { weight: 8, arbitrary: settle },
+        { weight: 6, arbitrary: operate },
+        { weight: 4, arbitrary: pass },
+        { weight: 1, arbitrary: fc.constant<Step>({ do: 'open' }) },
+        { weight: 2, arbitrary: adopt },
+        { weight: 1, arbitrary: outage },
+      ),
+      { minLength: Math.floor(maxLength / 2), maxLength, size: 'max' },
+    )
+    .map((parts) => parts.flat() as Step[])
 
 const RULES = {
   ...DEFAULT_FAILURE_RULES,
@@ -147,14 +243,7 @@ export class PartitionHistory {
         break
       }
       case 'adopt': {
-        const config = { ...DEFAULT_QUEUE_CONFIG, dedupWindowMs: step.windowMs, failures: RULES }
-        this.add({
-          type: 'ConfigAdopted',
-          switches: NO_SWITCHES,
-          controlRevision: this.recorded.length,
-          config,
-          paused: false,
-        })
+        this.adopt(step)
         break
       }
     }
@@ -168,9 +257,28 @@ export class PartitionHistory {
     if ('ordinal' in event) sameMessage(this, event.ordinal)
   }
 
+  private adopt(step: Extract<Step, { do: 'adopt' }>): void {
+    const { windowMs: dedupWindowMs, maxSize, circuit, deadLetters, switches } = step
+    this.add({
+      type: 'ConfigAdopted',
+      switches,
+      controlRevision: this.recorded.length,
+      config: { ...DEFAULT_QUEUE_CONFIG, dedupWindowMs, maxSize, circuit, deadLetters, failures: RULES },
+      paused: false,
+    })
+  }
+
   private decide(command: MessageCommand, ordinal: number): void {
     const decision = decideMessage(command, this.model.message(ordinal))
     if (decision._tag === 'Right') for (const event of decision.right) this.add(event)
+  }
+
+  /** As the writer does in the batch of an outcome, and when time has passed. */
+  private changeCircuits(): void {
+    const { state, model, at } = this
+    const events = state.circuits.due(at)
+    assert.deepStrictEqual(byCircuit(events), byCircuit(model.circuits.due(at)), 'changes of circuits')
+    for (const event of events) this.add(event)
   }
 
   private enqueue(step: Extract<Step, { do: 'enqueue' }>): void {
@@ -184,6 +292,8 @@ export class PartitionHistory {
     }
     if (dedupKey !== undefined && state.dedup.find('dedup', dedupKey, at, dedupWindowMs) !== undefined) return
     const attributes = {
+      ...step.wishes,
+      ...(step.type === undefined ? {} : { type: step.type }),
       ...(group === undefined ? {} : { group }),
       ...(dedupKey === undefined ? {} : { dedupKey }),
       ...(ownRules ? { retry: fixed({ delayMs: 7, retriesMax: 1 }), timeoutMs: 50 } : {}),
@@ -198,18 +308,25 @@ export class PartitionHistory {
       expiresAt: step.ttlMs === 0 ? 0 : at + step.ttlMs,
       attributes: Object.keys(attributes).length === 0 ? undefined : attributes,
     })
+    const { maxSize } = state.config
+    if (!model.toldFull && model.size >= maxSize) {
+      this.add({ type: 'CapacityReached', size: model.size, maxSize })
+    }
   }
 
   private claimOne({ inDoubt, worker, claimId }: Extract<Step, { do: 'claim' }>): boolean {
     const { state, model, at } = this
     const ordinal = nextOrdinal(state, inDoubt)
-    assert.equal(ordinal, model.next(at, inDoubt), 'which message is next')
-    if (ordinal < 0) return false
+    oneOf(ordinal, model.candidates(at, inDoubt), 'which message is next')
+    const message = model.message(ordinal)
+    if (message.tag !== 'Waiting') return false
     assert.equal(state.nextFence, model.nextFence)
+    const zone = state.effectiveZone(state.table.slotOf(ordinal))
+    assert.equal(zone, model.effectiveZone(message), 'where it runs')
     this.decide(
       {
         type: 'StartAttempt',
-        zone: undefined,
+        zone,
         fence: state.nextFence,
         leaseMs: LEASE_MS,
         worker,
@@ -245,12 +362,12 @@ export class PartitionHistory {
           return { type: 'ExtendLease', messageTimeoutMs: 300_000, fence, leaseMs: LEASE_MS + wishMs, at }
         default: {
           const ended = how === 'workerLost' || how === 'leaseExpired' ? how : 'reported'
-          const failureType = ended === 'reported' ? (n % 2 === 0 ? 'NETWORK' : 'BUSINESS') : 'CRASH'
+          const failureType = ended === 'reported' ? (FAILURES[n % FAILURES.length] ?? '') : 'CRASH'
           const failed = { failureType, message: '', ended, retryable: how !== 'failForGood' } as const
           return {
             type: 'FailAttempt',
-            waitFor: {},
-            deadLetters: true,
+            waitFor: { NETWORK: 'g' },
+            deadLetters: this.model.config.deadLetters,
             operation: { id: 'order-7', queue: 'orders' },
             fence,
             ...failed,
@@ -263,21 +380,58 @@ export class PartitionHistory {
       }
     })()
     this.decide(command, message.ordinal)
+    this.changeCircuits()
   }
 
-  private operate({ what, pick: n }: Extract<Step, { do: 'operate' }>): void {
-    const among = this.model.withTag(what === 'cancel' ? 'Waiting' : 'Dead')
-    const message = among[n % among.length]
-    if (message === undefined) return
-    const type = ({ cancel: 'CancelMessage', redrive: 'RedriveMessage', purge: 'PurgeMessage' } as const)[
-      what
-    ]
+  private operate(step: Extract<Step, { do: 'operate' }>): void {
+    const among = this.model.withTag(TAG_OF[step.what])
+    const message = among[step.pick % among.length]
+    if (message !== undefined) this.decide(this.operation(step, message.wishes), message.ordinal)
+  }
+
+  private operation(
+    { what, priority, group, pick: n }: Extract<Step, { do: 'operate' }>,
+    wishes: MessageAttributes,
+  ): MessageCommand {
     const { at } = this
-    const command: MessageCommand =
-      type === 'PurgeMessage'
-        ? { type, by: undefined, cause: 'operator', deadOnly: true, at }
-        : { type, by: undefined, at }
-    this.decide(command, message.ordinal)
+    const by = undefined
+    switch (what) {
+      case 'cancel':
+      case 'stop':
+        return { type: 'CancelMessage', by: { who: 'op' }, at }
+      case 'redrive':
+        return { type: 'RedriveMessage', by, at }
+      case 'discard':
+        return { type: 'PurgeMessage', by, cause: 'operator', deadOnly: true, at }
+      case 'purge':
+      case 'overflow':
+        return { type: 'PurgeMessage', by, cause: what === 'purge' ? 'operator' : what, deadOnly: false, at }
+      case 'giveUp': {
+        const { deadLetters } = this.model.config
+        return { type: 'GiveUpWaiting', deadLetters, operation: { id: 'order-7', queue: 'orders' }, at }
+      }
+      case 'edit':
+      case 'replace': {
+        const { group: _, ...others } = wishes
+        const attributes = {
+          ...(n % 3 === 0 ? {} : others),
+          ...(group === undefined ? {} : { group }),
+          ...(n % 2 === 0 ? {} : { type: 'u' }),
+          ...(what === 'edit' ? {} : { dedupKey: 'k' }),
+        }
+        return {
+          type: 'EditMessage',
+          payload: '1',
+          priority,
+          notBefore: n % 4 === 0 ? at + 40 : 0,
+          expiresAt: n % 5 === 0 ? at + 60 : 0,
+          attributes,
+          cause: what === 'edit' ? 'operator' : 'replaced',
+          by,
+          at,
+        }
+      }
+    }
   }
 
   /** As the writer does when time has passed: due messages become ready, and those past their time to live end. */
@@ -290,8 +444,31 @@ export class PartitionHistory {
         this.decide({ type: 'ExpireMessage', at }, message.ordinal)
       }
     }
+    this.changeCircuits()
   }
 }
+
+const FAILURES = ['NETWORK', 'BUSINESS', 'DATABASE', 'SYSTEM', 'DATABASE']
+const TAG_OF = {
+  cancel: 'Waiting',
+  stop: 'Leased',
+  redrive: 'Dead',
+  discard: 'Dead',
+  purge: 'Waiting',
+  overflow: 'Waiting',
+  giveUp: 'Waiting',
+  edit: 'Waiting',
+  replace: 'Waiting',
+} as const
+
+const byCircuit = <E extends { circuit: string }>(events: ReadonlyArray<E>): ReadonlyArray<E> =>
+  [...events].sort((a, b) => (a.circuit < b.circuit ? -1 : 1))
+
+export const oneOf = (ordinal: number, candidates: ReadonlyArray<number>, what: string): void =>
+  assert.ok(
+    candidates.length === 0 ? ordinal === -1 : candidates.includes(ordinal),
+    `${what}: ${ordinal}, and it should be one of [${candidates.join(', ')}]`,
+  )
 
 export const nextOrdinal = (state: PartitionState, inDoubt: boolean, at = state.lastAt): number => {
   const slot = state.nextReady(at, inDoubt ? state.readyInDoubt : state.ready)
@@ -311,8 +488,8 @@ export const agree = (history: PartitionHistory): void => {
   const { state, model, at } = history
   sameSituations(state, model)
   assert.deepStrictEqual(countsOf(state), model.counts(at))
-  assert.equal(nextOrdinal(state, false), model.next(at, false), 'which message is next')
-  assert.equal(nextOrdinal(state, true), model.next(at, true), 'which message in doubt is next')
+  oneOf(nextOrdinal(state, false), model.candidates(at, false), 'which message is next')
+  oneOf(nextOrdinal(state, true), model.candidates(at, true), 'which message in doubt is next')
   assert.equal(state.due.nextAt(), model.nextDueAt(at), 'when something is due')
   assert.equal(
     state.leases.nextAt(),
@@ -348,6 +525,29 @@ export const sameSituations = (state: PartitionState, model: PartitionModel): vo
   assert.equal(state.nextRevision, model.revision + 1)
   assert.equal(state.nextFence, model.nextFence)
   assert.equal(state.epoch, model.epoch)
+  assert.equal(state.toldFull, model.toldFull, 'whether it was told that it is full')
+  assert.equal(state.size, model.size)
+  assert.deepStrictEqual(
+    [...state.circuits.snapshot()].sort(([a], [b]) => (a < b ? -1 : 1)),
+    model.circuits.list(),
+  )
+  sameMeasures(state, model)
+}
+
+const sameMeasures = ({ measures, lastAt }: PartitionState, model: PartitionModel): void => {
+  assert.deepStrictEqual(inOneOrder(measures.kinds.list()), model.measures.kinds(model.live()))
+  for (const windowMs of [10_000, 60_000, 600_000]) {
+    assert.deepStrictEqual(measures.rates.view(lastAt, windowMs), model.measures.rates(lastAt, windowMs))
+  }
+  for (const [seen, all] of [
+    [measures.durations.view(), model.measures.durations],
+    [measures.waits.view(), model.measures.waits],
+  ] as const) {
+    const sum = all.reduce((total, ms) => total + ms, 0)
+    const averageMs = all.length === 0 ? 0 : sum / all.length
+    const { count, maxMs } = seen
+    assert.deepStrictEqual([count, seen.averageMs, maxMs], [all.length, averageMs, Math.max(0, ...all)])
+  }
 }
 
 export const countsOf = (state: PartitionState): Record<string, number> =>

@@ -9,6 +9,14 @@ import {
   stateAt,
 } from '../../domain/message/index.js'
 import type { PartitionEvent } from '../../domain/partition/events.js'
+import {
+  DEFAULT_QUEUE_CONFIG,
+  NO_SWITCHES,
+  type QueueConfig,
+  type Switches,
+} from '../../domain/queue/index.js'
+import { ModelCircuits } from './modelCircuits.js'
+import { ModelMeasures } from './modelMeasures.js'
 
 type Seen = Readonly<{ kind: 'dedup' | 'idempotency' | 'id'; key: string; ordinal: number; at: number }>
 type Live = Exclude<Message, { tag: 'Absent' | 'Finished' }>
@@ -39,11 +47,21 @@ export class PartitionModel {
   private readonly eventCounts: Record<string, number> = {}
   private seen: Seen[] = []
   private callerIdOf = new Map<number, string>()
-  windowMs = 300_000
+  readonly circuits = new ModelCircuits()
+  readonly measures = new ModelMeasures()
+  private readonly payloadRevision = new Map<number, number>()
+  private readonly zoneOf = new Map<number, string>()
+  config: QueueConfig = DEFAULT_QUEUE_CONFIG
+  switches: Switches = NO_SWITCHES
+  toldFull = false
   epoch = 0
   revision = -1
   lastAt = 0
   nextFence = 1
+
+  get windowMs(): number {
+    return this.config.dedupWindowMs
+  }
 
   /** Answers the revision of the message's event before this one. */
   apply(event: PartitionEvent, at: number, tick: number): number {
@@ -59,14 +77,20 @@ export class PartitionModel {
         this.epoch = event.epoch
         return NO_REVISION
       case 'ConfigAdopted':
-        this.windowMs = event.config.dedupWindowMs
+        this.config = event.config
+        this.switches = event.switches
+        this.circuits.adopt(event.config.circuit, event.switches.forcedCircuits)
         return NO_REVISION
-      case 'PrefixCarried':
-      case 'MessageCarriedForward':
       case 'CapacityReached':
+        this.toldFull = true
+        return NO_REVISION
       case 'CircuitOpened':
       case 'CircuitHalfOpened':
       case 'CircuitClosed':
+        this.circuits.apply(event, at)
+        return NO_REVISION
+      case 'PrefixCarried':
+      case 'MessageCarriedForward':
         throw new Error(`${event.type} is no event of this model`)
       default:
         return this.messageEvent(event, at, tick)
@@ -77,14 +101,27 @@ export class PartitionModel {
     const { ordinal } = event
     const previous = this.lastRevision.get(ordinal) ?? NO_REVISION
     this.lastRevision.set(ordinal, this.revision)
-    const after = evolveMessage(this.message(ordinal), event, at)
+    const before = this.message(ordinal)
+    const after = evolveMessage(before, event, at)
     this.messages.set(ordinal, after)
+    const isFirstStart = previous === this.payloadRevision.get(ordinal)
+    this.measures.note(event, before, at, isFirstStart)
+    this.noteCircuit(event, at)
+    if (event.type === 'MessageEnqueued' || event.type === 'MessageEdited') {
+      this.payloadRevision.set(ordinal, this.revision)
+    }
+    if (event.type === 'MessagePurged' && event.cause === 'overflow') this.count('overflowed')
+    else if (event.type !== 'MessageEnqueued' && this.size < 0.9 * this.config.maxSize) this.toldFull = false
+    if (event.type === 'MessageDeadLettered' && event.reason === 'systemError') this.count('systemErrors')
     if (after.tag !== 'Leased') this.leaseUntil.delete(ordinal)
     const remember = (kind: Seen['kind'], key: string | undefined): void => {
       if (key !== undefined) this.seen.push({ kind, key, ordinal, at })
     }
-    if (event.type === 'MessageEnqueued') {
-      if (event.callerId !== undefined) this.callerIdOf.set(ordinal, event.callerId)
+    if (event.type === 'MessageEnqueued' && event.callerId !== undefined) {
+      this.callerIdOf.set(ordinal, event.callerId)
+    }
+    const bringsKeys = event.type === 'MessageEdited' && event.cause !== 'operator'
+    if (event.type === 'MessageEnqueued' || bringsKeys) {
       remember('dedup', event.attributes?.dedupKey)
       remember('idempotency', event.attributes?.idempotencyKey)
     }
@@ -103,6 +140,31 @@ export class PartitionModel {
     }
     if (after.tag === 'Finished') remember('id', this.callerIdOf.get(ordinal))
     return previous
+  }
+
+  private count(name: string): void {
+    this.eventCounts[name] = (this.eventCounts[name] ?? 0) + 1
+  }
+
+  /** Waiting and running messages. */
+  get size(): number {
+    return this.live().filter(({ tag }) => tag !== 'Dead').length
+  }
+
+  private noteCircuit(event: MessageEvent, at: number): void {
+    const zone = this.zoneOf.get(event.ordinal)
+    switch (event.type) {
+      case 'AttemptStarted':
+        if (event.zone === undefined) this.zoneOf.delete(event.ordinal)
+        else this.zoneOf.set(event.ordinal, event.zone)
+        return this.circuits.started(event.zone, event.fence)
+      case 'AttemptSucceeded':
+        return this.circuits.succeeded(zone, event.fence, at)
+      case 'AttemptFailed':
+        return this.circuits.failed(zone, event.fence, event.failureType, at)
+      case 'AttemptReleased':
+        return this.circuits.released(zone, event.fence)
+    }
   }
 
   message(ordinal: number): Message {
@@ -137,8 +199,8 @@ export class PartitionModel {
   counts(at: number): ModelCounts {
     const names = { 'dead-lettered': 'dead', processing: 'processing' } as const
     const counts: ModelCounts = { scheduled: 0, pending: 0, retrying: 0, processing: 0, dead: 0 }
-    counts.systemErrors = counts.overflowed = 0
-    for (const name of Object.values(EVENT_COUNTS)) counts[name] = this.eventCounts[name] ?? 0
+    for (const name of [...Object.values(EVENT_COUNTS), 'systemErrors', 'overflowed'])
+      counts[name] = this.eventCounts[name] ?? 0
     for (const message of this.live()) {
       const state = stateAt(message, at)
       const name = names[state as keyof typeof names] ?? state
@@ -157,12 +219,26 @@ export class PartitionModel {
     return Math.min(...instants, Number.POSITIVE_INFINITY)
   }
 
-  /** B1, B2, B3, §4.5: the highest priority, then the first enqueued, of those that may run now. */
-  next(at: number, inDoubt: boolean): number {
+  /** Where it would run: the first of its zones that is well, else its own (C7). */
+  effectiveZone({ wishes: { zone, fallbackZones = [] } }: Live): string | undefined {
+    if (zone === undefined) return undefined
+    return [zone, ...fallbackZones].find((one) => this.circuits.admits(one)) ?? zone
+  }
+
+  /**
+   * B1, B2, B3, C6, C7, C15, §4.5: of those that may run now, the highest priority, then the first enqueued: one for each set of
+   * messages that share tenant, zones and gate, because between those it is a matter of turns.
+   */
+  candidates(at: number, inDoubt: boolean): ReadonlyArray<number> {
     const live = this.live().filter(({ tag }) => tag !== 'Dead')
     const mayRun = (message: Live): boolean => {
-      if (message.wishes.group === undefined) return true
-      const members = live.filter(({ wishes }) => wishes.group === message.wishes.group)
+      const { group, gate, zone, fallbackZones = [] } = message.wishes
+      if (gate !== undefined && this.switches.closedGates.includes(gate)) return false
+      const zones = zone === undefined ? [undefined] : [zone, ...fallbackZones]
+      if (!zones.some((one) => this.circuits.admits(one))) return false
+      if (group === undefined) return true
+      if (this.switches.pausedGroups.includes(group)) return false
+      const members = live.filter(({ wishes }) => wishes.group === group)
       return members[0] === message && members.every(({ tag }) => tag !== 'Leased')
     }
     const ready = live.filter(
@@ -170,6 +246,12 @@ export class PartitionModel {
         message.tag === 'Waiting' && message.dueAt <= at && message.inDoubt === inDoubt && mayRun(message),
     )
     ready.sort((a, b) => b.priority - a.priority || a.ordinal - b.ordinal)
-    return ready[0]?.ordinal ?? -1
+    const first = new Map<string, number>()
+    for (const { wishes, ordinal } of ready) {
+      const { tenant, zone, fallbackZones, gate } = wishes
+      const lane = JSON.stringify([tenant ?? null, zone ?? null, fallbackZones ?? [], gate ?? null])
+      if (!first.has(lane)) first.set(lane, ordinal)
+    }
+    return [...first.values()]
   }
 }
