@@ -30,6 +30,8 @@ const NO_ZONES: ReadonlyArray<string> = []
 export class LaneBook {
   private readonly lanes: Array<Lane | undefined> = []
   private readonly numbers = new Map<string, number>()
+  /** Lanes that are a tenant's and nothing else: the common case needs no key put together for each message. */
+  private readonly plain = new Map<string, Lane>()
   private readonly tenants = new Map<string | undefined, Tenant>()
   private readonly freeLanes: number[] = []
   private readonly freeTenants: number[] = []
@@ -48,14 +50,21 @@ export class LaneBook {
     if (tenant === undefined && gate === undefined && zone === undefined && fallbackZones === undefined) {
       return this.unnamed
     }
-    const zones = zone === undefined ? (fallbackZones ?? NO_ZONES) : [zone, ...(fallbackZones ?? NO_ZONES)]
-    const key = keyOf(tenant, zones, gate)
+    const isPlain = gate === undefined && zone === undefined && fallbackZones === undefined
+    if (isPlain && tenant !== undefined) {
+      const lane = this.plain.get(tenant)
+      if (lane !== undefined) return lane
+    }
+    const key = keyOf(tenant, zone, fallbackZones, gate)
     const known = this.numbers.get(key)
     if (known !== undefined) return this.at(known)
     if (this.numbers.size >= this.sweepAt) this.sweep()
     // Beyond this many at once (they all hold messages) lanes are shared: order and limits of the unnamed one.
     if (this.numbers.size >= LANES_MAX) return this.unnamed
-    return this.add(key, tenant, zones, gate)
+    const zones = [...(zone === undefined ? NO_ZONES : [zone]), ...(fallbackZones ?? NO_ZONES)]
+    const lane = this.add(key, tenant, zones, gate)
+    if (isPlain && tenant !== undefined) this.plain.set(tenant, lane)
+    return lane
   }
 
   private add(
@@ -86,6 +95,7 @@ export class LaneBook {
       this.freeLanes.push(number)
       const { tenant } = lane
       tenant.lanes--
+      if (tenant.name !== undefined && this.plain.get(tenant.name) === lane) this.plain.delete(tenant.name)
       if (tenant.lanes > 0) continue
       this.tenants.delete(tenant.name)
       this.freeTenants.push(tenant.number)
@@ -94,6 +104,13 @@ export class LaneBook {
   }
 }
 
-/** Names hold no control characters, so the separator is in none of them. */
-const keyOf = (tenant: string | undefined, zones: ReadonlyArray<string>, gate: string | undefined): string =>
-  `${tenant === undefined ? '' : `=${tenant}`}\u0000${gate === undefined ? '' : `=${gate}`}\u0000${zones.join('\u0000')}`
+/** Names hold no control characters, so the separators are in none of them. */
+const keyOf = (
+  tenant: string | undefined,
+  zone: string | undefined,
+  fallbackZones: ReadonlyArray<string> | undefined,
+  gate: string | undefined,
+): string =>
+  `${tenant ?? ABSENT}\u0000${gate ?? ABSENT}\u0000${zone ?? ABSENT}\u0000${fallbackZones?.join('\u0000') ?? ''}`
+
+const ABSENT = '\u0001'
