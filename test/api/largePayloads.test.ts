@@ -63,6 +63,37 @@ describe('A12: the claim check', () => {
     expect(claimed.map(({ payload }) => payload)).toEqual(payloads)
   })
 
+  it('A12: an edit of other fields keeps the large payload, and a new payload takes its place', async () => {
+    const { test, queue } = await opened()
+    const { id } = await test.done(queue.enqueue(LARGE))
+    await test.done(queue.edit(id, { priority: 'high' }))
+    const [first] = await test.done(queue.claim({ worker: 'w' }))
+    expect(first).toMatchObject({ payload: LARGE, priority: 10 })
+    await test.done(queue.settle([{ leaseToken: first?.leaseToken ?? '', outcome: 'release' }]))
+    await test.done(queue.edit(id, { payload: 'small' }))
+    const [second] = await test.done(queue.claim({ worker: 'w' }))
+    expect(second?.payload).toBe('small')
+    expect(await test.done(queue.message(id))).toMatchObject({ payload: 'small', blob: undefined })
+  })
+
+  it('A12: replacing a waiting message by its dedup key replaces its reference, too', async () => {
+    const { test, queue } = await opened()
+    const other = { text: 'y'.repeat(2_000) }
+    await test.done(queue.enqueue(LARGE, { dedupKey: 'k' }))
+    await test.done(queue.enqueue(other, { dedupKey: 'k', dedupMode: 'replace' }))
+    const [claimed] = await test.done(queue.claim({ worker: 'w' }))
+    expect(claimed?.payload).toEqual(other)
+  })
+
+  it('A12: by content, equal large payloads are one message and different ones are two', async () => {
+    const { test, queue } = await opened()
+    await test.done(queue.configure({ dedup: 'content' }))
+    const enqueue = async (payload: unknown) => (await test.done(queue.enqueue(payload))).duplicate
+    expect(await enqueue(LARGE)).toBe(false)
+    expect(await enqueue({ text: 'y'.repeat(2_000) })).toBe(false)
+    expect(await enqueue(LARGE)).toBe(true)
+  })
+
   it('A12: payloads above blobBytesMax are refused; without a store those above 256 KiB', async () => {
     const { test, queue } = await opened({ blobBytesMax: 262_144 })
     await expect(queue.enqueue('x'.repeat(262_143))).rejects.toThrow(/at most 262144 bytes/)
