@@ -65,9 +65,10 @@ export type Listeners = Readonly<{ onSuccess?: SettledListener; onFailure?: Sett
 export const withoutListeners = (
   options: EnqueueOptions | undefined,
 ): Readonly<{ options: EnqueueOptions; listeners: Listeners }> | undefined => {
+  // Taking options apart costs more than looking at two of them, and hardly any have functions.
   if (options === undefined) return undefined
+  if (typeof options.onSuccess !== 'function' && typeof options.onFailure !== 'function') return undefined
   const { onSuccess, onFailure, ...others } = options
-  if (typeof onSuccess !== 'function' && typeof onFailure !== 'function') return undefined
   return {
     options: {
       ...others,
