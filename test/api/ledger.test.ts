@@ -72,14 +72,14 @@ describe('payload codecs (A5)', () => {
     expect(await test.done(queue.message(id))).toMatchObject({ payload: { at: at.toISOString() } })
   })
 
-  it('A5, C3: a payload that fits no longer is a VALIDATION failure that is not retried', async () => {
+  it('A5, C3: a payload that fits no longer is a system error, which is not retried', async () => {
     const { test, queue } = await open()
     await test.done(queue.enqueue({ total: 'old form' }))
     const strict = await test.done(test.ledger.queue('orders', { payload: Order }))
     strict.process(({ payload }) => payload.total)
     await test.clock.settle()
     const { messages } = await test.done(queue.deadLetters())
-    expect(messages).toMatchObject([{ reason: 'notRetryable', failure: { type: 'VALIDATION' } }])
+    expect(messages).toMatchObject([{ reason: 'systemError', failure: { type: 'SYSTEM' } }])
   })
 
   it.each([

@@ -130,7 +130,7 @@ describe('connectLedger', () => {
     const worker = queue.process((message) => message.payload.orderId)
     await until(async () => (await queue.stats()).dead === 1)
     await worker.stop()
-    expect((await queue.deadLetters()).messages[0]?.failure?.type).toBe('VALIDATION')
+    expect((await queue.deadLetters()).messages[0]?.failure?.type).toBe('SYSTEM')
   })
 })
 
