@@ -1,7 +1,7 @@
 // ledgerq queue list | create | show | delete | pause | resume
 import type { Command } from 'commander'
 import { DEDUP_MODES } from '../../domain/queue/settingRules.js'
-import type { QueueConfig, QueueStats, QueueView } from '../api/types.js'
+import type { QueueConfig, QueueStats, QueueView, SwitchesView } from '../api/types.js'
 import { isPresetName, PRESET_NAMES, type PresetName, QUEUE_PRESETS } from '../presets/queuePresets.js'
 import { addClearCommand } from './clearCommand.js'
 import {
@@ -13,6 +13,7 @@ import {
   wholeNumber,
 } from './context.js'
 import { UsageError } from './exitCode.js'
+import { type SettingPairs, settingPair } from './settingPairs.js'
 import { setGroupPaused } from './switchCommands.js'
 import { type Column, duration, facts, grouped, table } from './table.js'
 
@@ -45,12 +46,20 @@ const list = async ({ ledger, show, terminal }: Context): Promise<void> => {
   )
 }
 
-const described = (view: QueueView, stats: QueueStats): string => {
+const forcedText = ({ forcedCircuits }: SwitchesView): string =>
+  Object.entries(forcedCircuits)
+    .map(([circuit, to]) => `${circuit} ${to}`)
+    .join(', ')
+
+const described = (view: QueueView, stats: QueueStats, switches: SwitchesView): string => {
   const { config } = view
   const failed = Object.entries(stats.failuresByType).map(([type, count]) => `${type} ${grouped(count)}`)
   return facts([
     ['queue', view.queue],
     ['state', view.paused ? 'paused' : 'open'],
+    ['paused groups', switches.pausedGroups.join(', ')],
+    ['closed gates', switches.closedGates.join(', ')],
+    ['forced circuits', forcedText(switches)],
     ['pending', stats.pending],
     ['scheduled', stats.scheduled],
     ['retrying', stats.retrying],
@@ -64,6 +73,8 @@ const described = (view: QueueView, stats: QueueStats): string => {
     ['lease', duration(config.leaseMs)],
     ['time limit', duration(config.handlerTimeoutMs)],
     ['time to live', config.ttlMs === 0 ? 'no limit' : duration(config.ttlMs)],
+    ['order', config.order],
+    ['limits', Object.keys(config.limits).length === 0 ? undefined : JSON.stringify(config.limits)],
     ['duplicates by', config.dedup],
     ['dedup window', config.dedupWindowMs === 0 ? 'off' : duration(config.dedupWindowMs)],
     ['log position', stats.position],
@@ -72,8 +83,8 @@ const described = (view: QueueView, stats: QueueStats): string => {
 
 const show = async (context: Context, name: string): Promise<void> => {
   const queue = context.ledger.knownQueue(name)
-  const [view, stats] = await Promise.all([queue.view(), queue.stats()])
-  context.show({ ...view, stats }, () => described(view, stats))
+  const [view, stats, switches] = await Promise.all([queue.view(), queue.stats(), queue.switches()])
+  context.show({ ...view, stats, switches }, () => described(view, stats, switches))
 }
 
 type DedupMode = QueueConfig['dedup']
@@ -94,7 +105,11 @@ const SETTINGS = [
   'delayMs',
 ] as const
 type SettingOptions = Readonly<
-  Partial<Record<(typeof SETTINGS)[number], number>> & { preset?: PresetName; dedup?: DedupMode }
+  Partial<Record<(typeof SETTINGS)[number], number>> & {
+    preset?: PresetName
+    dedup?: DedupMode
+    set?: SettingPairs
+  }
 >
 
 /** Whatever the policy of the server about queues that are merely used: here one was asked for. */
@@ -105,7 +120,8 @@ const create = async (context: Context, name: string, options: SettingOptions): 
       options[key] === undefined ? [] : [[key, options[key]]],
     ),
   )
-  const settings = { ...(options.preset === undefined ? {} : QUEUE_PRESETS[options.preset]), ...stated }
+  const preset = options.preset === undefined ? {} : QUEUE_PRESETS[options.preset]
+  const settings = { ...preset, ...stated, ...options.set }
   const isThere = (await ledger.queues()).some(({ queue }) => queue === name)
   const view = isThere
     ? await ledger.knownQueue(name).configure(settings, actor)
@@ -168,6 +184,11 @@ export const addQueueCommands = (program: Command, surroundings: Surroundings): 
     .option('--handler-timeout-ms <ms>', 'time limit of one run', wholeNumber('--handler-timeout-ms', 1))
     .option('--ttl-ms <ms>', 'never started later than this', wholeNumber('--ttl-ms', 0))
     .option('--delay-ms <ms>', 'never started earlier than this', wholeNumber('--delay-ms', 0))
+    .option(
+      '--set <name=value>',
+      `any setting, nested ones as JSON: --set order=fifo --set 'limits={"concurrencyMax":5}'`,
+      settingPair,
+    )
     .action((name: string, options: SettingOptions, command) =>
       create(contextOf(surroundings, command), name, options),
     )

@@ -126,6 +126,7 @@ describe('B7, C15, C6: the switches of a remote queue', () => {
     expect(await says('gate', 'list', 'orders')).toBe('No gate of orders is closed.\n')
     expect(await says('gate', 'close', 'orders', 'bank')).toBe('The gate bank of orders is closed.\n')
     expect(await says('gate', 'list', 'orders')).toBe('bank\n')
+    expect(await says('queue', 'show', 'orders')).toMatch(/closed gates +bank/)
     expect(await says('gate', 'open', 'orders', 'bank')).toBe('The gate bank of orders is open.\n')
     expect(await says('circuit', 'list', 'orders')).toBe('All circuits of orders are closed.\n')
     expect(await says('circuit', 'open', 'orders', 'eu')).toMatch(/^The circuit eu of orders is open until/)
