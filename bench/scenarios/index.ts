@@ -3,6 +3,7 @@ import { backlog } from './backlog.js'
 import { bulk } from './bulk.js'
 import { concurrency } from './concurrency.js'
 import { enqueue } from './enqueue.js'
+import { features } from './features.js'
 import { groups } from './groups.js'
 import { latency } from './latency.js'
 import { memory } from './memory.js'
@@ -22,6 +23,7 @@ export const SCENARIOS: ReadonlyArray<Scenario> = [
   concurrency,
   payloads,
   groups,
+  features,
   remote,
   memory,
   restart,
