@@ -69,7 +69,11 @@ const described = (view: MessageView): string =>
     ['correlation', view.correlationId],
     ['causation', view.causationId],
     ['result', view.result === undefined ? undefined : JSON.stringify(view.result)],
-    ['payload', JSON.stringify(view.payload)],
+    ['payload', view.blob === undefined ? JSON.stringify(view.payload) : undefined],
+    [
+      'blob',
+      view.blob === undefined ? undefined : `${grouped(view.blob.bytes)} bytes at ${view.blob.location}`,
+    ],
   ])
 
 type OfQueue = Readonly<{ queue?: string }>

@@ -54,7 +54,13 @@ const outcomesOf = async (
   if (typeof value === 'object' && value !== null && FAILED in value) {
     return outcomesByName(batch, (value as PartlyFailed)[FAILED], classify)
   }
-  const isWish = settlementOfValue({ ordinal: 0, fence: 0 }, value).outcome !== 'ack'
+  const whole = settlementOfValue({ ordinal: 0, fence: 0 }, value)
+  if (whole.outcome === 'ack' && whole.followUps !== undefined) {
+    // Once for the batch, or once for each of its messages? Neither may be guessed, and none may be lost.
+    const problem = 'complete() with follow-ups ends one message: answer a list with an outcome for each'
+    return new Array<Outcome>(batch.length).fill(defect(problem, classify))
+  }
+  const isWish = whole.outcome !== 'ack'
   // A value says that all is done; kept as the result of each message it would be stored many times over.
   return batch.map(() => (lease) => settlementOfValue(lease, isWish ? value : undefined))
 }

@@ -151,6 +151,31 @@ describe('C9: follow-ups of a handler', () => {
   })
 })
 
+describe('C9: follow-ups of a batch handler', () => {
+  it('C9: each message of a batch may have its own, in the list of outcomes', async () => {
+    const { test, orders, payloadsIn } = await open()
+    await test.done(orders.enqueueBatch([{ payload: 1 }, { payload: 2 }]))
+    orders.processBatch((messages) =>
+      messages.map(({ payload }) => completing(undefined, [{ queue: 'mails', payload }])),
+    )
+    await test.clock.advance(1_000)
+    expect(await payloadsIn('mails')).toEqual([1, 2])
+  })
+
+  it('C9: one answer for the whole batch cannot have any: its messages fail, and none is lost in silence', async () => {
+    const { test, orders, payloadsIn } = await open()
+    await test.done(orders.enqueueBatch([{ payload: 1 }, { payload: 2 }]))
+    orders.processBatch(() => completing(undefined, [{ queue: 'mails', payload: 'whose?' }]))
+    await test.clock.advance(1_000)
+    expect(await payloadsIn('mails')).toEqual([])
+    const failed = (await test.events('orders')).filter(({ type }) => type === 'AttemptFailed')
+    expect(failed).toMatchObject([
+      { message: expect.stringContaining('answer a list with an outcome for each') },
+      { message: expect.stringContaining('answer a list with an outcome for each') },
+    ])
+  })
+})
+
 describe('C9: callbacks into a queue', () => {
   it('C9: onSuccess gets the operation, its queue and the result', async () => {
     const { test, orders, payloadsIn } = await open()
