@@ -30,7 +30,8 @@ export class LaneDoors {
 
   /** Where a message of this lane is to run now (C7): the first of its zones that is well; undefined when it names none. */
   zoneOf({ zones }: Lane): string | undefined {
-    return zones.find((zone) => this.circuits.admits(zone)) ?? zones[0]
+    for (const zone of zones) if (this.circuits.admits(zone)) return zone
+    return zones[0]
   }
 
   admitsOneOf(lane: Lane, at: EpochMs): boolean {
