@@ -199,6 +199,11 @@ export class LocalLedger implements Ledger {
       clock: deps.clock,
       quarantine,
       name: worker,
+      mayStart: () => {
+        this.refuseWhenClosed()
+        if (this.engines.get(engine.name) !== engine)
+          throw errorOf({ type: 'QueueNotFound', queue: engine.name })
+      },
       setZoneHealth: (zone, healthy, why) => zoneHealth.tell(engine, worker, { zone, healthy, why }),
     }
   }
@@ -307,10 +312,20 @@ export class LocalLedger implements Ledger {
 
   readonly stats: Ledger['stats'] = async () => {
     const queues = await Promise.all([...this.engines.values()].map((engine) => queueStats({ engine })))
-    const { kind, state, reason, nextPosition, bytes, syncs, discardedTailBytes } = this.log.condition()
+    const { kind, state, reason, nextPosition, bytes, syncs, discardedTailBytes, breaker } =
+      this.log.condition()
     return {
       queues,
-      log: { kind, state, reason, position: nextPosition - 1, bytes, syncs, discardedTailBytes },
+      log: {
+        kind,
+        state,
+        reason,
+        position: nextPosition - 1,
+        bytes,
+        syncs,
+        discardedTailBytes,
+        ...(breaker === undefined ? {} : { breaker }),
+      },
       followUps: { waiting: this.followUps.waiting },
     }
   }

@@ -32,6 +32,8 @@ export class ZoneHealth {
     if (to === 'open' ? isForced() : !(isForced() && (await whoForced(this.log, engine, zone)) === WHO))
       return
     await engine.changeControl((control) => {
+      // Another worker may have said otherwise while the log was read; its own call does what has to be done then.
+      if (this.sick.has(place) !== (to === 'open')) return []
       const events = forceCircuit(control, zone, to, { who: WHO, why: `${why} (${worker})` })
       if (isLeft(events)) throw errorOf(events.left)
       return events.right

@@ -81,16 +81,19 @@ const withFailureHandlers = <A>(
   return async (message, context) => {
     let value: unknown
     let failure: unknown
+    let type: FailureType
     let isThrown = false
     try {
       value = await run(message, context)
-      failure = failureReportedBy(value)
-      if (failure === undefined) return value
+      const reported = failureReportedBy(value)
+      if (reported === undefined) return value
+      failure = reported
+      type = reported.failureType
     } catch (error) {
       failure = error
+      type = failureTypeOf(error, classifier)
       isThrown = true
     }
-    const type = failureTypeOf(failure, classifier)
     // Mistakes of the set-up are nobody's business rule: `*` does not mean them.
     const handler = byType.get(type) ?? (type === SYSTEM ? undefined : byType.get(OTHERS))
     // The attempt may have been ended meanwhile, by its time limit or with its lease: there is nothing left to decide.

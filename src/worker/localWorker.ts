@@ -32,6 +32,8 @@ export type LocalWorkerDeps = Readonly<{
   quarantine: Quarantine
   name: string
   setZoneHealth: ProcessorsDeps['setZoneHealth']
+  /** @throws when there is nothing to claim from any more: the queue was deleted, or the ledger is closed. */
+  mayStart: () => void
   /** It claims one message and no other; nothing = any. */
   one?: LocalOne
 }>
@@ -146,6 +148,7 @@ export class LocalWorker<A> implements Worker<A> {
   start(): void {
     if (this.stopped !== undefined) throw new Error(`worker ${this.name} is stopping`)
     if (!this.stopping) return
+    this.deps.mayStart()
     this.stopping = false
     const { quarantine, engine } = this.deps
     const draining = quarantine.whenDraining(() => {
@@ -337,6 +340,15 @@ export class LocalWorker<A> implements Worker<A> {
     this.stopListening()
     this.leases.stop()
     await zonesFreed
+    this.endUnstarted()
+  }
+
+  /** Whoever asked for a message that this worker never came to claim must not wait for ever. */
+  private endUnstarted(): void {
+    const { one } = this.deps
+    if (one === undefined || this.hasTaken) return
+    this.hasTaken = true
+    one.none({ kind: 'unavailable', reason: 'the worker was stopped' })
   }
 
   private get isQuiet(): boolean {

@@ -99,7 +99,11 @@ export class Processors<A> {
     return (message, context) => {
       let isSick = false
       for (const { processor, watch } of this.entries) {
-        if (!processor.canProcess(message)) continue
+        const can: unknown = processor.canProcess(message)
+        // A promise is always truthy: taken for a yes, it would send every message to this one.
+        if (can instanceof Promise)
+          throw new TypeError(`processor ${processor.name}: canProcess answers at once, not with a promise`)
+        if (!can) continue
         if (watch?.isSick === true) {
           isSick = true
           continue

@@ -136,6 +136,15 @@ describe('failure handlers (C11)', () => {
     }
   })
 
+  it('C11: a failure that was returned keeps its own type, whatever the classifier makes of errors', async () => {
+    const asked: string[] = []
+    await outcomeOf(() => fail({ type: 'RESOURCE' }), {
+      classify: () => 'NETWORK',
+      onFailure: { RESOURCE: () => void asked.push('RESOURCE'), NETWORK: () => void asked.push('NETWORK') },
+    })
+    expect(asked).toEqual(['RESOURCE'])
+  })
+
   it('C11: undefined, or what is no outcome, leaves the failure as it was', async () => {
     for (const answer of [undefined, 'ignored', true]) {
       expect(await outcomeOf(unreachable, { onFailure: { NETWORK: () => answer } })).toMatchObject([

@@ -292,6 +292,22 @@ describe('processors (D11)', () => {
     ])
   })
 
+  it('D11: a canProcess that answers with a promise is a mistake, and not a yes', async () => {
+    const asked = {
+      ...processor(
+        'async',
+        () => true,
+        () => 1,
+      ),
+      canProcess: (async () => false) as never,
+    }
+    const run = await seenBy(['x'], () => ({ '*': () => 2 }), { processors: [asked] })
+    expect((await run.test.events('orders')).at(-2)).toMatchObject({
+      type: 'AttemptFailed',
+      message: expect.stringContaining('canProcess answers at once'),
+    })
+  })
+
   it('D11: outcomes of processors are those of handlers', async () => {
     const run = await seenBy(['x'], () => ({}), {
       processors: [

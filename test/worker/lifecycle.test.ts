@@ -174,6 +174,38 @@ describe('processOne (D12)', () => {
   })
 })
 
+describe('a worker whose queue or ledger is gone (D12)', () => {
+  it('D12: is not started again: there is nothing to claim from', async () => {
+    const { test, queue } = await open()
+    const worker = queue.process(() => 1)
+    await test.done(test.ledger.deleteQueue('orders'))
+    expect(() => worker.start()).toThrow(expect.objectContaining({ code: 'queue_not_found' }))
+    const again = await test.done(test.ledger.queue('orders'))
+    const other = again.process(() => 1, { autoStart: false })
+    await test.done(test.ledger.close())
+    expect(() => other.start()).toThrow(expect.objectContaining({ code: 'unavailable' }))
+  })
+
+  it('D12: a single message that waits for its turn is not waited for beyond the end of the ledger', async () => {
+    const { test, queue } = await open({ failures: { CRASH: fixed({ delayMs: 0, retriesMax: 3 }) } })
+    await enqueueAll(test, queue, 'doubted')
+    queue.process(() => NEVER)
+    await test.clock.settle()
+    await test.restart()
+    const other = await test.done(test.ledger.queue('mail'))
+    await test.done(other.enqueue('mail'))
+    other.process(() => NEVER)
+    await test.clock.settle()
+    const again = await test.done(test.ledger.queue('orders'))
+    const one = again.processOne(() => 1).catch((error: unknown) => error)
+    await test.clock.settle()
+    const closed = test.ledger.close()
+    await test.clock.advance(30_000)
+    await test.done(closed)
+    expect(await test.done(one)).toMatchObject({ code: 'unavailable' })
+  })
+})
+
 describe('the report of the last start (D12)', () => {
   it('D12: says what was replayed and which attempts had lost their process', async () => {
     const { test, queue } = await open()
