@@ -109,7 +109,8 @@ export const writtenValue = (run: number, value: unknown): FromThread => {
     return { kind: 'returned', run, json: resultJson(value) }
   const wish: Record<string, unknown> = {}
   for (const [name, field] of Object.entries(value)) {
-    const json = resultJson(field)
+    // A result may be left out when it is large; a follow-up may not, and its own limits have been kept by `complete()`.
+    const json = name === 'followUps' && field !== undefined ? JSON.stringify(field) : resultJson(field)
     if (json !== undefined) wish[name] = JSON.parse(json)
   }
   return { kind: 'wished', run, wish }

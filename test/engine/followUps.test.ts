@@ -5,7 +5,8 @@ import { partitionStream } from '../../domain/ids.js'
 import { fixed } from '../../domain/retry/index.js'
 import type { FollowUpRequest } from '../../src/api/followUpTypes.js'
 import type { Queue, SettlementRequest } from '../../src/api/types.js'
-import { complete } from '../../src/worker/attempt.js'
+import { wishFrom, writtenValue } from '../../src/sandbox/threadMessages.js'
+import { complete, settlementOfValue } from '../../src/worker/attempt.js'
 import type { PlannedFault } from '../support/faultyLog.js'
 import { batchesOf, TestLedger } from '../support/ledger.js'
 
@@ -148,6 +149,21 @@ describe('C9: follow-ups of a handler', () => {
       { operationId: 'same', queue: 'others' },
       { operationId: 'same', queue: 'others' },
     ])
+  })
+})
+
+describe('C9: follow-ups of a handler in a thread of its own', () => {
+  it('C9: come out of the thread whole, also when they are larger than a result may be', () => {
+    const payload = 'x'.repeat(50_000)
+    const written = writtenValue(1, completing({ total: 7 }, [{ queue: 'mails', payload }]))
+    const wish = written.kind === 'wished' ? structuredClone(written.wish) : {}
+    expect(settlementOfValue({ ordinal: 1, fence: 2 }, wishFrom(wish))).toEqual({
+      ordinal: 1,
+      fence: 2,
+      outcome: 'ack',
+      result: '{"total":7}',
+      followUps: [{ queue: 'mails', payload: JSON.stringify(payload) }],
+    })
   })
 })
 
