@@ -7,6 +7,7 @@ import { openBlobs } from './blobs.js'
 import type { BlobOptions } from './blobTypes.js'
 import type { LifecycleOptions } from './lifecycleTypes.js'
 import { LocalLedger } from './localLedger.js'
+import { type GuardOptions, withLogGuard } from './logGuard.js'
 import { type LoggedOptions, loggedLedger } from './loggedLedger.js'
 import { type LogOptions, openStores } from './stores.js'
 import { blobDirectory, withStreamPrefix } from './streamPrefix.js'
@@ -14,7 +15,7 @@ import type { Ledger } from './types.js'
 
 export type { LogOptions }
 
-export type LedgerOptions = BlobOptions & LifecycleOptions & LoggedOptions & OwnOptions
+export type LedgerOptions = BlobOptions & GuardOptions & LifecycleOptions & LoggedOptions & OwnOptions
 
 type OwnOptions = Readonly<{
   log: LogOptions
@@ -60,7 +61,7 @@ const openOn = async (
   options: Omit<LedgerOptions, 'log'>,
   blobs: Blobs | undefined,
 ): Promise<Ledger> => {
-  const named = withStreamPrefix({ log, register }, options)
+  const named = withStreamPrefix({ log: withLogGuard(log, options), register }, options)
   return loggedLedger(named.log, options, (watched, onTrouble) =>
     LocalLedger.open(watched, named.register, { ...options, onTrouble }, blobs),
   )

@@ -12,6 +12,7 @@ import {
   type QueueMetrics,
   type RebuildReport,
 } from './projectionTypes.js'
+import { reachOf } from './logGuard.js'
 import { errorOf, errorOfFailure } from './refusals.js'
 
 type Deps = Readonly<{ engine: QueueEngine; clock: Clock }>
@@ -168,6 +169,6 @@ export const ledgerHealth = async (
       return { ...conditionOf(engine, metrics, asked), sickProcessors: sickProcessors(engine.name) }
     }),
   )
-  const { state, reason, nextPosition } = log.condition()
-  return { ...judge({ log: { state, reason }, queues }), position: nextPosition - 1 }
+  const condition = log.condition()
+  return { ...judge({ log: reachOf(condition), queues }), position: condition.nextPosition - 1 }
 }

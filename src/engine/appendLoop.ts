@@ -84,6 +84,7 @@ export const describeAppendFault = (fault: AppendFault): string => {
     case 'BatchTooLarge':
       return `the batch has ${fault.bytes} bytes, at most ${fault.bytesMax} are accepted`
     case 'LogStopped':
+    case 'LogUnavailable':
     case 'OutcomeUnknown':
       return fault.reason
   }

@@ -222,14 +222,19 @@ export class Partition {
     this.trouble = why
     if (this.closing) return
     const reason = why.kind === 'refused' ? why.refusal.type : why.reason
-    const { state } = this.deps.log.condition()
-    this.isFinal = defect !== undefined || state !== 'open' || this.reopenings >= REOPENINGS_MAX
+    const { state, breaker } = this.deps.log.condition()
+    // While the log cannot be reached opening anew proves nothing: it waits for the connection, however long that takes.
+    const isCutOff = breaker !== undefined && breaker.state !== 'closed'
+    const isUsedUp = !isCutOff && this.reopenings >= REOPENINGS_MAX
+    this.isFinal = defect !== undefined || state !== 'open' || isUsedUp
     if (this.isFinal) {
       this.events.onTrouble(this.ref, defect?.message ?? reason, true)
       return
     }
     this.events.onTrouble(this.ref, reason, false)
-    const pauseMs = REOPEN_PAUSE_MS * 2 ** this.reopenings++
+    const pauseMs = isCutOff
+      ? Math.max(REOPEN_PAUSE_MS, breaker.retryInMs)
+      : REOPEN_PAUSE_MS * 2 ** this.reopenings++
     this.deps.clock.after(pauseMs, () => {
       if (this.closing || this.writer !== undefined) return
       this.beginOnce().catch((error: Error) =>

@@ -8,7 +8,7 @@ import {
   initialBatchSize,
 } from '../../domain/batching/batchSize.js'
 import type { FailureType } from '../../domain/failure/index.js'
-import { DURATION_MS_MAX, LEASE_MS_MAX, LEASE_MS_MIN } from '../../domain/queue/index.js'
+import { DURATION_MS_MAX } from '../../domain/queue/index.js'
 import type {
   BatchContext,
   BatchHandler,
@@ -19,6 +19,7 @@ import type {
 import type { Settlement } from '../engine/requests.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 import { settlementOfError } from './attempt.js'
+import { BatchLeases } from './batchLeases.js'
 import { batchFailed, batchSettlements } from './batchOutcome.js'
 import type { BatchLimits, BatchSource, HeldMessage } from './batchSource.js'
 import { classifierOf, reporterOf } from './processOptions.js'
@@ -31,8 +32,6 @@ const LAST_CALL_MS = 2_000
 const CLAIM_WAIT_MS = 20_000
 const PAUSE_FIRST_MS = 250
 const PAUSE_MAX_MS = 10_000
-const HEARTBEATS_PER_LEASE = 3
-const HEARTBEAT_MS_MIN = 10
 
 type Running<Held> = {
   readonly held: ReadonlyArray<Held>
@@ -61,8 +60,7 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
   private readonly classifier: (error: unknown) => FailureType
   private readonly report: (error: unknown) => void
   private readonly inWork = new Set<Running<Held>>()
-  /** Everything whose lease we keep alive, running or not. */
-  private readonly inHand = new Set<Held>()
+  private readonly leases: BatchLeases<Held>
   /** Batches that are complete and wait for a slot. */
   private readonly complete: Held[][] = []
   private gathering: Promise<void> = Promise.resolve()
@@ -72,7 +70,6 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
   private readonly outcomes = { ack: 0, fail: 0, release: 0 }
   private gatheredCount = 0
   private onChange: Array<() => void> = []
-  private cancelHeartbeat: (() => void) | undefined
   private stopped: Promise<void> = Promise.resolve()
 
   constructor(
@@ -87,6 +84,12 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
     this.concurrency = options.concurrency ?? 1
     this.classifier = classifierOf(options)
     this.report = reporterOf(options)
+    this.leases = new BatchLeases({
+      clock,
+      extend: source.extend,
+      report: this.report,
+      someLost: () => this.abortLost(),
+    })
     if (options.autoStart !== false) this.start()
   }
 
@@ -193,14 +196,13 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
 
   private take(held: ReadonlyArray<Held>, gathered: Held[]): void {
     for (const one of held) {
-      this.inHand.add(one)
+      this.leases.add(one)
       if (one.alone) this.complete.push([one])
       else {
         gathered.push(one)
         this.gatheredCount += 1
       }
     }
-    this.beat()
     this.startComplete()
   }
 
@@ -228,8 +230,8 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
     const context: BatchContext = {
       signal: batch.controller.signal,
       holds: ({ leaseToken }) =>
-        held.some((one) => one.message.leaseToken === leaseToken && this.inHand.has(one)),
-      extend: (leaseMs) => this.extendByHandler(held, leaseMs),
+        held.some((one) => one.message.leaseToken === leaseToken && this.leases.holds(one)),
+      extend: (leaseMs) => this.leases.extendByHandler(held, leaseMs),
     }
     const end = (settlements: ReadonlyArray<Settlement>): void => {
       cancelDeadline()
@@ -279,7 +281,7 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
   private settle(held: Held, settlement: Settlement): void {
     if (held.settled) return
     held.settled = true
-    this.inHand.delete(held)
+    this.leases.remove(held)
     if (settlement.outcome !== 'extend') this.outcomes[settlement.outcome] += 1
     this.source.settle(held, settlement)
   }
@@ -302,43 +304,10 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
     batch.controller.abort(error)
   }
 
-  private async extendByHandler(held: ReadonlyArray<Held>, leaseMs: number): Promise<void> {
-    if (!Number.isInteger(leaseMs) || leaseMs < LEASE_MS_MIN || leaseMs > LEASE_MS_MAX) {
-      throw new RangeError(`leaseMs: accepted is a whole number from ${LEASE_MS_MIN} to ${LEASE_MS_MAX}`)
-    }
-    const untilTick = this.clock.tickMs() + leaseMs
-    const ours = held.filter((one) => this.inHand.has(one))
-    await this.extend(ours, leaseMs)
-    for (const one of ours) one.heldUntilTick = untilTick
-  }
-
-  private async extend(held: ReadonlyArray<Held>, leaseMs: number | undefined): Promise<void> {
-    for (const lost of await this.source.extend(held, leaseMs)) {
-      if (lost.settled) continue
-      // The message belongs to somebody else now: whatever this handler still does with it must not count.
-      lost.settled = true
-      lost.isLost = true
-      this.inHand.delete(lost)
-      this.report(new Error(`message ${lost.id}: the lease was lost`))
-    }
+  private abortLost(): void {
     const reason = new Error('every lease was lost: the messages may be running elsewhere')
     for (const batch of this.inWork)
       if (batch.held.every(({ isLost }) => isLost)) batch.controller.abort(reason)
-  }
-
-  /** One timer for all leases, by the shortest of them; none while nothing is held. */
-  private beat(): void {
-    if (this.cancelHeartbeat !== undefined || this.inHand.size === 0) return
-    let leaseMs = TIMER_MS_MAX
-    for (const held of this.inHand) leaseMs = Math.min(leaseMs, held.leaseMs)
-    const everyMs = Math.max(HEARTBEAT_MS_MIN, Math.floor(leaseMs / HEARTBEATS_PER_LEASE))
-    this.cancelHeartbeat = this.clock.after(everyMs, () => {
-      this.cancelHeartbeat = undefined
-      const tick = this.clock.tickMs()
-      const due = [...this.inHand].filter(({ heldUntilTick, leaseMs: ms }) => heldUntilTick < tick + ms)
-      if (due.length > 0) this.extend(due, undefined).catch(this.report)
-      this.beat()
-    })
   }
 
   readonly stop = (options: { graceMs?: number } = {}): Promise<void> => {
@@ -363,8 +332,7 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
       batch.controller.abort(new Error('the worker is stopping'))
     }
     await this.within(this.source.emptied(), Math.max(graceMs, LAST_CALL_MS))
-    this.cancelHeartbeat?.()
-    this.cancelHeartbeat = undefined
+    this.leases.stop()
     this.state = 'stopped'
   }
 
