@@ -91,7 +91,7 @@ const placesOf = (
   })
 }
 
-const pageByTime = async (
+export const pageByTime = async (
   deps: ReadDeps,
   filter: MessageFilter,
   sort: 'newest' | 'oldest',

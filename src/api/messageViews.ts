@@ -67,6 +67,7 @@ export const viewOfHistory = (
     headers: attributes.headers ?? {},
     correlationId: attributes.correlationId,
     causationId: attributes.causationId,
+    rerunOf: attributes.rerunOf,
     result: parsed(result),
     position,
   }

@@ -19,8 +19,12 @@ import type {
 } from './types.js'
 
 export type Pause = (ms: number) => Promise<void>
+/** What a step came to, counted; `done` is what limits and rates speak of. */
+type Counted = Readonly<{ done: number } & Record<string, number>>
+export type Step<Sums> = Sums & Readonly<{ cursor: string | undefined }>
 type Sums = Omit<SweepStep, 'cursor'>
 export type TakeStep = (cursor: string | undefined, max: number) => Promise<SweepStep>
+export const NOTHING_DONE: Sums = { done: 0, refused: 0, running: 0 }
 
 /** Steps in a second, when there is a rate. */
 const PACED_STEPS = 10
@@ -28,9 +32,10 @@ const RATE_MAX = 1_000_000
 
 const WAITING = ['scheduled', 'pending', 'retrying'] as const
 
-export const runSteps = async <Progress>(
-  take: TakeStep,
-  options: OperationOptions<Progress> & Readonly<{ ratePerSecond?: number }>,
+export const runSteps = async <Sums extends Counted, Progress>(
+  take: (cursor: string | undefined, max: number) => Promise<Step<Sums>>,
+  none: Sums,
+  options: Omit<OperationOptions<Progress>, 'by'> & Readonly<{ ratePerSecond?: number }>,
   pause: Pause,
   told: (sums: Sums, cursor: string | undefined) => Progress,
 ): Promise<Progress> => {
@@ -39,13 +44,15 @@ export const runSteps = async <Progress>(
   checkBounds(limit, ratePerSecond)
   const paced = options.dryRun === true ? undefined : ratePerSecond
   const stepMax = paced === undefined ? Number.POSITIVE_INFINITY : Math.max(1, Math.ceil(paced / PACED_STEPS))
-  const sums = { done: 0, refused: 0, running: 0 }
+  let sums = none
   let { cursor } = options
   for (;;) {
     const step = await take(cursor, Math.min(limit - sums.done, stepMax)).catch((error: unknown) => {
       throw partly(error, told(sums, cursor), sums.done)
     })
-    for (const name of ['done', 'refused', 'running'] as const) sums[name] += step[name]
+    const before = sums
+    const added = Object.keys(none).map((name) => [name, (before[name] ?? 0) + (step[name] ?? 0)])
+    sums = Object.fromEntries(added) as Sums
     cursor = step.cursor
     const progress = told(sums, cursor)
     options.onProgress?.(progress)
@@ -124,19 +131,25 @@ export const clearWaiting = (deps: ReadDeps, options: ClearOptions): Promise<Cle
   }
   const looked: Sweep['filter'] = { ...filter, states: states ?? [...WAITING, 'processing'] }
   const sweep: Sweep = { command: 'purge', filter: looked, acts: WAITING, dryRun, by }
-  return runSteps(sweeping(deps, sweep), options, (ms) => deps.engine.pause(ms), clearedOf(dryRun))
+  return runSteps(
+    sweeping(deps, sweep),
+    NOTHING_DONE,
+    options,
+    (ms) => deps.engine.pause(ms),
+    clearedOf(dryRun),
+  )
 }
 
 export const discardDeadLetters = (deps: ReadDeps, options: DiscardOptions): Promise<Discarded> => {
   const { dryRun = false } = options
   const step = sweeping(deps, deadSweep('discard', options))
-  return runSteps(step, options, (ms) => deps.engine.pause(ms), discardedOf(dryRun))
+  return runSteps(step, NOTHING_DONE, options, (ms) => deps.engine.pause(ms), discardedOf(dryRun))
 }
 
 export const redriveDeadLetters = (deps: ReadDeps, options: RedriveOptions): Promise<Redriven> => {
   const { dryRun = false, ids } = options
   const step = ids === undefined ? sweeping(deps, deadSweep('redrive', options)) : named(deps, ids, options)
-  return runSteps(step, options, (ms) => deps.engine.pause(ms), redrivenOf(dryRun))
+  return runSteps(step, NOTHING_DONE, options, (ms) => deps.engine.pause(ms), redrivenOf(dryRun))
 }
 
 const deadSweep = (

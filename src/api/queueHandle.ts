@@ -24,6 +24,7 @@ import { clearWaiting, discardDeadLetters, redriveDeadLetters } from './operatio
 import { historyOf, locate, messageView, queueStats } from './queueReads.js'
 import { errorOf, errorOfFailure, withPublicErrors } from './refusals.js'
 import { projectionOperations } from './projections.js'
+import { rerunMessages } from './rerun.js'
 import { resultOf } from './results.js'
 import { scheduleOperations } from './schedules.js'
 import { type SettledDeps, tellListeners, whenSettled, withoutListeners } from './settled.js'
@@ -227,6 +228,7 @@ export class QueueHandle<A> implements Queue<A> {
   readonly redrive: Queue<A>['redrive'] = async (options = {}) => redriveDeadLetters(this.deps, options)
   readonly discardAll: Queue<A>['discardAll'] = async (options = {}) => discardDeadLetters(this.deps, options)
   readonly clear: Queue<A>['clear'] = async (options = {}) => clearWaiting(this.deps, options)
+  readonly rerun: Queue<A>['rerun'] = (options = {}) => rerunMessages(this.deps, options)
   readonly count: Queue<A>['count'] = (selection = {}) => countMessages(this.deps, selection)
   readonly metrics: Queue<A>['metrics']
   readonly projection: Queue<A>['projection']

@@ -14,6 +14,7 @@ import type { LifecycleOperations } from './lifecycleTypes.js'
 import type { HealthOperations, ProjectionOperations } from './projectionTypes.js'
 import type { RecoveryOperations } from './recoveryTypes.js'
 import type { ScheduleOperations } from './scheduleTypes.js'
+import type { RerunOperations } from './rerunTypes.js'
 import type { SelectionOperations } from './selectionTypes.js'
 import type { SwitchOperations } from './switchTypes.js'
 import type { WorkerLedgerOperations, WorkerOperations } from './workerTypes.js'
@@ -27,6 +28,7 @@ export type * from './lifecycleTypes.js'
 export type * from './projectionTypes.js'
 export type * from './recoveryTypes.js'
 export type * from './scheduleTypes.js'
+export type * from './rerunTypes.js'
 export type * from './selectionTypes.js'
 export type * from './switchTypes.js'
 export type * from './workerTypes.js'
@@ -171,6 +173,8 @@ export type MessageView = Readonly<{
   headers: Readonly<Record<string, string>>
   correlationId: string | undefined
   causationId: string | undefined
+  /** The finished message that this one runs again. */
+  rerunOf: string | undefined
   /** Result of the handler, for succeeded ones. */
   result: unknown
   /** Position of the log at which all this holds. */
@@ -254,6 +258,8 @@ export type LedgerStats = Readonly<{
     bytes: number
     syncs: number
     discardedTailBytes: number
+    /** Of a log that is guarded against a connection that does not answer (C14). */
+    breaker?: Readonly<{ state: 'closed' | 'open' | 'halfOpen'; retryInMs: number; failures: number }>
   }>
   /** Recorded, and not enqueued yet, as far as they are in memory (10,000 at most). A server of an older version tells none. */
   followUps?: Readonly<{ waiting: number }>
@@ -295,6 +301,7 @@ export type Queue<A> = Readonly<{
   EditOperations<A> &
   ProjectionOperations &
   SelectionOperations &
+  RerunOperations &
   BatchOperations<A> &
   ScheduleOperations<A> &
   SwitchOperations &

@@ -23,8 +23,9 @@ import { LARGE_PAYLOAD_BYTES_MAX } from '../engine/blobPayloads.js'
 import { batchCalls } from './batches.js'
 import { editCalls } from './edits.js'
 import { EnqueueOutbox } from './enqueueOutbox.js'
-import type { ClaimCall } from './remoteWorker.js'
 import { projectionCalls } from './projections.js'
+import type { ClaimCall } from './remoteWorker.js'
+import { rerunCalls } from './rerunCalls.js'
 import { scheduleCalls } from './schedules.js'
 import { selectionCalls } from './selectionCalls.js'
 import { switchCalls } from './switches.js'
@@ -106,6 +107,8 @@ export const remoteQueue = <A>(
     const answer = await call('POST', `${path}/settlements`, { body: { settlements }, repeatable: true })
     return (answer as { results: ReadonlyArray<SettlementResult> }).results
   }
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => void deps.worker.clock.after(ms, resolve))
   const view = async (): Promise<QueueView> => {
     const { stats: _stats, ...view } = (await call('GET', path)) as QueueView & { stats: QueueStats }
     return view
@@ -141,11 +144,8 @@ export const remoteQueue = <A>(
       const answer = await call('GET', `${messagePath(id)}/history`)
       return (answer as { events: ReadonlyArray<HistoryEntry> }).events
     },
-    ...selectionCalls(
-      call,
-      path,
-      (ms) => new Promise((resolve) => void deps.worker.clock.after(ms, resolve)),
-    ),
+    ...selectionCalls(call, path, pause),
+    ...rerunCalls(call, path, pause),
     cancel: async (id, by) => {
       await call('POST', `${messagePath(id)}:cancel`, { body: actor(by) })
     },

@@ -1,6 +1,14 @@
 // Lists and operations over many messages of a queue behind HTTP (A8, C3). The server makes steps of bounded length; the loop
 // is the one that runs in process, so progress, pace and ending are the same.
-import { clearedOf, discardedOf, type Pause, redrivenOf, runSteps, type TakeStep } from '../api/operations.js'
+import {
+  clearedOf,
+  discardedOf,
+  NOTHING_DONE,
+  type Pause,
+  redrivenOf,
+  runSteps,
+  type TakeStep,
+} from '../api/operations.js'
 import type { SweepStep } from '../api/sweep.js'
 import type {
   Actor,
@@ -20,13 +28,13 @@ import type { Transport } from './transport.js'
 
 type Call = Transport['call']
 /** Ids in one body. */
-const NAMED_STEP_MAX = 500
+export const NAMED_STEP_MAX = 500
 type Fields = Readonly<Record<string, unknown>>
 
 const plain = (value: unknown): unknown => (value instanceof Date ? value.toISOString() : value)
 
 /** The filter alone, without what belongs to the call. */
-const selectionOf = (options: Fields): Fields => {
+export const selectionOf = (options: Fields): Fields => {
   const selection: Record<string, unknown> = {}
   for (const field of SELECTION_FIELDS)
     if (options[field] !== undefined) selection[field] = plain(options[field])
@@ -83,15 +91,22 @@ export const selectionCalls = (call: Call, path: string, pause: Pause): Selectio
     deadLetters: async (query = {}) =>
       (await call('GET', `${path}/dlq`, { query: queryOf(query) })) as DeadLetters,
     clear: async (options = {}) =>
-      runSteps(matching(':clear', options as never), options, pause, clearedOf(options.dryRun === true)),
+      runSteps(
+        matching(':clear', options as never),
+        NOTHING_DONE,
+        options,
+        pause,
+        clearedOf(options.dryRun === true),
+      ),
     redrive: async (options = {}) => {
       const { ids, dryRun = false } = options
       const take = ids === undefined ? matching('/dlq:redrive', options as never) : named(options, ids)
-      return runSteps(take, options, pause, redrivenOf(dryRun))
+      return runSteps(take, NOTHING_DONE, options, pause, redrivenOf(dryRun))
     },
     discardAll: async (options = {}) =>
       runSteps(
         matching('/dlq:clear', options as never),
+        NOTHING_DONE,
         options,
         pause,
         discardedOf(options.dryRun === true),

@@ -12,6 +12,8 @@ export const BATCH_BODY_BYTES_MAX = 8 * MIB
 export const BATCH_MESSAGES_MAX = 10_000
 /** Messages that one call of an operation over many deals with; its answer has a cursor when there are more. */
 export const OPERATION_STEP_MAX = 10_000
+/** Messages whose views stand in one answer, before they run again. */
+export const RERUN_PREVIEW_MAX = 200
 export const SETTLEMENTS_MAX = 10_000
 export const CLAIM_MESSAGES_MAX = 1_000
 export const LIST_LIMIT_DEFAULT = 50

@@ -6,6 +6,7 @@ import { messageRoutes } from './messageRoutes.js'
 import { projectionRoutes } from './projectionRoutes.js'
 import { queueRoutes } from './queueRoutes.js'
 import { recoveryRoutes } from './recoveryRoutes.js'
+import { rerunRoutes } from './rerunRoutes.js'
 import type { Route } from './route.js'
 import { scheduleRoutes } from './scheduleRoutes.js'
 import { selectionRoutes } from './selectionRoutes.js'
@@ -18,6 +19,7 @@ export const ROUTES: ReadonlyArray<Route> = [
   ...lifecycleRoutes,
   ...messageRoutes,
   ...selectionRoutes,
+  ...rerunRoutes,
   ...editRoutes,
   ...workerRoutes,
   ...scheduleRoutes,

@@ -7,10 +7,10 @@ import type { MessageState, Priority } from '../api/types.js'
 import { accepting, closedRecord, listOf } from './closedRecord.js'
 import { BATCH_MESSAGES_MAX, LIST_LIMIT_MAX, OPERATION_STEP_MAX } from './limits.js'
 
-const text = accepting('a string', (value): value is string => typeof value === 'string')
-const flag = accepting('true or false', (value): value is boolean => typeof value === 'boolean')
+export const text = accepting('a string', (value): value is string => typeof value === 'string')
+export const flag = accepting('true or false', (value): value is boolean => typeof value === 'boolean')
 const ids = listOf(text, 1, BATCH_MESSAGES_MAX)
-const count = (to: number) =>
+export const count = (to: number) =>
   accepting(
     `a whole number from 1 to ${to}`,
     (value): value is number => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= to,
@@ -88,7 +88,7 @@ const priority = accepting(
   (value): value is Priority => Number.isSafeInteger(value) || /^(?:high|normal|low)$/.test(String(value)),
 )
 const oneState = accepting(`one of ${STATES}`, isState)
-const stateOrStates: t.Type<MessageState | ReadonlyArray<MessageState>, unknown, unknown> = new t.Type(
+export const stateOrStates: t.Type<MessageState | ReadonlyArray<MessageState>, unknown, unknown> = new t.Type(
   'a state, or a list of states',
   (value): value is MessageState | ReadonlyArray<MessageState> => value !== undefined,
   (value, context) =>
@@ -97,7 +97,7 @@ const stateOrStates: t.Type<MessageState | ReadonlyArray<MessageState>, unknown,
       : listOf(oneState, 1, 16).validate(value, context),
   t.identity,
 )
-const messageFields = {
+export const messageFields = {
   ...texts,
   priorityMin: priority,
   priorityMax: priority,

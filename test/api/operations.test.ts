@@ -1,7 +1,7 @@
 // Operations over many messages (A8, C3): what they touch and what they leave, in steps, at a pace, until told to stop.
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
-import { type Pause, redrivenOf, runSteps } from '../../src/api/operations.js'
+import { NOTHING_DONE, type Pause, redrivenOf, runSteps } from '../../src/api/operations.js'
 import type { Cleared, Queue, QueueSettings, Redriven } from '../../src/api/types.js'
 import { TestLedger } from '../support/ledger.js'
 
@@ -262,7 +262,7 @@ describe('the loop of an operation', () => {
         for (let n = 0; n < done; n++) at.push(nowMs)
         return Promise.resolve({ done, refused: 0, running: 0, cursor: left > 0 ? 'more' : undefined })
       }
-      const result = await runSteps(take, { ratePerSecond }, pause, redrivenOf(false))
+      const result = await runSteps(take, NOTHING_DONE, { ratePerSecond }, pause, redrivenOf(false))
       expect(result.redriven).toBe(200)
       for (const from of at) {
         const within = at.filter((one) => one >= from && one < from + 1_000).length
