@@ -1,4 +1,7 @@
 // Callbacks by name survive restarts and are retried; listeners in the process hear of ends as long as it lives.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
 import type { CallbackCall, SettledMessage } from '../../src/api/followUpTypes.js'
@@ -87,6 +90,27 @@ describe('C9: callbacks by name', () => {
     expect(ids).toEqual(['orders.0.1'])
     expect(test.ledger.callbacks.unregister('paid')).toBe(true)
     expect(test.ledger.callbacks.unregister('paid')).toBe(false)
+  })
+
+  it('C9: a module in a folder of handlers runs them, without a registration and after a restart', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ledgerq-callbacks-'))
+    try {
+      writeFileSync(
+        join(folder, 'callbacks.mjs'),
+        "export const handlers = { paid: ({ payload }) => ({ told: payload.operationId }) }\nexport const options = { whenNone: 'release' }\n",
+      )
+      const { test, orders } = await open()
+      await test.done(orders.enqueue(1, { id: 'op-1', onSuccess: { callback: 'paid' } }))
+      orders.process(() => undefined)
+      await test.clock.settle()
+      await test.restart()
+      await test.ledger.processFolder(folder)
+      await test.clock.settle()
+      const told = (await test.events('callbacks')).filter(({ type }) => type === 'AttemptSucceeded')
+      expect(told).toMatchObject([{ result: '{"told":"op-1"}' }])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it.each<[string, unknown, RegExp]>([
