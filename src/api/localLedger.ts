@@ -21,6 +21,7 @@ import type { PartitionDeps, PartitionEvents } from '../engine/partition.js'
 import { QueueEngine } from '../engine/queueEngine.js'
 import { SettledWatch } from '../engine/settledWatch.js'
 import { StreamFold } from '../engine/streamFold.js'
+import { GateWaits } from '../gates/gateWaits.js'
 import { processFolder } from '../handlers/processFolder.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
@@ -61,6 +62,7 @@ export class LocalLedger implements Ledger {
   private readonly settled = new SettledWatch()
   private readonly zoneHealth: ZoneHealth
   private readonly scheduler: Scheduler
+  private readonly gateWaits: GateWaits
   private readonly incarnation: string
   private workerCount = 0
   private autoCreates = true
@@ -81,6 +83,7 @@ export class LocalLedger implements Ledger {
       isKnown: (engine, id) => wasEnqueued({ engine, log, register }, id),
     })
     this.zoneHealth = new ZoneHealth(log)
+    this.gateWaits = new GateWaits({ clock: deps.clock, log, onTrouble: this.wholeQueueTrouble })
   }
 
   static async open(
@@ -138,6 +141,8 @@ export class LocalLedger implements Ledger {
     const opening = QueueEngine.open(entry, this.deps, this.partitionEvents).then((engine) => {
       this.engines.set(name, engine)
       this.scheduler.changed(engine)
+      engine.whenControlChanged = () => this.gateWaits.changed(engine)
+      void this.gateWaits.opened(engine)
       return engine
     })
     this.opening.set(name, opening)
@@ -263,6 +268,7 @@ export class LocalLedger implements Ledger {
     this.engines.delete(name)
     this.opening.delete(name)
     await this.scheduler.forget(engine)
+    await this.gateWaits.forget(engine)
     await this.stopWorkersOf(engine)
     await engine.close()
     for (const { stream } of engine.partitions) await this.register.drop(stream)
@@ -345,6 +351,7 @@ export class LocalLedger implements Ledger {
 
   private async closeAll(): Promise<void> {
     await this.scheduler.close()
+    await this.gateWaits.close()
     await Promise.all([...this.workers.keys()].map((worker) => worker.stop()))
     await this.followUps.stop()
     await Promise.all([...this.engines.values()].map((engine) => engine.close()))

@@ -77,7 +77,7 @@ const changeCircuit = ({ state, batch }: DecisionContext, circuit: string): void
 const NO_OPERATION: Operation = { id: '', queue: '' }
 
 /** Written out only for messages whose end is told to somebody. */
-const operationOf = (context: DecisionContext, message: Message): Operation => {
+export const operationOf = (context: DecisionContext, message: Message): Operation => {
   if (message.tag !== 'Leased' && message.tag !== 'Waiting') return NO_OPERATION
   const { onSuccess, onFailure } = message.wishes
   if (onSuccess === undefined && onFailure === undefined) return NO_OPERATION

@@ -31,6 +31,8 @@ const inPartition = (
 
 export class QueueEngine {
   readonly partitions: Partition[] = []
+  /** Called after each change of the control stream. */
+  whenControlChanged: () => void = () => undefined
   private readonly cancelListeners = new Set<CancelListener>()
   private nextPartition = 0
 
@@ -67,6 +69,7 @@ export class QueueEngine {
   async changeControl(decide: (control: QueueControl) => ReadonlyArray<ControlEvent>): Promise<QueueControl> {
     const control = await this.controlFold.change(decide)
     for (const partition of this.partitions) partition.setControl(control)
+    this.whenControlChanged()
     return control
   }
 
