@@ -11,14 +11,14 @@ import {
 import { CommandFailed, EXIT } from './exitCode.js'
 import { operationProgress } from './operationProgress.js'
 import { addSelectionOptions, type SelectionFlags, selectionOf, wordsOf } from './selectionOptions.js'
-import { grouped } from './table.js'
+import { counted, grouped } from './table.js'
 
 type ClearFlags = SelectionFlags & DestructiveOptions & Readonly<{ cursor?: string }>
 
 const toldOf = ({ purged, running, dryRun, cursor }: Cleared): string => {
   const left = running === 0 ? '' : `; ${grouped(running)} in work are left alone`
   const rest = cursor === undefined ? '' : `\nEnded before it was through. The rest: --cursor ${cursor}`
-  return `${grouped(purged)} messages ${dryRun ? 'would be purged' : 'are purged'}${left}.${rest}`
+  return `${counted(purged, 'message')} ${dryRun ? 'would be purged' : 'purged'}${left}.${rest}`
 }
 
 const clear = async (context: Context, name: string, flags: ClearFlags): Promise<void> => {
@@ -29,7 +29,7 @@ const clear = async (context: Context, name: string, flags: ClearFlags): Promise
   isConfirmed(
     context,
     flags,
-    `purge ${grouped(expected.purged)} waiting messages of ${name}${wordsOf(flags)}`,
+    `purge ${counted(expected.purged, 'waiting message')} of ${name}${wordsOf(flags)}`,
   )
   const progress = operationProgress(context, expected.purged)
   try {

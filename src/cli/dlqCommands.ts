@@ -12,8 +12,8 @@ import {
 } from './context.js'
 import { CommandFailed, EXIT, UsageError } from './exitCode.js'
 import { operationProgress } from './operationProgress.js'
-import { addSelectionOptions, type SelectionFlags, selectionOf, wordsOf } from './selectionOptions.js'
-import { type Column, clockTime, grouped, shortJson, table } from './table.js'
+import { addSelectionOptions, rateOf, type SelectionFlags, selectionOf, wordsOf } from './selectionOptions.js'
+import { type Column, clockTime, counted, grouped, shortJson, table } from './table.js'
 
 const COLUMNS: ReadonlyArray<Column<DeadLetter>> = [
   { title: 'id', cell: ({ id }) => id },
@@ -45,12 +45,6 @@ const list = async (context: Context, name: string, flags: PageFlags): Promise<v
 type OperationFlags = SelectionFlags &
   DestructiveOptions &
   Readonly<{ limit?: number; ratePerSecond?: string; cursor?: string; all?: boolean }>
-
-const rateOf = (text: string): number => {
-  const rate = /^\d{1,7}(?:\.\d{1,3})?$/.test(text) ? Number(text) : 0
-  if (rate > 0) return rate
-  throw new UsageError('--rate-per-second: accepted is a number above 0')
-}
 
 const whichOf = (ids: ReadonlyArray<string>, flags: OperationFlags) => {
   const { limit, cursor, ratePerSecond } = flags
@@ -87,7 +81,7 @@ const redrive = async (
     isConfirmed(
       context,
       flags,
-      `give ${grouped(expected.redriven)} dead letters of ${name} another life${wordsOf(flags)}`,
+      `give ${counted(expected.redriven, 'dead letter')} of ${name} another life${wordsOf(flags)}`,
     )
   const result = flags.dryRun === true ? expected : await redriveAll(context, queue, which, expected.redriven)
   context.show(result, () => toldOf(result))
@@ -143,15 +137,15 @@ const discard = async (
   const queue = context.ledger.knownQueue(name)
   const which = whichOf([], flags)
   const toldOf = ({ discarded, dryRun, cursor }: Discarded): string => {
-    const verb = dryRun ? 'would be dropped' : 'are dropped; their history stays'
-    return `${grouped(discarded)} dead letters ${verb}.${restOf(cursor, flags.limit)}`
+    const verb = dryRun ? 'would be dropped' : 'dropped; history stays'
+    return `${counted(discarded, 'dead letter')} ${verb}.${restOf(cursor, flags.limit)}`
   }
   const expected = await queue.discardAll({ ...which, dryRun: true })
   if (flags.dryRun === true) return context.show(expected, () => toldOf(expected))
   isConfirmed(
     context,
     flags,
-    `drop ${grouped(expected.discarded)} dead letters of ${name} for good${wordsOf(flags)}`,
+    `drop ${counted(expected.discarded, 'dead letter')} of ${name} for good${wordsOf(flags)}`,
   )
   const progress = operationProgress(context, expected.discarded)
   try {

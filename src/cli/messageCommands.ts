@@ -7,6 +7,7 @@ import { LIST_LIMIT_MAX } from '../http/limits.js'
 import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
 import { addEditCommands, queueOfId } from './editCommands.js'
 import { UsageError } from './exitCode.js'
+import { addRerunCommand } from './rerunCommand.js'
 import { addSelectionOptions, type SelectionFlags, selectionOf } from './selectionOptions.js'
 import { type SendCommandOptions, sendFile, sendOne } from './sendCommand.js'
 import { type Column, clockTime, facts, grouped, shortJson, table } from './table.js'
@@ -191,6 +192,7 @@ export const addMessageCommands = (program: Command, surroundings: Surroundings)
     .command('message')
     .description('messages: send, list, show, history, edit, wait, cancel')
   addSend(message, surroundings)
+  addRerunCommand(message, surroundings)
   addEditCommands(message, surroundings)
   addSelectionOptions(
     message.command('count <queue>').description('how many messages have not finished and match, by state'),

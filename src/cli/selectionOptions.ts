@@ -69,6 +69,12 @@ const statesOf = (text: string): ReadonlyArray<MessageState> =>
     return state
   })
 
+export const rateOf = (text: string): number => {
+  const rate = /^\d{1,7}(?:\.\d{1,3})?$/.test(text) ? Number(text) : 0
+  if (rate > 0) return rate
+  throw new UsageError('--rate-per-second: accepted is a number above 0')
+}
+
 /** The filter in words, for the question before a deed. */
 export const wordsOf = (flags: SelectionFlags): string => {
   const names = [...Object.keys(TEXTS), ...Object.keys(DEATH_TEXTS), 'state', 'priorityMin', 'priorityMax']

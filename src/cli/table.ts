@@ -22,6 +22,9 @@ export const grouped = (value: number): string => {
   return fraction === undefined ? text : `${text}.${fraction}`
 }
 
+/** `1 message`, `2 messages`. */
+export const counted = (n: number, noun: string): string => `${grouped(n)} ${noun}${n === 1 ? '' : 's'}`
+
 // By code points; wide characters may still shift a column, which costs looks only.
 const widthOf = (text: string): number => [...text].length
 

@@ -95,7 +95,7 @@ describe('queue clear', () => {
       err: expect.stringMatching(/would purge 2 waiting messages of orders \(--zone eu --priority-max 1\)/),
     })
     expect((await queue.stats()).pending).toBe(6)
-    expect((await run(...flags, '--yes')).out).toBe('2 messages are purged.')
+    expect((await run(...flags, '--yes')).out).toBe('2 messages purged.')
     const [purged] = (await queue.list({ state: 'purged' })).messages
     expect((await queue.history(purged?.id ?? '')).at(-1)?.data).toMatchObject({
       cause: 'operator',
@@ -106,7 +106,7 @@ describe('queue clear', () => {
   it('A8: leaves what runs, and says so', async () => {
     await queue.claim({ worker: 'w', max: 2 })
     expect((await run('queue', 'clear', 'orders', '--yes')).out).toBe(
-      '4 messages are purged; 2 in work are left alone.',
+      '4 messages purged; 2 in work are left alone.',
     )
   })
 })
@@ -137,10 +137,8 @@ describe('dead letters', () => {
     expect((await run(...discard)).err).toMatch(
       /would drop 2 dead letters of orders for good \(--kind system\)/,
     )
-    expect((await run(...discard, '--yes')).out).toBe('2 dead letters are dropped; their history stays.')
-    expect((await run('dlq', 'discard', 'orders', '--all', '--yes')).out).toMatch(
-      /^1 dead letters are dropped/,
-    )
+    expect((await run(...discard, '--yes')).out).toBe('2 dead letters dropped; history stays.')
+    expect((await run('dlq', 'discard', 'orders', '--all', '--yes')).out).toMatch(/^1 dead letter dropped/)
     expect(await queue.stats()).toMatchObject({ dead: 0, pending: 3 })
   })
 })
@@ -154,5 +152,41 @@ describe('what makes a duplicate', () => {
     expect((await run('queue', 'create', 'mails', '--dedup', 'guess')).err).toMatch(
       /--dedup: accepted is one of key/,
     )
+  })
+})
+
+describe('message rerun', () => {
+  const ackAll = async (): Promise<void> => {
+    const claimed = await queue.claim({ worker: 'w', max: 10 })
+    await queue.settle(claimed.map(({ leaseToken }) => ({ leaseToken, outcome: 'ack' }) as const))
+  }
+
+  it('C16: only counts with --dry-run, asks for --yes, and can be repeated under its name', async () => {
+    await ackAll()
+    const flags = ['message', 'rerun', 'orders', '--type', 'mail', '--operation', 'fix-42']
+    expect(await json(...flags, '--dry-run')).toMatchObject({ rerun: 4, dryRun: true, operation: 'fix-42' })
+    expect(await run(...flags)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/would run 4 messages of orders again \(--type mail\)/),
+    })
+    expect((await run(...flags, '--yes')).out).toMatch(/^4 messages run again\.\nOperation fix-42: /)
+    expect(await json(...flags, '--yes')).toMatchObject({ rerun: 0, repeated: 4 })
+    const { messages } = await queue.list({ state: 'pending' })
+    expect(messages.map(({ rerunOf }) => rerunOf).sort()).toEqual([
+      'orders.0.1',
+      'orders.0.2',
+      'orders.0.3',
+      'orders.0.4',
+    ])
+  })
+
+  it('C16: by id, and what has not finished is refused', async () => {
+    const some = await queue.claim({ worker: 'w', max: 1 })
+    await queue.settle(some.map(({ leaseToken }) => ({ leaseToken, outcome: 'ack' }) as const))
+    const [done = '', waiting = ''] = [some[0]?.id, (await queue.list({ state: 'pending' })).messages[0]?.id]
+    expect(await run('message', 'rerun', 'orders', done, waiting, '--yes')).toMatchObject({
+      code: 4,
+      out: expect.stringMatching(/^1 message runs again, 1 refused\./),
+    })
   })
 })
