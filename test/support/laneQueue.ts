@@ -20,6 +20,8 @@ export type Known = {
   dueAt: number
   fence: number
   zone: string | undefined
+  /** Its last worker died with it. */
+  inDoubt: boolean
 }
 type Start = Readonly<{ at: number; tenant: string | undefined }>
 type Cap = Readonly<{ concurrencyMax?: number; rate?: Readonly<{ count: number; perMs: number }> }>
@@ -48,7 +50,7 @@ export class LaneQueue {
 
   enqueue(attributes: MessageAttributes = {}, priority = 0, dueAt = 0): number {
     const ordinal = this.state.nextOrdinal
-    const situation = { situation: 'waiting', dueAt, fence: 0, zone: undefined } as const
+    const situation = { situation: 'waiting', dueAt, fence: 0, zone: undefined, inDoubt: false } as const
     this.known.set(ordinal, { ordinal, priority, attributes, ...situation })
     this.apply({
       type: 'MessageEnqueued',
@@ -64,8 +66,9 @@ export class LaneQueue {
   }
 
   /** The ordinal that is next, or -1. */
-  next(): number {
-    const slot = this.state.nextReady(this.at)
+  next(inDoubt = false): number {
+    const { ready, readyInDoubt } = this.state
+    const slot = this.state.nextReady(this.at, inDoubt ? readyInDoubt : ready)
     return slot < 0 ? -1 : this.state.table.read(slot).ordinal
   }
 
@@ -98,10 +101,16 @@ export class LaneQueue {
     this.apply({ type: 'AttemptReleased', ordinal, callerId: undefined, fence, notBefore: 0 })
   }
 
-  fail(ordinal: number, then: Readonly<{ retryAt: number }> | 'dead', gate?: string): void {
+  fail(
+    ordinal: number,
+    then: Readonly<{ retryAt: number }> | 'dead',
+    gate?: string,
+    ended: 'reported' | 'workerLost' = 'reported',
+  ): void {
     const message = this.of(ordinal)
     const of = { ordinal, callerId: undefined } as const
-    const how = { failureType: 'BUSINESS', message: '', ended: 'reported' } as const
+    const how = { failureType: 'BUSINESS', message: '', ended } as const
+    message.inDoubt = then !== 'dead' && ended === 'workerLost'
     this.apply({ type: 'AttemptFailed', ...of, fence: message.fence, ...how })
     if (then === 'dead') {
       message.situation = 'dead'

@@ -64,7 +64,7 @@ const step = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant('settle' as const),
       pick,
-      how: fc.constantFrom('ack', 'retry', 'retry', 'dead', 'release'),
+      how: fc.constantFrom('ack', 'retry', 'retry', 'lost', 'dead', 'release'),
       gate: maybe('gpu'),
     }),
   },
@@ -126,7 +126,8 @@ class History {
         queue.enqueue(step.attributes, step.priority, step.delayMs === 0 ? 0 : queue.at + step.delayMs)
         return
       case 'take':
-        for (let n = 0; n < step.count; n++) this.takeNext()
+        this.takeNext(true)
+        for (let n = 0; n < step.count; n++) this.takeNext(false)
         return
       case 'settle': {
         const running = queue.messages('running')
@@ -134,7 +135,9 @@ class History {
         if (one === undefined) return
         if (step.how === 'ack') queue.ack(one.ordinal)
         else if (step.how === 'release') queue.release(one.ordinal)
-        else queue.fail(one.ordinal, step.how === 'dead' ? 'dead' : { retryAt: queue.at + 30 }, step.gate)
+        else if (step.how === 'dead') queue.fail(one.ordinal, 'dead')
+        else if (step.how === 'lost') queue.fail(one.ordinal, { retryAt: queue.at }, step.gate, 'workerLost')
+        else queue.fail(one.ordinal, { retryAt: queue.at + 30 }, step.gate)
         return
       }
       case 'redrive':
@@ -180,17 +183,17 @@ class History {
     }
   }
 
-  private takeNext(): void {
+  private takeNext(inDoubt: boolean): void {
     const { queue } = this
-    const startable = queue.startable()
-    const ordinal = queue.next()
+    const startable = queue.startable().filter((message) => message.inDoubt === inDoubt)
+    const ordinal = queue.next(inDoubt)
     this.note(ordinal < 0 ? 'nothing' : 'something')
     assert.equal(ordinal >= 0, startable.length > 0, 'something starts whenever something may')
     if (ordinal < 0) return this.sleepsNotTooLong()
     const message = startable.find((one) => one.ordinal === ordinal)
     assert.ok(message !== undefined, `message ${ordinal} may start`)
-    assert.equal(queue.next(), ordinal, 'asking again changes nothing')
-    for (const { ordinal } of queue.messages('waiting')) {
+    assert.equal(queue.next(inDoubt), ordinal, 'asking again changes nothing')
+    for (const { ordinal } of queue.messages('waiting').filter((message) => message.inDoubt === inDoubt)) {
       const mayStart = queue.state.mayStart(queue.state.table.slotOf(ordinal), queue.at)
       assert.equal(
         mayStart,
@@ -209,6 +212,8 @@ class History {
   /** If time alone lets something start, somebody is woken by then. */
   private sleepsNotTooLong(): void {
     const { state, at } = this.queue
+    // As the writer does, which waits only when there is nothing of either kind.
+    if (this.queue.next(true) >= 0 || this.queue.next(false) >= 0) return
     const wakeAt = Math.min(state.nextOpenAt(at), state.due.nextAt())
     for (const later of [1, 7, 20, 50, 500, 1_000, 5_000]) {
       if (this.queue.startable(at + later).length > 0)
@@ -251,7 +256,12 @@ describe('lanes', () => {
         queue.adopt({ limits: {}, circuit: null }, { closedGates: [], pausedGroups: [], forcedCircuits: {} })
         queue.pass(1_000)
         for (const { ordinal } of queue.messages('running')) queue.ack(ordinal)
-        for (let taken = queue.take(); taken >= 0; taken = queue.take()) queue.ack(taken)
+        for (const inDoubt of [true, false, true, false]) {
+          for (let ordinal = queue.next(inDoubt); ordinal >= 0; ordinal = queue.next(inDoubt)) {
+            queue.start(ordinal)
+            queue.ack(ordinal)
+          }
+        }
         assert.deepEqual(queue.messages('waiting'), [])
         seen.nothing += history.seen.get('nothing') ?? 0
         seen.something += history.seen.get('something') ?? 0
@@ -322,6 +332,18 @@ describe('tenants', () => {
     expect(queue.state.nextOpenAt(queue.at)).toBe(Number.POSITIVE_INFINITY)
     queue.ack(1)
     expect(takeAll(queue, 100)).toEqual(['busy'])
+  })
+
+  it('B8 C13 hold back a message in doubt at their cap, and let it go on like the others', () => {
+    const queue = new LaneQueue()
+    queue.adopt({ limits: { perTenant: { concurrencyMax: 2 } } })
+    const [lost, other] = ['t', 't', 't'].map((tenant) => queue.enqueue({ tenant }))
+    expect([queue.take(), queue.take()]).toEqual([lost, other])
+    queue.fail(lost ?? 0, { retryAt: queue.at }, undefined, 'workerLost')
+    expect(queue.take()).toBe(3)
+    expect(queue.next(true)).toBe(-1)
+    queue.ack(other ?? 0)
+    expect(queue.next(true)).toBe(lost)
   })
 
   it('B8 by the ten thousand cost no more per pick than a few, and leave nothing when they are gone', () => {
