@@ -206,11 +206,11 @@ const settlementOf = (
   const { ordinal, fence } = lease
   switch (request.outcome) {
     case 'ack': {
-      const then = acceptFollowUps(request.then)
-      if (isLeft(then)) return then.left
+      const followUps = acceptFollowUps(request.followUps)
+      if (isLeft(followUps)) return followUps.left
       const more = {
         ...(request.reconciled === true ? { reconciled: true as const } : {}),
-        ...(then.right === undefined ? {} : { followUps: then.right }),
+        ...(followUps.right === undefined ? {} : { followUps: followUps.right }),
       }
       if (request.result === undefined) return { ordinal, fence, outcome: 'ack', result: undefined, ...more }
       const text = acceptJson(request.result, { ...DEFAULT_PAYLOAD_LIMITS, bytesMax: RESULT_CHARS_MAX })
@@ -222,7 +222,8 @@ const settlementOf = (
       const failureType = failure.type ?? 'UNKNOWN'
       if (!isFailureType(failureType)) return invalid('failure.type', `accepted is ${FAILURE_TYPE_RULE}`)
       if (delayMs !== undefined && !isWhole(delayMs, 0, DURATION_MS_MAX)) return delayProblem
-      const message = failureMessage(failure.message ?? '')
+      const { message: said = '' } = failure
+      const message = said === '' ? '' : failureMessage(said)
       return { ordinal, fence, outcome: 'fail', failureType, message, retryable, delayMs }
     }
     case 'release': {
