@@ -53,7 +53,7 @@ type Tally = {
 
 /** Asked again as it is, sooner or later. */
 const isPassing = (code: string): boolean =>
-  ['queue_full', 'overloaded', 'unavailable', 'unknown_outcome', 'unknown'].includes(code)
+  ['queue_full', 'load_shed', 'overloaded', 'unavailable', 'unknown_outcome', 'unknown'].includes(code)
 
 export class FileSender {
   private readonly tally: Tally = { doneLine: 0, sent: 0, duplicates: 0, bad: 0, gaveUp: undefined }
