@@ -96,7 +96,7 @@ const run = async (feature: Feature, { n, directory, profile }: Bench): Promise<
                 calls.note(payload.seq)
                 return followUp === undefined
                   ? undefined
-                  : complete(undefined, { then: [{ queue: 'next', payload }] })
+                  : complete(undefined, { followUps: [{ queue: 'next', payload }] })
               },
               { concurrency: CONCURRENCY },
             )

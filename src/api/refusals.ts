@@ -98,7 +98,7 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
         message: `the attempt has held its lease for ${refusal.heldMs} ms, at most ${refusal.messageTimeoutMs} ms are granted (messageTimeoutMs)`,
       }
     case 'FollowUpsInvalid':
-      return { code: 'invalid', message: `then: ${refusal.problem}` }
+      return { code: 'invalid', message: `followUps: ${refusal.problem}` }
     case 'TooManySwitches':
       return {
         code: 'too_many_switches',

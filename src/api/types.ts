@@ -124,7 +124,7 @@ export type SettlementRequest =
       /** The work was not done again: the effect of an earlier attempt was found. */
       reconciled?: true
       /** Messages that are recorded with the success, and enqueued after it (C9). */
-      then?: ReadonlyArray<FollowUpRequest>
+      followUps?: ReadonlyArray<FollowUpRequest>
     }>
   | Readonly<{
       leaseToken: string

@@ -80,7 +80,7 @@ export const settlementRequest = (leaseToken: string, settlement: Settlement): S
         outcome: 'ack',
         ...(result === undefined ? {} : { result: JSON.parse(result) as unknown }),
         ...(reconciled === undefined ? {} : { reconciled }),
-        ...(followUps === undefined ? {} : { then: followUps.map(requested) }),
+        ...(followUps === undefined ? {} : { followUps: followUps.map(requested) }),
       }
     }
     case 'fail': {

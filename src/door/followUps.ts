@@ -22,15 +22,15 @@ export const acceptFollowUps = (
 ): Either<DoorRefusal, ReadonlyArray<FollowUp> | undefined> => {
   if (wished === undefined) return right(undefined)
   if (!Array.isArray(wished) || wished.length > FOLLOW_UPS_MAX)
-    return invalid('then', `accepted is a list of at most ${FOLLOW_UPS_MAX} messages`)
+    return invalid('followUps', `accepted is a list of at most ${FOLLOW_UPS_MAX} messages`)
   const followUps: FollowUp[] = []
   let bytes = 0
   for (const [index, one] of wished.entries()) {
-    const accepted = acceptFollowUp(one, `then[${index}]`)
+    const accepted = acceptFollowUp(one, `followUps[${index}]`)
     if (isLeft(accepted)) return accepted
     bytes += Buffer.byteLength(accepted.right.payload)
     if (bytes > FOLLOW_UPS_BYTES_MAX)
-      return invalid('then', `accepted are payloads of at most ${FOLLOW_UPS_BYTES_MAX} bytes in all`)
+      return invalid('followUps', `accepted are payloads of at most ${FOLLOW_UPS_BYTES_MAX} bytes in all`)
     followUps.push(accepted.right)
   }
   return right(followUps.length === 0 ? undefined : followUps)

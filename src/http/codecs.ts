@@ -139,7 +139,7 @@ const OUTCOMES = {
       result: json,
       reconciled: t.literal(true),
       // biome-ignore lint/suspicious/noThenProperty: a list of messages; nothing takes a list for a promise
-      then: listOf(followUp, 0, FOLLOW_UPS_MAX),
+      followUps: listOf(followUp, 0, FOLLOW_UPS_MAX),
     },
   ),
   fail: closedRecord(

@@ -69,9 +69,9 @@ export const fail = (options: {
  */
 export const complete = (
   result?: unknown,
-  options: { then?: ReadonlyArray<FollowUpRequest> } = {},
+  options: { followUps?: ReadonlyArray<FollowUpRequest> } = {},
 ): unknown => {
-  const followUps = acceptFollowUps(options.then)
+  const followUps = acceptFollowUps(options.followUps)
   if (isLeft(followUps)) throw new RangeError(`${followUps.left.field}: ${followUps.left.problem}`)
   return {
     [OUTCOME]: true,

@@ -36,12 +36,12 @@ const acking = (leaseToken: string | undefined, followUps: unknown): SettlementR
   leaseToken: leaseToken ?? '',
   outcome: 'ack',
   // biome-ignore lint/suspicious/noThenProperty: a list of messages; nothing takes a list for a promise
-  then: followUps as ReadonlyArray<FollowUpRequest>,
+  followUps: followUps as ReadonlyArray<FollowUpRequest>,
 })
 
 const completing = (result: unknown, followUps: unknown): unknown =>
   // biome-ignore lint/suspicious/noThenProperty: the same
-  complete(result, { then: followUps as ReadonlyArray<FollowUpRequest> })
+  complete(result, { followUps: followUps as ReadonlyArray<FollowUpRequest> })
 
 /** Acks the next message of the queue with these follow-ups, and nothing else. */
 const ackWith = async (
@@ -92,32 +92,36 @@ describe('C9: follow-ups of a handler', () => {
   })
 
   it.each<[string, unknown, RegExp]>([
-    ['no list', 'mails', /^then: accepted is a list/],
+    ['no list', 'mails', /^followUps: accepted is a list/],
     [
       'too many',
       Array.from({ length: 101 }, () => ({ queue: 'q', payload: 1 })),
-      /^then: accepted is a list of at most 100/,
+      /^followUps: accepted is a list of at most 100/,
     ],
-    ['no queue name', [{ queue: 'a b', payload: 1 }], /^then\[0\]\.queue: accepted are/],
-    ['no payload', [{ queue: 'q' }], /^then\[0\]\.payload: /],
-    ['a payload that is no JSON', [{ queue: 'q', payload: 1n }], /^then\[0\]\.payload: /],
-    ['an unknown field', [{ queue: 'q', payload: 1, prio: 1 }], /^then\[0\]\.prio: unknown; known are queue/],
-    ['a wrong delay', [{ queue: 'q', payload: 1, delayMs: -1 }], /^then\[0\]\.delayMs: accepted/],
-    ['wrong headers', [{ queue: 'q', payload: 1, headers: { a: 1 } }], /^then\[0\]\.headers: accepted/],
+    ['no queue name', [{ queue: 'a b', payload: 1 }], /^followUps\[0\]\.queue: accepted are/],
+    ['no payload', [{ queue: 'q' }], /^followUps\[0\]\.payload: /],
+    ['a payload that is no JSON', [{ queue: 'q', payload: 1n }], /^followUps\[0\]\.payload: /],
+    [
+      'an unknown field',
+      [{ queue: 'q', payload: 1, prio: 1 }],
+      /^followUps\[0\]\.prio: unknown; known are queue/,
+    ],
+    ['a wrong delay', [{ queue: 'q', payload: 1, delayMs: -1 }], /^followUps\[0\]\.delayMs: accepted/],
+    ['wrong headers', [{ queue: 'q', payload: 1, headers: { a: 1 } }], /^followUps\[0\]\.headers: accepted/],
     [
       'too much in all',
       [
         { queue: 'q', payload: 'x'.repeat(200_000) },
         { queue: 'q', payload: 'x'.repeat(100_000) },
       ],
-      /^then: accepted are payloads of at most 262144 bytes in all/,
+      /^followUps: accepted are payloads of at most 262144 bytes in all/,
     ],
-  ])('C9: %s is refused before the end is recorded', async (_, then, message) => {
-    expect(() => completing(1, then)).toThrow(message)
+  ])('C9: %s is refused before the end is recorded', async (_, asked, message) => {
+    expect(() => completing(1, asked)).toThrow(message)
     const { test, orders } = await open()
     await test.done(orders.enqueue(null))
     const [claimed] = await test.done(orders.claim({ worker: 'w' }))
-    const [result] = await test.done(orders.settle([acking(claimed?.leaseToken, then)]))
+    const [result] = await test.done(orders.settle([acking(claimed?.leaseToken, asked)]))
     expect(result).toMatchObject({ ok: false, code: 'invalid', message: expect.stringMatching(message) })
   })
 

@@ -11,7 +11,7 @@ export const handlers = {
     // Recorded with this success and enqueued after it: the order is never checked without being paid for.
     return complete(
       { total },
-      { then: [{ queue: 'payments', payload: { orderId: id, total, card: payload.card } }] },
+      { followUps: [{ queue: 'payments', payload: { orderId: id, total, card: payload.card } }] },
     )
   },
   'order.cancelled': ({ payload }) => ({ refunded: payload.orderId }),

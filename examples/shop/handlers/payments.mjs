@@ -15,5 +15,5 @@ export const handler = async ({ payload }, { signal, leaseToken }) => {
   if (!answer.ok)
     throw Object.assign(new Error(`the card service answered ${answer.status}`), { failureType: 'NETWORK' })
   const { receipt } = await answer.json()
-  return complete({ receipt }, { then: [{ queue: 'invoices', payload: { ...payload, receipt } }] })
+  return complete({ receipt }, { followUps: [{ queue: 'invoices', payload: { ...payload, receipt } }] })
 }
