@@ -19,6 +19,7 @@ describe('B5: recurring messages', () => {
       type: 'report',
       topic: 'reports',
       group: 'g',
+      tenant: 't',
       priority: 'high' as const,
       headers: { a: 'b' },
     }
@@ -49,6 +50,7 @@ describe('B5: recurring messages', () => {
       timeoutMs: 700,
       headers: { a: 'b', 'ledgerq-schedule': 'tick', 'ledgerq-tick': '2026-11-22T12:01:00.000Z' },
     })
+    expect(await house.done(orders.list({ tenant: 't' }))).toMatchObject({ messages: [{ id: message?.id }] })
     await house.clock.advance(2 * MINUTE_MS)
     expect(await house.enqueued('orders')).toEqual([
       'tick@20261122T120100Z',
