@@ -14,10 +14,13 @@ export type BatchMessage<A> = Message<A> &
   }>
 
 export type BatchContext = Readonly<{
-  /** One for the batch: fires at the time limit, when every lease is lost, or when the worker stops. */
+  /** One for the batch: fires at the time limit, when every lease is lost or every message is to be cancelled,
+   * or when the worker stops. */
   signal: AbortSignal
   /** False once the lease of this message is lost: it may be running elsewhere, and its outcome no longer counts. */
   holds: (message: BatchMessage<never>) => boolean
+  /** Somebody wants this message cancelled: failing it cancels it, succeeding counts. */
+  isCancelled: (message: BatchMessage<never>) => boolean
   /** Asks for more time than heartbeats give, for all messages: their leases last `leaseMs` from now. */
   extend: (leaseMs: number) => Promise<void>
 }>

@@ -25,6 +25,7 @@ type RemoteHeld<A> = HeldMessage<A> & { readonly leaseToken: string }
 
 export class RemoteBatchSource<A> implements BatchSource<A, RemoteHeld<A>> {
   private stopSignal = new AbortController()
+  private cancelWanted: Parameters<BatchSource<A, RemoteHeld<A>>['start']>[0] = () => undefined
   private unanswered: ClaimCall | undefined
   private known: { config: QueueView['config']; untilTick: number } | undefined
   private readonly outbox: SettlementOutbox
@@ -79,6 +80,7 @@ export class RemoteBatchSource<A> implements BatchSource<A, RemoteHeld<A>> {
       alone: inDoubt || !isBatchable,
       settled: false,
       isLost: false,
+      isCancelWanted: false,
       heldUntilTick: 0,
     }
   }
@@ -116,10 +118,15 @@ export class RemoteBatchSource<A> implements BatchSource<A, RemoteHeld<A>> {
     )
     const results: ReadonlyArray<SettlementResult> = await this.deps.settle(requests)
     const lost = new Set(results.flatMap((result) => (result.ok ? [] : [result.leaseToken])))
+    const wanted = new Set(
+      results.flatMap((result) => (result.ok && result.cancelRequested ? [result.leaseToken] : [])),
+    )
+    if (wanted.size > 0) this.cancelWanted(({ leaseToken }) => wanted.has(leaseToken))
     return held.filter(({ leaseToken }) => lost.has(leaseToken))
   }
 
-  readonly start = (): void => {
+  readonly start: BatchSource<A, RemoteHeld<A>>['start'] = (cancelWanted) => {
+    this.cancelWanted = cancelWanted
     this.stopSignal = new AbortController()
   }
 

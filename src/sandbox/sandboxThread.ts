@@ -7,6 +7,7 @@ import {
   receiveMessageOnPort,
   Worker,
 } from 'node:worker_threads'
+import { RESULT_CHARS_MAX } from '../worker/attempt.js'
 import { errorFrom, type FromThread, type ThreadData, type ToThread, wishFrom } from './threadMessages.js'
 
 const PROGRAM = new URL('./threadMain.js', import.meta.url)
@@ -46,7 +47,8 @@ export class SandboxThread {
     const loaded = new SharedArrayBuffer(4)
     this.flag = new Int32Array(loaded)
     const { module, exportName, resourceLimits } = options
-    const workerData: ThreadData = { module, exportName, port: port2, loaded }
+    const resultCharsMax = RESULT_CHARS_MAX
+    const workerData: ThreadData = { module, exportName, resultCharsMax, port: port2, loaded }
     this.worker = new Worker(PROGRAM, {
       workerData,
       transferList: [port2],

@@ -9,7 +9,7 @@ import {
   writtenValue,
 } from './threadMessages.js'
 
-const { module, exportName, port, loaded } = workerData as ThreadData
+const { module, exportName, resultCharsMax, port, loaded } = workerData as ThreadData
 const flag = new Int32Array(loaded)
 
 type ThreadHandler = (message: ToThread['message'], context: ToThread['context']) => unknown
@@ -33,7 +33,7 @@ const handlerOf = (loadedModule: Readonly<Record<string, unknown>>): ThreadHandl
 
 const run = async (handler: ThreadHandler, { run: number, message, context }: ToThread): Promise<void> => {
   try {
-    send(writtenValue(number, await handler(message, context)))
+    send(writtenValue(number, await handler(message, context), resultCharsMax))
   } catch (error) {
     send({ kind: 'threw', run: number, errors: writtenErrors(error) })
   }

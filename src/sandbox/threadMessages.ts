@@ -1,7 +1,6 @@
 // What goes between a pool and its threads (D12). Structured clone keeps neither an error's own fields nor symbols, so errors
 // and the outcomes that handlers return are written out field by field here, and built anew on the other side.
 import { causesOf, fieldOf, textOf } from '../../domain/failure/thrown.js'
-import { RESULT_CHARS_MAX } from '../worker/attempt.js'
 
 export type SandboxMessage = Readonly<{
   id: string
@@ -41,6 +40,8 @@ export type FromThread =
 export type ThreadData = Readonly<{
   module: string
   exportName: string | undefined
+  /** Larger results are not kept, in characters of JSON. */
+  resultCharsMax: number
   port: import('node:worker_threads').MessagePort
   /** Becomes 1 when the first message stands on the port, or none will: the pool waits on it while it opens. */
   loaded: SharedArrayBuffer
@@ -95,25 +96,21 @@ export const errorFrom = (written: ReadonlyArray<WrittenError>): Error => {
 const OUTCOME: unique symbol = Symbol.for('ledgerq.outcome') as never
 
 /** JSON that can be kept as a result, as it would be kept without a thread. */
-const resultJson = (value: unknown): string | undefined => {
+const resultJson = (value: unknown, charsMax: number): string | undefined => {
   try {
     const text: string | undefined = JSON.stringify(value)
-    return text !== undefined && text.length <= RESULT_CHARS_MAX ? text : undefined
+    return text !== undefined && text.length <= charsMax ? text : undefined
   } catch {
     return undefined
   }
 }
 
-export const writtenValue = (run: number, value: unknown): FromThread => {
+export const writtenValue = (run: number, value: unknown, charsMax: number): FromThread => {
   if (typeof value !== 'object' || value === null || !(OUTCOME in value))
-    return { kind: 'returned', run, json: resultJson(value) }
-  const wish: Record<string, unknown> = {}
-  for (const [name, field] of Object.entries(value)) {
-    // A result may be left out when it is large; a follow-up may not, and its own limits have been kept by `complete()`.
-    const json = name === 'followUps' && field !== undefined ? JSON.stringify(field) : resultJson(field)
-    if (json !== undefined) wish[name] = JSON.parse(json)
-  }
-  return { kind: 'wished', run, wish }
+    return { kind: 'returned', run, json: resultJson(value, charsMax) }
+  const { result, ...wish } = Object.fromEntries(Object.entries(value))
+  const json = resultJson(result, charsMax)
+  return { kind: 'wished', run, wish: json === undefined ? wish : { ...wish, result: JSON.parse(json) } }
 }
 
 export const wishFrom = (wish: Readonly<Record<string, unknown>>): unknown => ({ ...wish, [OUTCOME]: true })

@@ -19,6 +19,7 @@ export class BatchLeases<
 > {
   private readonly inHand = new Set<Held>()
   private cancelHeartbeat: (() => void) | undefined
+  private beatAtTick = 0
 
   constructor(private readonly deps: Deps<Held>) {}
 
@@ -29,6 +30,10 @@ export class BatchLeases<
 
   remove(held: Held): void {
     this.inHand.delete(held)
+  }
+
+  [Symbol.iterator](): IterableIterator<Held> {
+    return this.inHand.values()
   }
 
   holds(held: Held): boolean {
@@ -65,17 +70,24 @@ export class BatchLeases<
 
   /** One timer for all leases, by the shortest of them; none while nothing is held. */
   private beat(): void {
-    if (this.cancelHeartbeat !== undefined || this.inHand.size === 0) return
-    const { clock, report } = this.deps
+    if (this.inHand.size === 0) return
+    const { clock } = this.deps
     let leaseMs = TIMER_MS_MAX
     for (const held of this.inHand) leaseMs = Math.min(leaseMs, held.leaseMs)
     const everyMs = Math.max(HEARTBEAT_MS_MIN, Math.floor(leaseMs / HEARTBEATS_PER_LEASE))
-    this.cancelHeartbeat = clock.after(everyMs, () => {
-      this.cancelHeartbeat = undefined
-      const tick = clock.tickMs()
-      const due = [...this.inHand].filter(({ heldUntilTick, leaseMs: ms }) => heldUntilTick < tick + ms)
-      if (due.length > 0) this.extend(due, undefined).catch(report)
-      this.beat()
-    })
+    const atTick = clock.tickMs() + everyMs
+    // A lease that is shorter than those before it must not wait for their heartbeat.
+    if (this.cancelHeartbeat !== undefined && this.beatAtTick <= atTick) return
+    this.cancelHeartbeat?.()
+    this.beatAtTick = atTick
+    this.cancelHeartbeat = clock.after(everyMs, () => this.beatNow())
+  }
+
+  private beatNow(): void {
+    this.cancelHeartbeat = undefined
+    const tick = this.deps.clock.tickMs()
+    const due = [...this.inHand].filter(({ heldUntilTick, leaseMs }) => heldUntilTick < tick + leaseMs)
+    if (due.length > 0) this.extend(due, undefined).catch(this.deps.report)
+    this.beat()
   }
 }

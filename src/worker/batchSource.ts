@@ -16,6 +16,8 @@ export type HeldMessage<A> = {
   /** Its outcome is decided (time limit, hand-back), or the lease is lost: what the handler still says is ignored. */
   settled: boolean
   isLost: boolean
+  /** Somebody wants it cancelled (A11). */
+  isCancelWanted: boolean
   /** The handler asked for a lease until then: heartbeats must not shorten it. */
   heldUntilTick: number
 }
@@ -39,8 +41,8 @@ export type BatchSource<A, Held extends HeldMessage<A> = HeldMessage<A>> = Reado
   ended: (held: Held) => void
   /** Answers the ones whose leases are lost. */
   extend: (held: ReadonlyArray<Held>, leaseMs: number | undefined) => Promise<ReadonlyArray<Held>>
-  /** Claims may be asked for. */
-  start: () => void
+  /** Claims may be asked for; hears from then on of which messages somebody wants cancelled. */
+  start: (cancelWanted: (isWanted: (held: Held) => boolean) => void) => void
   /** Ends a claim that waits, and lets no new one wait. */
   stop: () => void
   /** Every outcome so far is answered, or given up. */

@@ -18,7 +18,7 @@ import type {
 } from '../api/batchTypes.js'
 import type { Settlement } from '../engine/requests.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
-import { settlementOfError } from './attempt.js'
+import { CancelledError, settlementOfError } from './attempt.js'
 import { BatchLeases } from './batchLeases.js'
 import { batchFailed, batchSettlements } from './batchOutcome.js'
 import type { BatchLimits, BatchSource, HeldMessage } from './batchSource.js'
@@ -103,7 +103,7 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
     if (this.state === 'stopping') throw new Error(`worker ${this.id} is stopping`)
     if (this.state === 'running') return
     this.state = 'running'
-    this.source.start()
+    this.source.start((isWanted) => this.cancel(isWanted))
     this.gathering = this.gatherUntilStopped()
   }
 
@@ -212,8 +212,19 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
       const ours = batch.filter(({ isLost }) => !isLost)
       for (const lost of batch) if (lost.isLost) this.source.ended(lost)
       if (this.isStopping) for (const held of ours) this.handBack(held)
-      else if (ours.length > 0) this.run(ours)
+      else this.runUncancelled(ours)
     }
+  }
+
+  /** What somebody wants cancelled does not even begin. */
+  private runUncancelled(batch: ReadonlyArray<Held>): void {
+    for (const held of batch) {
+      if (!held.isCancelWanted) continue
+      this.settle(held, settlementOfError(held.lease, new CancelledError(), this.classifier))
+      this.source.ended(held)
+    }
+    const wanted = batch.filter(({ isCancelWanted }) => !isCancelWanted)
+    if (wanted.length > 0) this.run(wanted)
   }
 
   private run(held: ReadonlyArray<Held>): void {
@@ -231,6 +242,8 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
       signal: batch.controller.signal,
       holds: ({ leaseToken }) =>
         held.some((one) => one.message.leaseToken === leaseToken && this.leases.holds(one)),
+      isCancelled: ({ leaseToken }) =>
+        held.some((one) => one.message.leaseToken === leaseToken && one.isCancelWanted),
       extend: (leaseMs) => this.leases.extendByHandler(held, leaseMs),
     }
     const end = (settlements: ReadonlyArray<Settlement>): void => {
@@ -302,6 +315,13 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
       if (settlement !== undefined) this.settle(held, settlement)
     })
     batch.controller.abort(error)
+  }
+
+  /** The handler can ask which; its signal fires when nothing else is left in the batch. */
+  private cancel(isWanted: (held: Held) => boolean): void {
+    for (const held of this.leases) if (isWanted(held)) held.isCancelWanted = true
+    for (const batch of this.inWork)
+      if (batch.held.every((one) => one.isCancelWanted)) batch.controller.abort(new CancelledError())
   }
 
   private abortLost(): void {

@@ -62,12 +62,19 @@ export class LocalBatchSource<A> implements BatchSource<A, LocalHeld<A>> {
     })
   }
 
-  readonly start = (): void => {
+  readonly start: BatchSource<A, LocalHeld<A>>['start'] = (cancelWanted) => {
     this.isStopping = false
-    const { deps } = this
-    this.stopListening = deps.quarantine.whenDraining(() => {
-      if (this.isClaiming) deps.engine.claimsChanged()
+    const { engine, quarantine } = this.deps
+    const draining = quarantine.whenDraining(() => {
+      if (this.isClaiming) engine.claimsChanged()
     })
+    const cancelling = engine.whenCancelled((partition, ordinal) =>
+      cancelWanted((held) => held.partition === partition && held.lease.ordinal === ordinal),
+    )
+    this.stopListening = () => {
+      draining()
+      cancelling()
+    }
   }
 
   readonly limits: BatchSource<A>['limits'] = async () => this.deps.engine.control.config
@@ -149,6 +156,7 @@ export class LocalBatchSource<A> implements BatchSource<A, LocalHeld<A>> {
       alone: inQuarantine || !isBatchable,
       settled: false,
       isLost: false,
+      isCancelWanted: false,
       heldUntilTick: 0,
       partition,
       inQuarantine,

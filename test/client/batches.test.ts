@@ -1,7 +1,7 @@
 // Batch handlers for a queue behind a server (B6), against a ledger in memory whose answers can be lost on the way.
 import { describe, expect, it } from 'vitest'
 import { UnavailableError } from '../../src/api/errors.js'
-import type { BatchMessage, BatchOptions, SettlementRequest } from '../../src/api/types.js'
+import type { BatchContext, BatchMessage, BatchOptions, SettlementRequest } from '../../src/api/types.js'
 import { batchCalls } from '../../src/client/batches.js'
 import type { ClaimCall } from '../../src/client/remoteWorker.js'
 import { batchResults } from '../../src/worker/batchOutcome.js'
@@ -52,9 +52,13 @@ const started = async (options: BatchOptions, settings: Parameters<typeof open>[
     },
     undefined,
   )
-  const runs: Array<{ messages: ReadonlyArray<BatchMessage<unknown>>; end: (value?: unknown) => void }> = []
+  const runs: Array<{
+    messages: ReadonlyArray<BatchMessage<unknown>>
+    context: BatchContext
+    end: (value?: unknown) => void
+  }> = []
   const worker = processBatch(
-    (messages) => new Promise((resolve) => runs.push({ messages, end: resolve })),
+    (messages, context) => new Promise((resolve) => runs.push({ messages, context, end: resolve })),
     options,
   )
   await test.clock.settle()
@@ -117,6 +121,14 @@ describe('B6 batch handlers behind a server', () => {
     expect(payloads()).toEqual([[1, 2]])
     expect(new Set(extended)).toEqual(new Set([2]))
     expect(await test.done(queue.stats())).toMatchObject({ processing: 2 })
+  })
+
+  it('A11: heartbeats bring back which messages somebody wants cancelled', async () => {
+    const { test, queue, runs } = await started({ maxBatchSize: 1 }, { leaseMs: 3_000 })
+    const { id } = await test.done(queue.enqueue(1))
+    await test.done(queue.cancel(id))
+    await test.clock.advance(1_000)
+    expect(runs[0]?.context.signal.reason).toMatchObject({ name: 'CancelledError' })
   })
 
   it('B6: stopping hands back what stands in an answer that nobody reads any more', async () => {

@@ -6,11 +6,14 @@ import { openLedger } from '../../src/api/openLedger.js'
 import type { AttemptContext, Ledger, Message } from '../../src/api/types.js'
 import { type SandboxHandler, type SandboxOptions, sandbox } from '../../src/sandbox/sandbox.js'
 import { throughSandboxes, withSandboxes } from '../../src/sandbox/sandboxedWorker.js'
-import { fail, release, settlementOfValue } from '../../src/worker/attempt.js'
+import { complete, fail, release, settlementOfValue } from '../../src/worker/attempt.js'
 import { ManualClock } from '../support/manualClock.js'
 
 const WORK = new URL('../support/sandbox/work.mjs', import.meta.url)
-const moduleAt = (name: string): URL => new URL(`../support/sandbox/${name}`, import.meta.url)
+const THROWS = new URL('../support/sandbox/throwsOnLoad.mjs', import.meta.url)
+const EXITS = new URL('../support/sandbox/exitsOnLoad.mjs', import.meta.url)
+const NO_HANDLER = new URL('../support/sandbox/noHandler.mjs', import.meta.url)
+const NEVER_LOADS = new URL('../support/sandbox/neverLoads.mjs', import.meta.url)
 
 /** Node has it; the library that types are taken from does not yet. */
 const { waitAsync } = Atomics as unknown as {
@@ -126,13 +129,16 @@ describe('D12 what goes into a thread and comes back', () => {
     expect(await run(handler, { do: 'answer', value: 1 })).toBe(1)
   })
 
-  it('D12: release() and fail() mean the same as without a thread', async () => {
+  it('D12: release(), fail() and complete() mean the same as without a thread', async () => {
     const { handler } = opened()
     const lease = { ordinal: 1, fence: 1 }
-    for (const wish of [
+    const large = [{ queue: 'mails', payload: 'x'.repeat(100_000) }]
+    const wishes = [
       release({ delayMs: 500 }),
       fail({ type: 'NETWORK', message: 'down', retryable: false }),
-    ]) {
+      complete({ total: 7 }, { followUps: large }),
+    ]
+    for (const wish of wishes) {
       const answer = await run(handler, { do: 'wish', wish: { ...(wish as object) } })
       expect(settlementOfValue(lease, answer)).toEqual(settlementOfValue(lease, wish))
     }
@@ -254,22 +260,22 @@ describe('D12 a module that cannot be used is refused at the start', () => {
   }
 
   it.each([
-    ['throwsOnLoad.mjs', 'Error: no such table'],
-    ['exitsOnLoad.mjs', 'the thread died while it loaded it'],
-    ['noHandler.mjs', 'accepted is a function as default export or as "handler"'],
-  ])('D12: %s: no worker is made, and the error names the file and why', (name, why) => {
-    const start = (): unknown => withSandboxes(sandbox(moduleAt(name)), {}, claimsNothing)
+    ['throwsOnLoad.mjs', THROWS, 'Error: no such table'],
+    ['exitsOnLoad.mjs', EXITS, 'the thread died while it loaded it'],
+    ['noHandler.mjs', NO_HANDLER, 'accepted is a function as default export or as "handler"'],
+  ])('D12: %s: no worker is made, and the error names the file and why', (name, module, why) => {
+    const start = (): unknown => withSandboxes(sandbox(module), {}, claimsNothing)
     expect(start).toThrow(name)
     expect(start).toThrow(why)
   })
 
   it('D12: one that never finishes loading is given up', () => {
-    const never = sandbox(moduleAt('neverLoads.mjs'), { loadTimeoutMs: 300 })
+    const never = sandbox(NEVER_LOADS, { loadTimeoutMs: 300 })
     expect(() => withSandboxes(never, {}, claimsNothing)).toThrow('not loaded within 300 ms')
   })
 
   it('D12: a file that is not there, an export that is none, options that are not accepted', () => {
-    expect(() => sandbox(moduleAt('none.mjs'))).toThrow('there is no file')
+    expect(() => sandbox(new URL('none.mjs', WORK))).toThrow('there is no file')
     expect(() => sandbox('https://example.com/work.mjs')).toThrow(
       'accepted are a file: URL and an absolute path',
     )
@@ -320,7 +326,7 @@ describe('D12 with a ledger', () => {
   it('D12: a queue whose module cannot be loaded loses no attempt', async () => {
     const { queue } = await withQueue()
     await queue.enqueue({})
-    expect(() => queue.process(sandbox(moduleAt('throwsOnLoad.mjs')))).toThrow('no such table')
+    expect(() => queue.process(sandbox(THROWS))).toThrow('no such table')
     expect(await queue.stats()).toMatchObject({ pending: 1, processing: 0 })
   })
 })

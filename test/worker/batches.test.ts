@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
 import type { BatchContext, BatchMessage, BatchOptions, EnqueueOptions } from '../../src/api/types.js'
-import { fail, release } from '../../src/worker/attempt.js'
+import { CancelledError, complete, fail, release } from '../../src/worker/attempt.js'
 import { batchResults } from '../../src/worker/batchOutcome.js'
 import { enqueueAll, open } from '../support/handRun.js'
 
@@ -209,6 +209,8 @@ describe('B6 what a batch handler answers', () => {
       () => release({ delayMs: 60_000 }),
       { a: { state: 'released' }, b: { state: 'released' }, c: { state: 'released' } },
     ],
+    ['complete() without follow-ups: all succeeded', () => complete({ n: 1 }), { a: ok, b: ok, c: ok }],
+    ['false: all failed', () => false, allFailedWith('returned false')],
     ['fail(): all failed', () => fail({ type: 'NETWORK', message: 'down' }), allFailedWith('NETWORK: down')],
     [
       'throwing: all failed with that error',
@@ -357,6 +359,40 @@ describe('B6 time limits, leases and stopping', () => {
     await test.done(queue.stats())
     await test.clock.advance(1_000)
     expect(runs[0]?.context.signal.reason).toMatchObject({ message: expect.stringContaining('every lease') })
+  })
+
+  it('A11: the handler can ask which messages somebody wants cancelled; the signal fires when no other is left', async () => {
+    const { test, queue, runs } = await started({ maxBatchSize: 2 })
+    await test.done(queue.enqueueBatch(['a', 'b'].map((id) => ({ id, payload: id }))))
+    const { context, messages, end } = runs[0] as BatchRun
+    await test.done(queue.cancel('a'))
+    expect(messages.map((one) => context.isCancelled(one as never))).toEqual([true, false])
+    expect(context.signal.aborted).toBe(false)
+    await test.done(queue.cancel('b'))
+    expect(context.signal.reason).toBeInstanceOf(CancelledError)
+    end(batchResults({ failed: [{ id: 'a', error: context.signal.reason }] }))
+    await test.clock.settle()
+    expect(await test.done(queue.stats())).toMatchObject({ succeeded: 1, cancelled: 1, processing: 0 })
+  })
+
+  it('A11: a message that is to be cancelled while its batch fills is not run', async () => {
+    const { test, queue, runs } = await started({ maxBatchSize: 3, batchTimeoutMs: 1_000 })
+    await test.done(queue.enqueueBatch(['a', 'b'].map((id) => ({ id, payload: id }))))
+    await test.done(queue.cancel('a'))
+    await test.clock.advance(1_000)
+    expect(runs.map(({ payloads }) => payloads)).toEqual([['b']])
+    expect(await test.done(queue.stats())).toMatchObject({ cancelled: 1, processing: 1 })
+  })
+
+  it('A13: a message with a short lease of its own is kept alive beside others with long ones', async () => {
+    const { test, queue, types } = await started(
+      { maxBatchSize: 9, batchTimeoutMs: 20_000 },
+      { leaseMs: 60_000 },
+    )
+    await enqueueAll(test, queue, 1)
+    await test.done(queue.enqueue(2, { leaseMs: 1_000 }))
+    await test.clock.advance(19_000)
+    expect(await types()).not.toContain('AttemptFailed')
   })
 
   it('B6: extend() keeps the leases of the whole batch longer than heartbeats would', async () => {
