@@ -28,7 +28,6 @@ const ENDS: Readonly<Record<string, () => unknown>> = {
   'fail for good': () => fail({ type: 'BUSINESS', retryable: false }),
   'release later': () => release({ delayMs: 9_000 }),
   complete: () => complete({ done: true }),
-  // biome-ignore lint/suspicious/noThenProperty: that is what the option is called.
   'complete and go on': () => complete(1, { followUps: [{ queue: 'next', payload: { n: 1 } }] }),
 }
 const HANDLERS: Readonly<Record<string, (end: () => unknown) => Handlers<unknown>>> = {
