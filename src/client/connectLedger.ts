@@ -84,8 +84,7 @@ export const connectLedger = (options: ClientOptions): RemoteLedger => {
       connection.closeIdle()
     },
     processFolder: (directory, folderOptions) => processFolder(ledger, directory, folderOptions),
-    workerStatuses: () =>
-      [...workers].flatMap((worker) => (isWorker(worker) ? [worker.status()] : [])),
+    workerStatuses: () => [...workers].flatMap((worker) => (isWorker(worker) ? [worker.status()] : [])),
     recovery: async () => (await call('GET', '/api/v1/recovery')) as RecoveryReport,
     recover: async () => (await call('POST', '/api/v1/recovery')) as RecoveryReport,
   }
