@@ -3,7 +3,7 @@
 // any other pair is a corrupt log and fails `invariant`.
 import { invariant } from '../invariant.js'
 import { type EpochMs, NO_INSTANT } from '../time.js'
-import type { MessageEnqueued, MessageEvent, RetryScheduled } from './events.js'
+import type { AttemptStarted, MessageEnqueued, MessageEvent, RetryScheduled } from './events.js'
 import {
   type DeadMessage,
   type FinishedMessage,
@@ -29,21 +29,8 @@ export const evolve = (message: Message, event: MessageEvent, at: EpochMs): Mess
         dueAt: event.notBefore,
         expiresAt: event.expiresAt,
       }
-    case 'AttemptStarted': {
-      const waiting = expectWaiting(message, event)
-      return {
-        ...factsOf(waiting),
-        tag: 'Leased',
-        attempts: waiting.attempts + 1,
-        firstStartedAt: waiting.firstStartedAt === NO_INSTANT ? at : waiting.firstStartedAt,
-        fence: event.fence,
-        leaseMs: event.leaseMs,
-        startedAt: at,
-        worker: event.worker,
-        inDoubt: waiting.inDoubt,
-        cancelRequested: undefined,
-      }
-    }
+    case 'AttemptStarted':
+      return started(expectWaiting(message, event), event, at)
     case 'LeaseExtended':
       return { ...expectLeased(message, event, event.fence), leaseMs: event.leaseMs }
     case 'AttemptSucceeded':
@@ -120,6 +107,19 @@ const enqueued = (event: MessageEnqueued, at: EpochMs): WaitingMessage => ({
   failureType: undefined,
   dueAt: event.notBefore,
   inDoubt: false,
+})
+
+const started = (waiting: WaitingMessage, event: AttemptStarted, at: EpochMs): LeasedMessage => ({
+  ...factsOf(waiting),
+  tag: 'Leased',
+  attempts: waiting.attempts + 1,
+  firstStartedAt: waiting.firstStartedAt === NO_INSTANT ? at : waiting.firstStartedAt,
+  fence: event.fence,
+  leaseMs: event.leaseMs,
+  startedAt: at,
+  worker: event.worker,
+  inDoubt: waiting.inDoubt,
+  cancelRequested: undefined,
 })
 
 const retryScheduled = (message: WaitingMessage, event: RetryScheduled): WaitingMessage => ({

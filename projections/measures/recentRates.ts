@@ -13,7 +13,7 @@ export const RATE_EXPIRED = 5
 
 const STEP_MS = 10_000
 const STEPS = 60
-export const RATE_WINDOW_MS = STEP_MS * STEPS
+
 const WIDTH = 8
 
 export type RatesView = Readonly<{ windowMs: number } & Record<RateColumn, number>>

@@ -138,7 +138,6 @@ const OUTCOMES = {
     {
       result: json,
       reconciled: t.literal(true),
-      // biome-ignore lint/suspicious/noThenProperty: a list of messages; nothing takes a list for a promise
       followUps: listOf(followUp, 0, FOLLOW_UPS_MAX),
     },
   ),

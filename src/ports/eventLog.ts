@@ -20,7 +20,13 @@ export type LogStopped = Readonly<{ type: 'LogStopped'; reason: string }>
 /** The batch may be in the log, now or later: repeat the identical append, or step down. */
 export type OutcomeUnknown = Readonly<{ type: 'OutcomeUnknown'; reason: string }>
 
-export type AppendFault = RevisionConflict | LogFull | BatchTooLarge | LogStopped | OutcomeUnknown
+export type AppendFault =
+  | RevisionConflict
+  | LogFull
+  | BatchTooLarge
+  | LogStopped
+  | LogUnavailable
+  | OutcomeUnknown
 
 export type Appended = Readonly<{
   firstRevision: number
@@ -38,7 +44,8 @@ export type LogCorrupt = Readonly<{
   revision: number | undefined
   reason: string
 }>
-export type LogUnavailable = Readonly<{ type: 'LogUnavailable'; reason: string }>
+/** The log cannot be reached. Of an append: it was not sent, so it is definite. `retryAt`: when it is asked again at the earliest. */
+export type LogUnavailable = Readonly<{ type: 'LogUnavailable'; reason: string; retryAt?: number }>
 /** The events asked for were truncated; the stream starts at `firstRevision`. */
 export type RevisionTruncated = Readonly<{ type: 'RevisionTruncated'; stream: string; firstRevision: number }>
 export type ReadFault = LogCorrupt | LogUnavailable | LogStopped | RevisionTruncated
@@ -71,6 +78,17 @@ export type LogCondition = Readonly<{
   /** Bytes of an unfinished commit that were cut off at the last start (never acknowledged, unless the disk lied). */
   discardedTailBytes: number
   syncs: number
+  /** Of a log that is guarded against a connection that does not answer (C14). */
+  breaker?: LogBreakerCondition
+}>
+
+export type LogBreakerCondition = Readonly<{
+  /** `open` = calls are refused at once; `halfOpen` = one call tries whether it answers again. */
+  state: 'closed' | 'open' | 'halfOpen'
+  /** Until the next try; 0 when calls are let through. */
+  retryInMs: number
+  /** Failures that count towards an opening. */
+  failures: number
 }>
 
 export type EventLog = Readonly<{

@@ -15,7 +15,9 @@ import {
 } from '../../src/chain/batchDigest.js'
 
 const acked = (ordinal: number): LedgerEvent => ({
-  type: 'AttemptSucceeded', followUps: undefined, reconciled: undefined,
+  type: 'AttemptSucceeded',
+  followUps: undefined,
+  reconciled: undefined,
   ordinal,
   callerId: undefined,
   fence: ordinal + 5,

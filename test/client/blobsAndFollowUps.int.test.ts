@@ -106,14 +106,12 @@ describe('C9: follow-ups over HTTP', () => {
     const settlement: SettlementRequest = {
       leaseToken: claimed?.leaseToken ?? '',
       outcome: 'ack',
-      // biome-ignore lint/suspicious/noThenProperty: a list of messages; nothing takes a list for a promise
       followUps,
     }
     expect(await orders.settle([settlement])).toMatchObject([{ ok: true }])
     const [first] = await mails.claim({ worker: 'w', waitMs: 10_000 })
     expect(first).toMatchObject({ payload: 'one', type: 'welcome' })
     const worker = orders.process(({ payload }) => {
-      // biome-ignore lint/suspicious/noThenProperty: the same
       return complete('done', { followUps: [{ queue: 'mails', payload: { of: payload } }] })
     })
     const [second] = await mails.claim({ worker: 'w', waitMs: 10_000 })

@@ -35,12 +35,10 @@ const open = async (options: Parameters<typeof TestLedger.open>[0] = {}) => {
 const acking = (leaseToken: string | undefined, followUps: unknown): SettlementRequest => ({
   leaseToken: leaseToken ?? '',
   outcome: 'ack',
-  // biome-ignore lint/suspicious/noThenProperty: a list of messages; nothing takes a list for a promise
   followUps: followUps as ReadonlyArray<FollowUpRequest>,
 })
 
 const completing = (result: unknown, followUps: unknown): unknown =>
-  // biome-ignore lint/suspicious/noThenProperty: the same
   complete(result, { followUps: followUps as ReadonlyArray<FollowUpRequest> })
 
 /** Acks the next message of the queue with these follow-ups, and nothing else. */

@@ -12,7 +12,9 @@ const STREAM = 'partition-orders~1.0'
 const PATIENT = new AbortController().signal
 
 const succeeded = (ordinal: number, callerId?: string): LedgerEvent => ({
-  type: 'AttemptSucceeded', followUps: undefined, reconciled: undefined,
+  type: 'AttemptSucceeded',
+  followUps: undefined,
+  reconciled: undefined,
   ordinal,
   callerId,
   fence: 1,
@@ -39,7 +41,13 @@ describe('feeding the register of finished messages', () => {
         enqueued(1),
         succeeded(2, 'order-2'),
         { type: 'MessageCancelled', ordinal: 3, callerId: undefined, by: { who: 'ada' } },
-        { type: 'MessageDeadLettered', followUps: undefined, ordinal: 4, callerId: undefined, reason: 'notRetryable' },
+        {
+          type: 'MessageDeadLettered',
+          followUps: undefined,
+          ordinal: 4,
+          callerId: undefined,
+          reason: 'notRetryable',
+        },
         { type: 'MessageExpired', ordinal: 5, callerId: 'order-5' },
         { type: 'PartitionOpened', epoch: 2, node: 'n', incarnation: 'i' },
         { type: 'MessagePurged', cause: 'operator', ordinal: 6, callerId: undefined, by: undefined },

@@ -284,6 +284,7 @@ export const events: { readonly [Type in LedgerEvent['type']]: Arbitrary<OfType<
     by,
     cause: fc.constantFrom('operator', 'overflow', 'noDeadLetters'),
   }),
+  FollowUpsDone: event('FollowUpsDone', { position: natural }),
   PartitionOpened: event('PartitionOpened', { epoch: natural, node: text, incarnation: text }),
   ConfigAdopted: event('ConfigAdopted', {
     controlRevision: fc.oneof(fc.constant(-1), natural),

@@ -44,13 +44,21 @@ contractOn('the register on disk that may keep next to nothing in memory', { dir
 const endEvent = (ordinal: number, callerId: string | undefined, outcome: Outcome): LedgerEvent => {
   switch (outcome) {
     case 'succeeded':
-      return { type: 'AttemptSucceeded', ordinal, callerId, fence: 1, result: undefined }
+      return {
+        type: 'AttemptSucceeded',
+        followUps: undefined,
+        reconciled: undefined,
+        ordinal,
+        callerId,
+        fence: 1,
+        result: undefined,
+      }
     case 'cancelled':
       return { type: 'MessageCancelled', ordinal, callerId, by: undefined }
     case 'expired':
       return { type: 'MessageExpired', ordinal, callerId }
     case 'purged':
-      return { type: 'MessagePurged', ordinal, callerId, by: undefined }
+      return { type: 'MessagePurged', cause: 'operator', ordinal, callerId, by: undefined }
   }
 }
 

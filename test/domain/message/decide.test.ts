@@ -407,7 +407,9 @@ describe('the retry decision', () => {
     ]).flat(),
     ...at(firstAt + attempts, { ...started, attempt: attempts, fence: FENCE }),
   ]
-  const dead = (reason: 'attemptsExhausted' | 'budgetExceeded' | 'notRetryable' | 'poison'): MessageEvent => ({
+  const dead = (
+    reason: 'attemptsExhausted' | 'budgetExceeded' | 'notRetryable' | 'poison',
+  ): MessageEvent => ({
     type: 'MessageDeadLettered',
     followUps: undefined,
     ...ofMessage,

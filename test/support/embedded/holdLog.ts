@@ -23,7 +23,15 @@ if (E.isLeft(opened)) {
         at: 1_790_000_000_000,
         epoch: process.pid,
         events: [
-          { type: 'AttemptSucceeded', followUps: undefined, reconciled: undefined, ordinal: head + 1, callerId: undefined, fence: 1, result: undefined },
+          {
+            type: 'AttemptSucceeded',
+            followUps: undefined,
+            reconciled: undefined,
+            ordinal: head + 1,
+            callerId: undefined,
+            fence: 1,
+            result: undefined,
+          },
         ],
         previous: [NO_REVISION],
       })()

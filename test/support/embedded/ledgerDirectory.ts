@@ -28,7 +28,9 @@ export const openLog = async (
 }
 
 export const acked = (ordinal: number): LedgerEvent => ({
-  type: 'AttemptSucceeded', followUps: undefined, reconciled: undefined,
+  type: 'AttemptSucceeded',
+  followUps: undefined,
+  reconciled: undefined,
   ordinal,
   callerId: undefined,
   fence: ordinal + 1,

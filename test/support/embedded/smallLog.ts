@@ -37,7 +37,9 @@ export const RECOVERY: RecoveryOptions = {
 export type PlacedFrame = Readonly<{ segment: number; start: number; end: number; mark: HeadMark }>
 
 const acked = (ordinal: number): LedgerEvent => ({
-  type: 'AttemptSucceeded', followUps: undefined, reconciled: undefined,
+  type: 'AttemptSucceeded',
+  followUps: undefined,
+  reconciled: undefined,
   ordinal,
   callerId: undefined,
   fence: ordinal + 1,
