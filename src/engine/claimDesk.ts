@@ -37,6 +37,13 @@ export class ClaimDesk {
     return next
   }
 
+  /** When a rate lets somebody have what they wait for; Infinity = nobody waits for one. */
+  nextOpenAt(at: number): number {
+    return this.waiting.length === 0 || this.state.paused
+      ? Number.POSITIVE_INFINITY
+      : this.state.nextOpenAt(at)
+  }
+
   add(request: ClaimRequest, tick: number): void {
     const untilTick = this.isEnding ? Number.NEGATIVE_INFINITY : tick + request.waitMs
     this.waiting.push({ request, untilTick })

@@ -389,10 +389,7 @@ export class PartitionWriter {
     const { state } = this
     const tick = this.deps.clock.tickMs()
     const now = this.logClock.now()
-    // Somebody waits for what a rate holds back.
-    const openAt =
-      this.claims.size === 0 || this.control.paused ? Number.POSITIVE_INFINITY : state.nextOpenAt(now)
-    const dueIn = Math.min(state.nextDueAt(), openAt) - now
+    const dueIn = Math.min(state.nextDueAt(), this.claims.nextOpenAt(now)) - now
     // The open batch keeps its time while an append is in flight: what is due by now is seen when that has landed.
     this.overdue = dueIn <= 0 && this.appends.inFlight !== undefined
     const dueAt = this.overdue ? Number.POSITIVE_INFINITY : tick + dueIn
