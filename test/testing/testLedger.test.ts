@@ -139,6 +139,23 @@ describe('E12: a test ledger', () => {
     expect(failed?.data).toMatchObject({ failureType: 'CRASH' })
   })
 
+  it('is dead after a crash: its handlers finish for nobody, and it does not come back', async () => {
+    const test = await open()
+    const orders = await test.queue('orders')
+    let finish: (result: string) => void = () => undefined
+    orders.process(() => new Promise<string>((resolve) => (finish = resolve)))
+    const { id } = await orders.enqueue('x')
+    await test.clock.settle()
+    const ledger = await test.crash()
+    finish('too late')
+    await test.clock.advance(HOUR_MS)
+    const again = await ledger.openQueue('orders')
+    expect((await again.history(id)).map(({ type }) => type)).not.toContain('AttemptSucceeded')
+    const { events } = await ledger.events({ from: 0, limit: 500 })
+    // One term of the dead process, one of its successor.
+    expect(events.filter(({ type }) => type === 'PartitionOpened')).toHaveLength(2)
+  })
+
   it('of the same seed runs the same: ids, jitter, times', async () => {
     const run = async (seed: number): Promise<unknown> => {
       const test = await open({ seed })
