@@ -7,7 +7,7 @@ import * as L from '../messageTable/layout.js'
 import type { PartitionState } from '../partition/index.js'
 import { type MessageFilter, matchesSlot, stateOfSlot } from './messageFilter.js'
 
-/** Records one step looks at: about a millisecond. */
+/** Records one step looks at: a few milliseconds. */
 export const SCAN_STEP = 10_000
 
 export type LiveEntry = Readonly<{
