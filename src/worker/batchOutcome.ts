@@ -70,12 +70,12 @@ const outcomesInOrder = async (
   values: ReadonlyArray<unknown>,
   classify: Classify,
 ): Promise<ReadonlyArray<Outcome>> => {
+  // Promises among the outcomes are the work itself, still running: an ack before they end would be a lie.
+  const settled = await Promise.allSettled(values)
   if (values.length > count) {
     const problem = `the batch handler answered ${values.length} outcomes for ${count} messages`
     return new Array<Outcome>(count).fill(defect(problem, classify))
   }
-  // Promises among the outcomes are the work itself, still running: an ack before they end would be a lie.
-  const settled = await Promise.allSettled(values)
   return settled.map((one) => outcomeOfSettled(one, classify))
 }
 
