@@ -6,7 +6,7 @@ import type { EventLog } from '../ports/eventLog.js'
 import { systemClock } from '../runtime/systemClock.js'
 import { UnavailableError } from './errors.js'
 import type { Trouble } from './openLedger.js'
-import type { Ledger } from './types.js'
+import type { Ledger, RecoveryReport } from './types.js'
 
 export type LoggedOptions = Readonly<{
   /**
@@ -30,7 +30,11 @@ const loggerOf = (options: OpenOptions): ReturnType<typeof openLogger> => {
   }
 }
 
-const openedFields = async (ledger: Ledger, log: EventLog): Promise<LogFields> => {
+const openedFields = async (
+  ledger: Ledger,
+  log: EventLog,
+  { eventsReplayed, attemptsLost }: RecoveryReport,
+): Promise<LogFields> => {
   const { kind, nextPosition, bytes, discardedTailBytes } = log.condition()
   const { queues } = await ledger.stats()
   const live = queues.map(
@@ -45,6 +49,8 @@ const openedFields = async (ledger: Ledger, log: EventLog): Promise<LogFields> =
     queues: queues.length,
     messages,
     dead,
+    eventsReplayed,
+    attemptsLost,
     discardedTailBytes,
   }
 }
@@ -86,6 +92,8 @@ export const loggedLedger = async <L extends Ledger>(
     close()
     throw error
   }
-  told.opened({ ...(node === undefined ? {} : { node }), ...(await openedFields(ledger, log)) })
+  const recovery = await ledger.recovery()
+  told.opened({ ...(node === undefined ? {} : { node }), ...(await openedFields(ledger, log, recovery)) })
+  for (const partition of recovery.partitions) told.recovered(partition)
   return ledger
 }

@@ -22,6 +22,8 @@ export type LedgerLog = Readonly<{
   observe: (log: EventLog) => EventLog
   trouble: (fields: LogFields, final: boolean) => void
   opened: (fields: LogFields) => void
+  /** How one partition came back. */
+  recovered: (fields: LogFields) => void
   notOpened: (reason: string) => void
   closed: () => void
 }>
@@ -60,6 +62,7 @@ export const ledgerLog = ({ logger, clock, payloadOf }: LedgerLogDeps): LedgerLo
       // It was never acknowledged, unless the disk has lied about a sync.
       if (discardedTailBytes !== 0) logger.warn('unfinished commit cut off', { bytes: discardedTailBytes })
     },
+    recovered: (fields) => logger.debug('partition recovered', fields),
     notOpened: (reason) => logger.error('ledger not opened', { reason }),
     closed: () => {
       limit.close()

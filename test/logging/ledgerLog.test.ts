@@ -50,6 +50,27 @@ describe('E18: a ledger', () => {
     })
   })
 
+  it('tells how it came back: what was replayed, and which attempts were lost', async () => {
+    const log = openMemoryLog()
+    const kept: EventLog = { ...log, close: () => Promise.resolve() }
+    const first = await opened({}, kept)
+    const orders = await first.clock.settled(first.ledger.queue('orders'))
+    await first.clock.settled(orders.enqueue(1))
+    // Nobody closes it: the next one finds what it left.
+    const { ledger, clock, told } = await opened({ level: 'debug' }, kept)
+    expect(told[0]).toMatchObject({
+      event: 'ledger opened',
+      fields: { queues: 1, messages: 1, eventsReplayed: expect.any(Number), attemptsLost: 0 },
+    })
+    expect(told[0]?.fields.eventsReplayed).toBeGreaterThan(0)
+    expect(told[1]).toMatchObject({
+      level: 'debug',
+      event: 'partition recovered',
+      fields: { queue: 'orders', partition: 0, open: true, snapshotUsed: false },
+    })
+    await clock.settled(ledger.close())
+  })
+
   it('tells about dead letters with their failure type, and not what stands in them', async () => {
     const { ledger, clock, told } = await opened()
     const orders = await clock.settled(ledger.queue('orders'))
