@@ -1,6 +1,7 @@
 // What runs messages, as a program that uses ledgerq sees it: handlers, processors, what may be asked of a worker, and
 // what it tells about itself. The same for workers in this process and for those of a ledger behind HTTP.
 import type { FailureType } from '../../domain/failure/index.js'
+import type { BatchWorker } from './batchTypes.js'
 import type { AttemptContext, Message } from './types.js'
 
 /**
@@ -162,13 +163,13 @@ export type FolderOptions = Readonly<{
   onRun?: (run: FolderRun) => void
 }>
 
-export type FolderWorker = Readonly<{ queue: string; file: string; worker: Worker }>
+export type FolderWorker = Readonly<{ queue: string; file: string; worker: Worker | BatchWorker }>
 
 export type WorkerLedgerOperations = Readonly<{
   /**
    * Runs the handlers of a folder: NAME.mjs or NAME.js handles the queue NAME, which is created when it is not there.
    * Accepted exports: a function, or an object of functions by message type, as default, `handler` or `handlers`;
-   * `processors`; `options` as for `process`. All workers start, or none: a RefusedError names the file that is wrong.
+   * a function as `batchHandler` instead; `sandbox` with its options for a handler in threads; `processors`; `options` as for `process`. All workers start, or none: a RefusedError names the file that is wrong.
    */
   processFolder: (directory: string, options?: FolderOptions) => Promise<ReadonlyArray<FolderWorker>>
   /** Workers of this process, those that stopped included until they are closed with the ledger. */

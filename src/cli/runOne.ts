@@ -22,8 +22,12 @@ const outcomeText = (queue: string, one: ProcessedOne): string => {
 export const runOne = async (context: Context, directory: string, id: string): Promise<void> => {
   const { ledger, terminal } = context
   const named = parseGeneratedId(id)?.queue
-  for (const { queue, handlers, options } of await loadHandlerFolder(directory)) {
+  for (const { queue, file, handlers, batchHandler, options } of await loadHandlerFolder(directory)) {
     if (named !== undefined && named !== queue) continue
+    if (batchHandler !== undefined) {
+      if (named === undefined) continue
+      throw new CommandFailed(EXIT.usage, `${id}: ${file} handles batches, not single messages`)
+    }
     const { concurrency: _concurrency, ...rest } = options
     const onError = (error: Error): void => terminal.say(error.message)
     try {

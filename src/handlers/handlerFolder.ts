@@ -5,13 +5,16 @@ import { basename, extname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { QUEUE_NAME_RULE, QueueNameCodec } from '../../domain/ids.js'
 import { NotFoundError, RefusedError } from '../api/errors.js'
-import type { Handlers, ProcessOptions } from '../api/types.js'
+import type { BatchHandler, Handlers, ProcessOptions } from '../api/types.js'
+import { sandbox } from '../sandbox/sandbox.js'
 
 export type HandlerModule = Readonly<{
   queue: string
   /** Its name in the folder. */
   file: string
   handlers: Handlers<unknown>
+  /** Instead of handlers. */
+  batchHandler: BatchHandler<unknown> | undefined
   options: ProcessOptions
 }>
 
@@ -54,11 +57,49 @@ const loadOne = async (root: string, name: string): Promise<HandlerModule> => {
     const reason = error instanceof Error ? error.message : String(error)
     throw new RefusedError('handlers_not_loaded', `${name} cannot be loaded: ${reason}`, { cause: error })
   }
-  return { queue, file: name, handlers: handlersOf(name, loaded), options: optionsOf(name, loaded) }
+  const batchHandler = batchHandlerOf(name, loaded)
+  const handlers = batchHandler === undefined ? handlersOf(name, loaded) : {}
+  return {
+    queue,
+    file: name,
+    handlers: loaded.sandbox === undefined ? handlers : inThreads(name, file, loaded),
+    batchHandler,
+    options: optionsOf(name, loaded),
+  }
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const batchHandlerOf = (
+  name: string,
+  loaded: Readonly<Record<string, unknown>>,
+): BatchHandler<unknown> | undefined => {
+  const { batchHandler } = loaded
+  if (batchHandler === undefined) return undefined
+  if (typeof batchHandler !== 'function') throw wrong(`${name}: batchHandler is a function`)
+  if (
+    (loaded.default ?? loaded.handler ?? loaded.handlers ?? loaded.processors ?? loaded.sandbox) !== undefined
+  )
+    throw wrong(`${name}: a file with a batchHandler has no other handlers`)
+  return batchHandler as BatchHandler<unknown>
+}
+
+/** The file says that its handler runs in threads; they load the same file. */
+const inThreads = (
+  name: string,
+  file: string,
+  loaded: Readonly<Record<string, unknown>>,
+): Handlers<unknown> => {
+  if (!isRecord(loaded.sandbox)) throw wrong(`${name}: sandbox is an object of options`)
+  if (typeof (loaded.default ?? loaded.handler) !== 'function')
+    throw wrong(`${name}: with sandbox, accepted is a function as default export or as "handler"`)
+  try {
+    return sandbox(file, loaded.sandbox)
+  } catch (error) {
+    throw wrong(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
 
 const handlersOf = (name: string, loaded: Readonly<Record<string, unknown>>): Handlers<unknown> => {
   const handlers = loaded.default ?? loaded.handler ?? loaded.handlers ?? (loaded.processors && {})

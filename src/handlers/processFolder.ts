@@ -1,17 +1,8 @@
 // Workers for a folder of handlers, one for each queue: all of them start, or none.
 import { RefusedError } from '../api/errors.js'
-import type {
-  FolderOptions,
-  FolderRun,
-  FolderWorker,
-  Handler,
-  Handlers,
-  Ledger,
-  Processor,
-  Queue,
-} from '../api/types.js'
-import { failureReportedBy } from '../worker/attempt.js'
+import type { FolderOptions, FolderWorker, Ledger, Queue } from '../api/types.js'
 import { type HandlerModule, loadHandlerFolder } from './handlerFolder.js'
+import { watchedBy } from './watchedRuns.js'
 
 /** Queues that are not there are created. See {@link Ledger.processFolder}. */
 export const processFolder = async (
@@ -42,48 +33,21 @@ const workerOf = (
   const { onRun, onError, concurrency } = given
   const { processors, ...options } = module.options
   const watched = watchedBy(module.queue, onRun)
+  const over = {
+    ...options,
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(onError === undefined ? {} : { onError: (error: Error) => onError(error, module.queue) }),
+    autoStart: false,
+  }
   try {
+    if (module.batchHandler !== undefined) return queue.processBatch(watched.batch(module.batchHandler), over)
     return queue.process(watched.handlers(module.handlers), {
-      ...options,
+      ...over,
       ...(processors === undefined ? {} : { processors: processors.map(watched.processor) }),
-      ...(concurrency === undefined ? {} : { concurrency }),
-      ...(onError === undefined ? {} : { onError: (error: Error) => onError(error, module.queue) }),
-      autoStart: false,
     })
   } catch (error) {
     // A mistake in what the file exports; a ledger that is closed says so itself.
     if (!(error instanceof RangeError || error instanceof TypeError)) throw error
     throw new RefusedError('handlers_invalid', `${module.file}: ${error.message}`)
-  }
-}
-
-/** The same handlers, each run told to whoever watches. */
-const watchedBy = (queue: string, onRun: FolderOptions['onRun']) => {
-  const one = (handler: Handler<unknown>): Handler<unknown> => {
-    if (onRun === undefined || typeof handler !== 'function') return handler
-    return async (message, context) => {
-      const tell = (failure: unknown): void => {
-        const run: FolderRun = { queue, id: message.id, attempt: context.attempt, failure }
-        onRun(run)
-      }
-      try {
-        const value: unknown = await handler(message, context)
-        tell(failureReportedBy(value))
-        return value
-      } catch (error) {
-        tell(error ?? new Error(`a thrown ${String(error)}`))
-        throw error
-      }
-    }
-  }
-  return {
-    processor: (processor: Processor<unknown>): Processor<unknown> => ({
-      ...processor,
-      handle: one(processor.handle),
-    }),
-    handlers: (handlers: Handlers<unknown>): Handlers<unknown> =>
-      typeof handlers === 'function'
-        ? one(handlers)
-        : Object.fromEntries(Object.entries(handlers).map(([type, handler]) => [type, one(handler)])),
   }
 }

@@ -7,6 +7,12 @@ import type { SandboxPool } from './sandboxPool.js'
 const poolOf = (handler: unknown): SandboxPool | undefined =>
   typeof handler === 'function' && POOL in handler ? (handler[POOL] as SandboxPool) : undefined
 
+/** Another function in front of a sandboxed one: a worker that is given it has to open the same threads. */
+export const inSandboxOf = <H extends object>(handler: unknown, wrapper: H): H => {
+  const pool = poolOf(handler)
+  return pool === undefined ? wrapper : Object.assign(wrapper, { [POOL]: pool })
+}
+
 const handlersIn = (handlers: unknown): ReadonlyArray<unknown> =>
   typeof handlers === 'object' && handlers !== null ? Object.values(handlers) : [handlers]
 
