@@ -101,7 +101,9 @@ class Story {
     if ('ordinal' in event) {
       const fence = 'fence' in event ? event.fence : 0
       const reported = event.type !== 'AttemptFailed' || event.ended === 'reported'
-      if (reported) this.happened.add(`${event.type}/${event.ordinal}/${fence}`)
+      // Cancelling a running message is a wish first, and is asked for in the same way.
+      if (event.type === 'CancelRequested') this.happened.add(`MessageCancelled/${event.ordinal}/0`)
+      else if (reported) this.happened.add(`${event.type}/${event.ordinal}/${fence}`)
     }
     switch (event.type) {
       case 'PartitionOpened':
@@ -113,11 +115,15 @@ class Story {
         this.maxSize = event.config.maxSize
         this.windowMs = event.config.dedupWindowMs
         return
+      case 'CapacityReached':
+        this.must(this.live.size >= event.maxSize, '9 it is full when it says so')
+        return
       case 'MessageEnqueued':
         return this.enqueued(event)
       case 'AttemptStarted':
         return this.started(event)
       case 'LeaseExtended':
+      case 'CancelRequested':
         this.leased(event)
         return
       case 'AttemptSucceeded':
@@ -151,17 +157,22 @@ class Story {
         one.inDoubt = false
         return
       }
-      case 'MessageCancelled':
-        this.in(event.ordinal, 'waiting', event.type)
+      case 'MessageCancelled': {
+        const one = this.in(event.ordinal, 'waiting', event.type)
+        // Of a running message somebody wanted stopped: the end of the attempt cancels it.
+        if (one !== undefined) one.undecided = false
         return this.gone(event.ordinal)
+      }
       case 'MessageExpired': {
         const one = this.in(event.ordinal, 'waiting', event.type)
         this.must(one !== undefined && one.expiresAt !== 0 && one.expiresAt <= this.at, '3 no early expiry')
         return this.gone(event.ordinal)
       }
-      case 'MessagePurged':
-        this.in(event.ordinal, 'dead', event.type)
+      case 'MessagePurged': {
+        const isWaiting = this.live.get(event.ordinal)?.situation === 'waiting'
+        this.in(event.ordinal, isWaiting ? 'waiting' : 'dead', event.type)
         return this.gone(event.ordinal)
+      }
       default:
         this.must(false, `${event.type} has no place in a partition`)
     }
@@ -252,7 +263,8 @@ class Story {
       one.dueAt = event.retryAt
       return
     }
-    const exhausted = event.reason === 'attemptsExhausted' && one.attempts > retriesMax
+    const reason = one.failureType === 'CRASH' ? 'poison' : 'attemptsExhausted'
+    const exhausted = event.reason === reason && one.attempts > retriesMax
     this.must(
       exhausted || event.reason === 'notRetryable',
       `4 dead after attempt ${one.attempts}: ${event.reason}`,
