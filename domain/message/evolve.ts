@@ -68,7 +68,7 @@ export const evolve = (message: Message, event: MessageEvent, at: EpochMs): Mess
       return {
         ...factsOf(message),
         tag: 'Waiting',
-        dueAt: NO_INSTANT,
+        dueAt: at,
         inDoubt: false,
         attempts: 0,
         firstStartedAt: NO_INSTANT,

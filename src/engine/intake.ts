@@ -1,14 +1,14 @@
 // Requests that wait to be decided, in the order they came within their kind. Bounded in messages; settlements are never
 // turned away, because each of them ends something.
 import type { PartitionRefusal, Reply } from './replies.js'
-import type { ActRequest, EnqueueRequest, OperateRequest, SettleRequest } from './requests.js'
+import type { ActRequest, EnqueueRequest, SettleRequest } from './requests.js'
 
 /** Messages waiting to be decided; above it callers are told to come back (429). */
 export const PENDING_MESSAGES_MAX = 100_000
 
 export class Intake {
   readonly settlements: SettleRequest[] = []
-  readonly others: Array<OperateRequest | ActRequest> = []
+  readonly others: ActRequest[] = []
   readonly enqueues: EnqueueRequest[] = []
   private pendingMessages = 0
 

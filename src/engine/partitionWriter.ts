@@ -17,7 +17,6 @@ import { decideEnqueue } from './decideEnqueue.js'
 import {
   type DecisionContext,
   decideExpiries,
-  decideOperation,
   decideSettlement,
   failLostAttempts,
   messageIdOf,
@@ -27,14 +26,7 @@ import { LogClock } from './logClock.js'
 import { type BatchOutcome, OpenBatch, type WhenDurable } from './openBatch.js'
 import type { Payloads } from './payloads.js'
 import { type Answer, answered, type Failure, type Reply, refused, unavailable } from './replies.js'
-import type {
-  ActRequest,
-  ClaimRequest,
-  EnqueueRequest,
-  OperateRequest,
-  Settled,
-  SettleRequest,
-} from './requests.js'
+import type { ActRequest, ClaimRequest, EnqueueRequest, Settled, SettleRequest } from './requests.js'
 
 /** Events decided in one turn of the event loop. */
 const STEP_EVENTS_MAX = 4_096
@@ -145,12 +137,6 @@ export class PartitionWriter {
 
   /** A waiting claim was cancelled: it is answered empty soon. */
   claimsChanged(): void {
-    this.schedule()
-  }
-
-  operate(request: OperateRequest): void {
-    if (this.stopped !== undefined) return request.answer({ _tag: 'Left', left: this.stopped })
-    this.intake.others.push(request)
     this.schedule()
   }
 
@@ -269,15 +255,9 @@ export class PartitionWriter {
     this.claims.endDue(tick, this.whenDurable(batch))
   }
 
-  private decideOther(context: DecisionContext, request: OperateRequest | ActRequest): void {
-    const { batch } = context
-    if ('act' in request) {
-      const done = request.act(context)
-      return this.answerWhenDurable(batch, request.answer, () => done)
-    }
-    const { command, by } = request
-    const results = request.ordinals.map((ordinal) => decideOperation(context, command, ordinal, by))
-    this.answerWhenDurable(batch, request.answer, () => results)
+  private decideOther(context: DecisionContext, { act, answer }: ActRequest): void {
+    const done = act(context)
+    this.answerWhenDurable(context.batch, answer, () => done)
   }
 
   private decideOneEnqueue(context: DecisionContext, request: EnqueueRequest): void {

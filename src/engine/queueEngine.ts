@@ -2,6 +2,7 @@
 // together what several of them answer.
 import { isLeft, left } from 'fp-ts/lib/Either.js'
 import { controlStream, type PartitionRef, partitionOf } from '../../domain/ids.js'
+import type { Actor } from '../../domain/message/index.js'
 import {
   type ControlEvent,
   controlAtCreation,
@@ -11,10 +12,18 @@ import {
 } from '../../domain/queue/index.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import { holdsBlobs, withPayloads } from './blobPayloads.js'
-import type { DecisionContext } from './decideRequests.js'
+import { type DecisionContext, decideOperation } from './decideRequests.js'
 import { Partition, type PartitionDeps, type PartitionEvents } from './partition.js'
 import { type Answered, answered, type Failure, type Reply, unknown } from './replies.js'
-import type { Claimed, ClaimRequest, Enqueued, NewMessage, OperatorCommand, Settled, Settlement } from './requests.js'
+import type {
+  Claimed,
+  ClaimRequest,
+  Enqueued,
+  NewMessage,
+  OperatorCommand,
+  Settled,
+  Settlement,
+} from './requests.js'
 import { inShares } from './settlementShares.js'
 import { StreamFold } from './streamFold.js'
 
@@ -129,15 +138,17 @@ export class QueueEngine {
     partition: number,
     command: OperatorCommand,
     ordinals: ReadonlyArray<number>,
-    by: { who: string; why?: string; from?: string } | undefined,
+    by: Actor | undefined,
   ): Promise<Reply<ReadonlyArray<Settled>>> {
-    return new Promise((resolve) => {
-      const answer = (reply: Reply<ReadonlyArray<Settled>>): void => {
-        if (command === 'cancel' && !isLeft(reply)) this.tellOfCancels(partition, ordinals, reply.right.value)
-        resolve(reply)
-      }
-      this.partition(partition).use((writer) => writer.operate({ command, ordinals, by, answer }), resolve)
-    })
+    const reply = this.act(partition, (context) =>
+      ordinals.map((ordinal) => decideOperation(context, command, ordinal, by)),
+    )
+    if (command === 'cancel') {
+      void reply.then((done) => {
+        if (!isLeft(done)) this.tellOfCancels(partition, ordinals, done.right.value)
+      })
+    }
+    return reply
   }
 
   /** Told of each message whose cancellation is recorded: if it runs, its worker has to stop it (A11). */

@@ -1,12 +1,7 @@
 // What the writer of a partition can be asked for. Everything here has passed the door: sizes, names and numbers are within
 // their bounds, and payloads are JSON text.
 import type { Either } from 'fp-ts/lib/Either.js'
-import type {
-  Actor,
-  Contents,
-  FollowUp,
-  MessageAttributes,
-} from '../../domain/message/index.js'
+import type { Contents, FollowUp, MessageAttributes } from '../../domain/message/index.js'
 import type { DecisionContext } from './decideRequests.js'
 import type { Answer, PartitionRefusal } from './replies.js'
 
@@ -110,13 +105,6 @@ export type SettleRequest = Readonly<{
 
 /** `discard` = only a dead letter; `purge` = waiting messages, too. */
 export type OperatorCommand = 'cancel' | 'redrive' | 'discard' | 'purge'
-
-export type OperateRequest = Readonly<{
-  command: OperatorCommand
-  ordinals: ReadonlyArray<number>
-  by: Actor | undefined
-  answer: Answer<ReadonlyArray<Settled>>
-}>
 
 /**
  * A rule of its own, decided like everything else: it sees the state, may add events, and is answered when they are

@@ -157,7 +157,7 @@ describe('C9: follow-ups of a handler', () => {
 describe('C9: follow-ups of a handler in a thread of its own', () => {
   it('C9: come out of the thread whole, also when they are larger than a result may be', () => {
     const payload = 'x'.repeat(50_000)
-    const written = writtenValue(1, completing({ total: 7 }, [{ queue: 'mails', payload }]))
+    const written = writtenValue(1, completing({ total: 7 }, [{ queue: 'mails', payload }]), 16_384)
     const wish = written.kind === 'wished' ? structuredClone(written.wish) : {}
     expect(settlementOfValue({ ordinal: 1, fence: 2 }, wishFrom(wish))).toEqual({
       ordinal: 1,
