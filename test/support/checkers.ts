@@ -1,6 +1,7 @@
 // What must be true of a log, whatever happened. Reads only the recorded batches and what clients were told, and shares no
 // code with the core: a second, naive telling of the same story. Each broken rule is a sentence with its revision.
 import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
+import type { Limits } from '../../domain/queue/index.js'
 
 export type Told = 'ok' | 'definite' | 'unknown'
 
@@ -70,6 +71,8 @@ class Story {
   private revision = 0
   private paused = false
   private maxSize = Number.POSITIVE_INFINITY
+  private limits: Limits = {}
+  private readonly startedAt: number[] = []
   private windowMs = 0
 
   constructor(private readonly rules: Rules) {}
@@ -113,6 +116,7 @@ class Story {
       case 'ConfigAdopted':
         this.paused = event.paused
         this.maxSize = event.config.maxSize
+        this.limits = event.config.limits
         this.windowMs = event.config.dedupWindowMs
         return
       case 'CapacityReached':
@@ -237,10 +241,25 @@ class Story {
         other.priority > one.priority || (other.priority === one.priority && other.ordinal < one.ordinal)
       this.must(!first || !this.mayRun(other), `5 message ${one.ordinal} went before ${other.ordinal}`)
     }
+    this.withinLimits()
     one.situation = 'leased'
     one.fence = event.fence
     one.attempts++
     this.must(event.attempt === one.attempts, `4 attempt ${event.attempt} is number ${one.attempts}`)
+  }
+
+  /** B8: one more may start now. */
+  private withinLimits(): void {
+    const { concurrencyMax = Number.POSITIVE_INFINITY, rate } = this.limits
+    const running = [...this.live.values()].filter(({ situation }) => situation === 'leased').length
+    this.must(running < concurrencyMax, `B8 ${running + 1} run, the cap is ${concurrencyMax}`)
+    this.startedAt.push(this.at)
+    if (rate === undefined) return
+    this.startedAt.forEach((first, n) => {
+      const starts = this.startedAt.length - n
+      const allowed = rate.count + Math.floor(((this.at - first) * rate.count) / rate.perMs)
+      this.must(starts <= allowed, `B8 ${starts} starts in ${this.at - first} ms`)
+    })
   }
 
   private mayRun(one: Live): boolean {

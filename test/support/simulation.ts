@@ -68,7 +68,12 @@ class Run {
     const random = seeded(seed ^ 0x5bd1e995)
     const one = <A>(from: ReadonlyArray<A>): A => from[Math.floor(random() * from.length)] as A
     const queue = await TestQueue.open({
-      settings: { maxSize: one([6, 15, 1_000]), dedupWindowMs: one([0, 500, 5_000]), failures: FAILURES },
+      settings: {
+        maxSize: one([6, 15, 1_000]),
+        dedupWindowMs: one([0, 500, 5_000]),
+        failures: FAILURES,
+        limits: one([{}, {}, { concurrencyMax: 2 }, { rate: { count: 3, perMs: 300 } }]),
+      },
       snapshotEveryEvents: one([0, 5, 20]),
       payloadCacheBytes: one([0, 600, 1_000_000]),
       random,
