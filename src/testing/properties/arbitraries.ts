@@ -39,7 +39,7 @@ const name: Arbitrary<string> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc
-      .string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
+      .string({ unit: 'binary', minLength: 1, maxLength: 60 })
       .filter((text) => !/\p{Cc}|\p{Cs}/u.test(text) && text.length <= NAME_CHARS_MAX),
   },
 )
