@@ -43,9 +43,9 @@ export class RemoteBatchSource<A> implements BatchSource<A, RemoteHeld<A>> {
     return this.known.config
   }
 
-  readonly claim = async (max: number, waitMs: number): Promise<BatchClaim<RemoteHeld<A>>> => {
+  readonly claim = async (max: () => number, waitMs: number): Promise<BatchClaim<RemoteHeld<A>>> => {
     const { name, uniqueId } = this.deps
-    this.unanswered ??= { max, waitMs, worker: name, claimId: uniqueId() }
+    this.unanswered ??= { max: max(), waitMs, worker: name, claimId: uniqueId() }
     try {
       const messages = await this.deps.claim({ ...this.unanswered, signal: this.stopSignal.signal })
       this.unanswered = undefined

@@ -22,7 +22,7 @@ export type HeldMessage<A> = {
   heldUntilTick: number
 }
 
-export type BatchLimits = Readonly<{ maxBatchSize: number; batchTimeoutMs: number }>
+export type BatchLimits = Readonly<{ batching: boolean; maxBatchSize: number; batchTimeoutMs: number }>
 
 export type BatchClaim<Held> = Readonly<{
   held: ReadonlyArray<Held>
@@ -34,7 +34,7 @@ export type BatchSource<A, Held extends HeldMessage<A> = HeldMessage<A>> = Reado
   /** What the queue says now; read before each batch. Rejects when it cannot be told. */
   limits: () => Promise<BatchLimits>
   /** Waits up to `waitMs` for a first message; may answer more than `max` when a lost answer is repeated. */
-  claim: (max: number, waitMs: number, gathered: number) => Promise<BatchClaim<Held>>
+  claim: (max: () => number, waitMs: number, gathered: number) => Promise<BatchClaim<Held>>
   /** Recorded sooner or later, repeated while there is no answer. */
   settle: (held: Held, settlement: Settlement) => void
   /** The slot of the message is free: whatever ran it has ended. */

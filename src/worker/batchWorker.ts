@@ -1,14 +1,8 @@
 // Runs a handler over batches (B6): gathers messages until a batch is full or its first message has waited long enough,
 // runs it under one signal and one time limit, settles each message by its own outcome. Messages are claimed as they come,
 // so they are ours while the batch fills: their leases are kept alive, and stopping hands them back uncounted.
-import {
-  afterBatch,
-  BATCH_SIZE_MAX,
-  type BatchSizeState,
-  initialBatchSize,
-} from '../../domain/batching/batchSize.js'
+import { afterBatch, type BatchSizeState, initialBatchSize } from '../../domain/batching/batchSize.js'
 import type { FailureType } from '../../domain/failure/index.js'
-import { DURATION_MS_MAX } from '../../domain/queue/index.js'
 import type {
   BatchContext,
   BatchHandler,
@@ -20,15 +14,16 @@ import type { Settlement } from '../engine/requests.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 import { CancelledError, settlementOfError } from './attempt.js'
 import { BatchLeases } from './batchLeases.js'
+import { checkBatchOptions } from './batchOptions.js'
 import { batchFailed, batchSettlements } from './batchOutcome.js'
 import type { BatchLimits, BatchSource, HeldMessage } from './batchSource.js'
 import { classifierOf, reporterOf } from './processOptions.js'
 
-const CONCURRENCY_MAX = 1_000
 const DEFAULT_GRACE_MS = 10_000
 /** Hand-backs after the grace: one call to a log or a server that may be gone. */
 const LAST_CALL_MS = 2_000
-/** No server lets a claim wait longer. */
+/** No server hands out more in one claim, or lets one wait longer. */
+const CLAIM_MAX = 1_000
 const CLAIM_WAIT_MS = 20_000
 const PAUSE_FIRST_MS = 250
 const PAUSE_MAX_MS = 10_000
@@ -42,19 +37,6 @@ type Running<Held> = {
   isObserved: boolean
 }
 
-/** @throws RangeError for what is not accepted */
-const checkedOptions = (options: BatchOptions): void => {
-  const whole = (name: string, value: number | undefined, from: number, to: number): void => {
-    if (value === undefined || (Number.isInteger(value) && value >= from && value <= to)) return
-    throw new RangeError(`${name}: accepted is a whole number from ${from} to ${to}`)
-  }
-  whole('concurrency', options.concurrency, 1, CONCURRENCY_MAX)
-  whole('maxBatchSize', options.maxBatchSize, 1, BATCH_SIZE_MAX)
-  whole('batchTimeoutMs', options.batchTimeoutMs, 0, DURATION_MS_MAX)
-  if (options.dynamic !== undefined)
-    whole('dynamic.targetMs', options.dynamic.targetMs ?? Number.NaN, 1, DURATION_MS_MAX)
-}
-
 export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchWorker {
   private readonly concurrency: number
   private readonly classifier: (error: unknown) => FailureType
@@ -64,7 +46,7 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
   /** Batches that are complete and wait for a slot. */
   private readonly complete: Held[][] = []
   private gathering: Promise<void> = Promise.resolve()
-  private limits: BatchLimits = { maxBatchSize: 1, batchTimeoutMs: 0 }
+  private limits: BatchLimits = { batching: true, maxBatchSize: 1, batchTimeoutMs: 0 }
   private sizes: BatchSizeState = initialBatchSize
   private state: 'running' | 'stopping' | 'stopped' = 'stopped'
   private readonly outcomes = { ack: 0, fail: 0, release: 0 }
@@ -80,7 +62,7 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
     private readonly handler: BatchHandler<A>,
     private readonly options: BatchOptions,
   ) {
-    checkedOptions(options)
+    checkBatchOptions(options)
     this.concurrency = options.concurrency ?? 1
     this.classifier = classifierOf(options)
     this.report = reporterOf(options)
@@ -133,7 +115,7 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
   }
 
   private get sizeMax(): number {
-    return this.options.maxBatchSize ?? this.limits.maxBatchSize
+    return this.limits.batching ? (this.options.maxBatchSize ?? this.limits.maxBatchSize) : 1
   }
 
   private get batchSize(): number {
@@ -151,7 +133,7 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
         await new Promise<void>((resolve) => this.onChange.push(resolve))
         continue
       }
-      const error = await this.gatherOne()
+      const error = await this.gather()
       if (error === undefined) {
         pauseMs = PAUSE_FIRST_MS
         continue
@@ -163,47 +145,60 @@ export class BatchWorker<A, Held extends HeldMessage<A>> implements PublicBatchW
     }
   }
 
-  /** Gathers one batch and starts it; what went wrong, if it did: what has come until then runs all the same. */
-  private async gatherOne(): Promise<unknown> {
+  /** So many messages could start at once; what has gathered already is part of the first batch. */
+  private wanted(size: number, gathered: number): number {
+    const freeSlots = this.concurrency - this.inWork.size - this.complete.length
+    return Math.max(1, Math.min(size * freeSlots - gathered, CLAIM_MAX))
+  }
+
+  /**
+   * Claims for all free slots, so that batches share a commit, and gathers what is left over into one more. Answers what went
+   * wrong, if something did: what has come until then runs all the same.
+   */
+  private async gather(): Promise<unknown> {
     const gathered: Held[] = []
     let untilTick = Number.POSITIVE_INFINITY
     let error: unknown
     try {
       this.limits = await this.source.limits()
       const size = this.batchSize
-      while (!this.isStopping && gathered.length < size) {
+      while (!this.isStopping) {
         const waitMs = Math.min(untilTick - this.clock.tickMs(), CLAIM_WAIT_MS)
         if (waitMs <= 0) break
-        const { held, mayGather } = await this.source.claim(size - gathered.length, waitMs, gathered.length)
-        this.take(held, gathered)
-        // Messages that run alone have taken the slots, or nothing has come: there is nothing to go on for here.
+        const count = gathered.length
+        const { held, mayGather } = await this.source.claim(() => this.wanted(size, count), waitMs, count)
+        this.take(held, gathered, size)
         if (gathered.length === 0 || !mayGather) break
+        // Messages that run alone have taken the slots.
         if (this.inWork.size + this.complete.length >= this.concurrency) break
         const timeoutMs = this.options.batchTimeoutMs ?? this.limits.batchTimeoutMs
         if (untilTick === Number.POSITIVE_INFINITY) untilTick = this.clock.tickMs() + timeoutMs
       }
-      // A repeated claim answers what it had been given at first, which may be more than fits now.
-      for (let from = 0; from < gathered.length; from += size)
-        this.complete.push(gathered.slice(from, from + size))
     } catch (caught) {
       error = caught ?? new Error('the claim failed')
-      if (gathered.length > 0) this.complete.push(gathered)
     }
-    this.gatheredCount -= gathered.length
+    this.completed(gathered)
     this.startComplete()
     return error
   }
 
-  private take(held: ReadonlyArray<Held>, gathered: Held[]): void {
+  private take(held: ReadonlyArray<Held>, gathered: Held[], size: number): void {
     for (const one of held) {
       this.leases.add(one)
       if (one.alone) this.complete.push([one])
       else {
         gathered.push(one)
         this.gatheredCount += 1
+        if (gathered.length >= size) this.completed(gathered)
       }
     }
     this.startComplete()
+  }
+
+  private completed(gathered: Held[]): void {
+    const batch = gathered.splice(0)
+    this.gatheredCount -= batch.length
+    if (batch.length > 0) this.complete.push(batch)
   }
 
   private startComplete(): void {

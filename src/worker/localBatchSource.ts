@@ -80,7 +80,7 @@ export class LocalBatchSource<A> implements BatchSource<A, LocalHeld<A>> {
   readonly limits: BatchSource<A>['limits'] = async () => this.deps.engine.control.config
 
   readonly claim = async (
-    max: number,
+    max: () => number,
     waitMs: number,
     gathered: number,
   ): Promise<BatchClaim<LocalHeld<A>>> => {
@@ -96,7 +96,7 @@ export class LocalBatchSource<A> implements BatchSource<A, LocalHeld<A>> {
     this.isClaiming = true
     try {
       const reply = await engine.claim({
-        max: () => (isAlone ? 1 : max),
+        max: () => (isAlone ? 1 : max()),
         worker: name,
         leaseMs: undefined,
         claimId: undefined,

@@ -132,6 +132,22 @@ describe('B6 how a batch fills', () => {
     expect(sizes()).toEqual([2, 2, 2])
   })
 
+  it('B6: the batches of all free slots are claimed together, in one append', async () => {
+    const { test, queue, sizes, worker } = await started({
+      maxBatchSize: 3,
+      concurrency: 4,
+      autoStart: false,
+    })
+    await enqueueAll(test, queue, ...range(20))
+    const before = test.log.asked.length
+    worker.start()
+    await test.clock.settle()
+    expect(sizes()).toEqual([3, 3, 3, 3])
+    const appended = test.log.asked.slice(before).map(({ batch }) => batch.events.map(({ type }) => type))
+    expect(appended).toEqual([new Array(12).fill('AttemptStarted')])
+    expect(await test.done(queue.stats())).toMatchObject({ processing: 12, pending: 8 })
+  })
+
   it('B6: messages are claimed while the batch fills, and their leases are kept alive', async () => {
     const { test, queue, runs } = await started(
       { maxBatchSize: 5, batchTimeoutMs: 60_000 },
