@@ -266,7 +266,7 @@ describe('lanes', () => {
         seen.nothing += history.seen.get('nothing') ?? 0
         seen.something += history.seen.get('something') ?? 0
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
     expect(seen.nothing).toBeGreaterThan(200)
     expect(seen.something).toBeGreaterThan(200)
