@@ -209,7 +209,7 @@ export class MessageFold {
     table.setInt(slot, L.ATTEMPTS, table.int(slot, L.ATTEMPTS) + 1)
     if (table.double(slot, L.FIRST_STARTED_AT) === NO_INSTANT) {
       table.setDouble(slot, L.FIRST_STARTED_AT, at)
-      // Not of one that was handed back or redriven: it has run before, and since when it waits is not in its record.
+      // The first of all its starts: one that was handed back or redriven has run before.
       if (previous === table.double(slot, L.PAYLOAD_REVISION)) {
         measures.waits.note(at - Math.max(table.double(slot, L.ENQUEUED_AT), table.double(slot, L.DUE_AT)))
       }
@@ -312,7 +312,8 @@ export class MessageFold {
     table.setFailureType(slot, undefined)
     const { group } = table.cold(slot).wishes
     if (group !== undefined) this.placement.groups.join(slot, group)
-    this.becomeWaiting(slot, NO_INSTANT, at)
+    // It waits from now on, however long ago it was enqueued.
+    this.becomeWaiting(slot, at, at)
   }
 
   private purged(slot: number, event: MessagePurged, revision: number, at: EpochMs): void {

@@ -87,6 +87,19 @@ describe('a full queue that drops (A9)', () => {
     await queue.assertReplayAgrees()
   })
 
+  it('A9 dropOldest: one that has begun to run since is passed over, and so is one that has ended', async () => {
+    const queue = await open({ maxSize: 4, overflow: 'dropOldest' })
+    await queue.enqueued(...[1, 2, 3, 4].map((n) => message(n)))
+    await queue.enqueued(message(5))
+    const [second, third] = await queue.claimed({ max: 2 })
+    if (second === undefined || third === undefined) throw new Error('two deliveries')
+    await queue.settled(ack(third))
+    await queue.enqueued(message(6), message(7))
+    expect(await dropped(queue)).toEqual([1, 4])
+    expect(await queue.settled(ack(second))).toMatchObject([{ _tag: 'Right' }])
+    expect(await queue.drainPayloads()).toEqual([5, 6, 7])
+  })
+
   it('A9 dropLowestPriority: the lowest goes first, then the oldest of it, and only for one that is higher', async () => {
     const queue = await open({ maxSize: 4, overflow: 'dropLowestPriority' })
     const priorities = [5, -5, 0, -5]

@@ -5,7 +5,7 @@ import type { MessageAttributes } from '../../domain/message/index.js'
 import { closeGate, forceCircuit, openGate, type QueueSettings } from '../../domain/queue/index.js'
 import { fixed } from '../../domain/retry/index.js'
 import type { Delivery } from '../../src/engine/requests.js'
-import { ack, fail, message, release, TestQueue } from '../support/ledger.js'
+import { ack, batchesOfQueue, fail, message, release, TestQueue } from '../support/ledger.js'
 import { watch } from '../support/manualClock.js'
 
 const OPEN_MS = 30_000
@@ -61,6 +61,26 @@ describe('a circuit (C6)', () => {
     const claim = queue.claim({ max: 3 })
     await queue.clock.settled(failing)
     expect(await queue.clock.settled(claim)).toMatchObject({ right: { value: { deliveries: [] } } })
+  })
+
+  it('C6: stands right behind the failure that opened it, also among others that were reported with it', async () => {
+    const queue = await open()
+    await queue.enqueued(...many(7))
+    await failAll(queue, await queue.claimed({ max: 7 }))
+    const types = (await queue.eventTypes()).slice(-15)
+    expect(types.indexOf('CircuitOpened')).toBe(10)
+    expect(await circuitEvents(queue)).toHaveLength(1)
+  })
+
+  it('C6, C5: attempts that were lost with their process open it in the batch that says so', async () => {
+    const queue = await open({ circuit: { failureTypes: ['CRASH'] } })
+    await queue.enqueued(...many(7))
+    await queue.claimed({ max: 6, worker: queue.localWorker })
+    await queue.restart()
+    const batches = await batchesOfQueue(queue)
+    const lost = batches.find(({ events }) => events.some(({ type }) => type === 'AttemptFailed'))
+    expect(lost?.events.filter(({ type }) => type === 'CircuitOpened')).toHaveLength(1)
+    expect(await queue.claimed({ max: 7 })).toEqual([])
   })
 
   it('C6: other failures do not open it, nor do five that lie further apart than the window', async () => {

@@ -65,11 +65,11 @@ describe('the state of a partition', () => {
         history.run(taken)
         for (const [type, n] of history.seen) seen.set(type, (seen.get(type) ?? 0) + n)
       }),
-      { numRuns: 800 },
+      { numRuns: 300 },
     )
-    // Every event type of a message, many times over: otherwise the histories prove little. The rarest comes about
-    // ninety times in so many runs, so this does not fail by luck.
-    for (const type of MESSAGE_EVENTS) expect(seen.get(type) ?? 0, type).toBeGreaterThan(20)
+    // Every event type, many times over: otherwise the histories prove little. The rarest comes about thirty times in so
+    // many runs, so this does not fail by luck.
+    for (const type of MESSAGE_EVENTS) expect(seen.get(type) ?? 0, type).toBeGreaterThan(5)
   })
 
   it('I6 is the same in a replay, without its promotions and its look-ups', () => {
