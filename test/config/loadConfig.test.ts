@@ -248,6 +248,30 @@ describe('E19: what is refused', () => {
   })
 })
 
+describe('E19: any file', () => {
+  it('is a configuration or is refused with sentences; nothing in it ends the program otherwise', () => {
+    const keys = [...SETTING_NAMES.map((name) => SETTINGS[name].key.split('.')[0] ?? ''), 'queues', 'other']
+    const value = fc.jsonValue({ maxDepth: 3 })
+    const setting = fc.constantFrom(...Object.keys(DEFAULT_QUEUE_CONFIG), 'preset', 'other')
+    const queues = fc.dictionary(
+      fc.constantFrom('orders', 'mail', 'no spaces', 'constructor'),
+      fc.oneof(value, fc.dictionary(setting, value, { maxKeys: 4, noNullPrototype: true })),
+      { noNullPrototype: true },
+    )
+    const file = fc.dictionary(fc.constantFrom(...keys), fc.oneof(value, queues), { noNullPrototype: true })
+    fc.assert(
+      fc.property(file, (content) => {
+        const path = inFile(content)
+        for (const problem of problemsOf()) {
+          expect(problem.startsWith(`${path}: `)).toBe(true)
+          expect(problem.slice(path.length)).toMatch(/(?:accepted| is | are )/)
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+})
+
 describe('E19: queues of the file', () => {
   it('take a preset, and what is stated wins over it', () => {
     inFile({ queues: { orders: { preset: 'reliable', maxSize: 7 }, mail: {} } })
