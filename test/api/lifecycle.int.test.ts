@@ -12,6 +12,7 @@ import {
   RefusedError,
   startServer,
 } from '../../src/index.js'
+import { temporaryFolder } from '../cli/ledgerq.js'
 
 const closing: Array<() => Promise<unknown>> = []
 afterEach(async () => {
@@ -114,6 +115,32 @@ describe('A15: a prefix for streams', () => {
     expect(JSON.stringify(events)).not.toContain('for two')
     await again.close()
     await log.close()
+  })
+
+  it('holds in an embedded log, with snapshots and the register of finished messages', async () => {
+    const folder = temporaryFolder()
+    const log = { kind: 'embedded', path: folder.path } as const
+    const opened = (streamPrefix?: string): Promise<Ledger> =>
+      openLedger({ log, logging: false, ...(streamPrefix === undefined ? {} : { streamPrefix }) })
+    const first = await opened('acme')
+    const orders = await first.queue('orders')
+    const worker = orders.process(() => 'done')
+    const { id } = await orders.enqueue('one')
+    while ((await orders.message(id))?.state !== 'succeeded');
+    await worker.stop()
+    await orders.enqueue('two', { id: 'mine' })
+    await first.close()
+
+    const other = await opened()
+    expect(await namesOf(other)).toEqual([])
+    await other.close()
+    const again = await opened('acme')
+    const queue = await again.openQueue('orders')
+    expect(await queue.message(id)).toMatchObject({ state: 'succeeded', result: 'done' })
+    expect(await queue.message('mine')).toMatchObject({ state: 'pending', payload: 'two' })
+    expect((await again.recovery()).partitions).toEqual([expect.objectContaining({ snapshotUsed: true })])
+    await again.close()
+    folder.remove()
   })
 
   it.each(['', 'a.b', 'no spaces', 'x'.repeat(33)])('%j is refused with the rule', async (streamPrefix) => {
