@@ -101,10 +101,17 @@ const firstToGo = (state: PartitionState, overflow: Overflow, max: number): Cand
   const byTurn = (one: Candidate, other: Candidate): number => (goesBefore(overflow, one, other) ? -1 : 1)
   const kept: Candidate[] = []
   let last: Candidate | undefined
+  const byPriority = overflow === 'dropLowestPriority'
   for (let slot = 0; slot < table.slotCount; slot++) {
     if (table.int(slot, L.TAG) !== L.TAG_WAITING) continue
-    const candidate = { ordinal: table.double(slot, L.ORDINAL), priority: table.int(slot, L.PRIORITY) }
-    if (last !== undefined && goesBefore(overflow, last, candidate)) continue
+    const priority = table.int(slot, L.PRIORITY)
+    const ordinal = table.double(slot, L.ORDINAL)
+    if (last !== undefined) {
+      // Written out: most messages end here, and an object for each would cost more than all else.
+      if (byPriority && priority !== last.priority ? priority > last.priority : ordinal > last.ordinal)
+        continue
+    }
+    const candidate = { ordinal, priority }
     kept.push(candidate)
     if (kept.length < 2 * max) continue
     kept.sort(byTurn)

@@ -40,7 +40,7 @@ export const rebuildMeasures = async (
   { onProgress = () => undefined, signal }: RebuildOptions,
 ): Promise<Rebuilt> => {
   const { log, stream, writer } = source
-  const fresh = new PartitionState()
+  const fresh = new PartitionState(writer.state.partition)
   const followed: Followed[] = []
   const stop = source.follow((batch, firstRevision) => followed.push({ batch, firstRevision }))
   try {
