@@ -29,9 +29,10 @@ import { systemClock } from '../runtime/systemClock.js'
 import { systemIds } from '../runtime/systemIds.js'
 import { Scheduler } from '../schedules/scheduler.js'
 import { LocalWorker } from '../worker/localWorker.js'
-import { isWorker } from '../worker/processOptions.js'
 import { isOfLostProcess, localWorkerName } from '../worker/localWorkers.js'
+import { isWorker } from '../worker/processOptions.js'
 import { Quarantine } from '../worker/quarantine.js'
+import { actorOf } from './actor.js'
 import { localBatchWorker, type StartBatchWorker } from './batches.js'
 import { collectBlobs } from './blobs.js'
 import { callbacksOn } from './callbacks.js'
@@ -39,8 +40,8 @@ import { UnavailableError } from './errors.js'
 import { readEvents } from './logEvents.js'
 import { historyEntry } from './messageViews.js'
 import type { LedgerOptions, Trouble } from './openLedger.js'
-import { QueueHandle, queueView } from './queueHandle.js'
 import { ledgerHealth } from './projections.js'
+import { QueueHandle, queueView } from './queueHandle.js'
 import { refuseOtherNames } from './queueNames.js'
 import { historyOf, locate, queueStats } from './queueReads.js'
 import { recoverStopped, recoveryReport } from './recovery.js'
@@ -183,7 +184,8 @@ export class LocalLedger implements Ledger {
   readonly createQueue: Ledger['createQueue'] = async (name, { payload, ...settings } = {}, by) => {
     this.refuseWhenClosed()
     refuseOtherNames(name)
-    await this.changeCatalog((catalog) => createQueue(catalog, name, settings, by))
+    const actor = actorOf(by)
+    await this.changeCatalog((catalog) => createQueue(catalog, name, settings, actor))
     return this.handle(await this.engine(name), payload)
   }
 
@@ -259,11 +261,12 @@ export class LocalLedger implements Ledger {
 
   readonly deleteQueue: Ledger['deleteQueue'] = async (name, options = {}) => {
     this.refuseWhenClosed()
+    const by = actorOf(options.by)
     const engine = await this.engine(name)
     const stats = await queueStats({ engine })
     const messages = stats.scheduled + stats.pending + stats.retrying + stats.processing + stats.dead
     await this.changeCatalog((catalog) =>
-      deleteQueue(catalog, name, messages, options.evenIfNotEmpty ?? false, options.by),
+      deleteQueue(catalog, name, messages, options.evenIfNotEmpty ?? false, by),
     )
     this.engines.delete(name)
     this.opening.delete(name)
@@ -312,7 +315,9 @@ export class LocalLedger implements Ledger {
   readonly health: Ledger['health'] = () =>
     ledgerHealth(this.log, [...this.engines.values()], (queue) =>
       this.workerStatuses().flatMap((status) =>
-        status.queue === queue ? status.processors.filter(({ healthy }) => healthy === false).map(({ name }) => name) : [],
+        status.queue === queue
+          ? status.processors.filter(({ healthy }) => healthy === false).map(({ name }) => name)
+          : [],
       ),
     )
 

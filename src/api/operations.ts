@@ -1,6 +1,7 @@
 // Operations over many messages: clear, redrive, discard (A8, C3). The loop is one, whoever makes the steps: the ledger in
 // this process, or a server that is asked for each. It sums up, tells how far it is, paces itself, and stops when told.
 import { isLeft } from 'fp-ts/lib/Either.js'
+import { actorOf } from './actor.js'
 import { LedgerqError, UnknownOutcomeError } from './errors.js'
 import { checkedFilter } from './listing.js'
 import { locate, type ReadDeps } from './queueReads.js'
@@ -122,7 +123,8 @@ const sweeping =
     sweepStep(deps, sweep, cursor, max)
 
 export const clearWaiting = (deps: ReadDeps, options: ClearOptions): Promise<Cleared> => {
-  const { dryRun = false, by } = options
+  const { dryRun = false } = options
+  const by = actorOf(options.by)
   const filter = checkedFilter(options)
   const { states } = filter
   if (states?.some((state) => !WAITING.some((waiting) => waiting === state)) === true) {
@@ -157,11 +159,13 @@ const deadSweep = (
   options: DeadLetterSelection & Readonly<{ dryRun?: boolean; by?: Actor }>,
 ): Sweep => {
   const filter = { ...checkedFilter(options), states: ['dead-lettered'] as const }
-  return { command, filter, acts: filter.states, dryRun: options.dryRun === true, by: options.by }
+  return { command, filter, acts: filter.states, dryRun: options.dryRun === true, by: actorOf(options.by) }
 }
 
 /** Those of a list of ids, in its order; the cursor counts them. */
-const named = (deps: ReadDeps, ids: ReadonlyArray<string>, { dryRun, by }: RedriveOptions): TakeStep => {
+const named = (deps: ReadDeps, ids: ReadonlyArray<string>, options: RedriveOptions): TakeStep => {
+  const { dryRun } = options
+  const by = actorOf(options.by)
   return async (cursor, max) => {
     const from = cursor === undefined ? 0 : Number(cursor)
     if (!Number.isInteger(from) || from < 0)

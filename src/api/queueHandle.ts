@@ -13,6 +13,7 @@ import type { NewMessage } from '../engine/requests.js'
 import type { Clock } from '../ports/clock.js'
 import { throughSandboxes, withSandboxes } from '../sandbox/sandboxedWorker.js'
 import type { Scheduler } from '../schedules/scheduler.js'
+import { actorOf } from './actor.js'
 import type { StartBatchWorker } from './batches.js'
 import { inBlob } from './blobs.js'
 import { settleMessages } from './claims.js'
@@ -21,9 +22,9 @@ import { LedgerqError } from './errors.js'
 import { countMessages, listDeadLetters, listMessages } from './listing.js'
 import { historyEntry } from './messageViews.js'
 import { clearWaiting, discardDeadLetters, redriveDeadLetters } from './operations.js'
+import { projectionOperations } from './projections.js'
 import { historyOf, locate, messageView, queueStats } from './queueReads.js'
 import { errorOf, errorOfFailure, withPublicErrors } from './refusals.js'
-import { projectionOperations } from './projections.js'
 import { rerunMessages } from './rerun.js'
 import { resultOf } from './results.js'
 import { scheduleOperations } from './schedules.js'
@@ -240,7 +241,7 @@ export class QueueHandle<A> implements Queue<A> {
     const { payload } = changes
     const encoded = payload === undefined ? undefined : encodedPayload(codec, payload)
     if (encoded instanceof LedgerqError) throw encoded
-    return editMessage(this.deps, id, changes, encoded, by)
+    return editMessage(this.deps, id, changes, encoded, actorOf(by))
   }
   readonly result: Queue<A>['result'] = (id, options) => resultOf(this, this.deps.clock, id, options)
   readonly enqueueAndWait: Queue<A>['enqueueAndWait'] = async (payload, options, wait) => {
@@ -251,7 +252,8 @@ export class QueueHandle<A> implements Queue<A> {
   readonly cancel = (id: string, by?: Actor): Promise<void> => this.operate('cancel', id, by)
   readonly discard = (id: string, by?: Actor): Promise<void> => this.operate('discard', id, by)
 
-  private async operate(command: 'cancel' | 'discard', id: string, by: Actor | undefined): Promise<void> {
+  private async operate(command: 'cancel' | 'discard', id: string, asked: Actor | undefined): Promise<void> {
+    const by = actorOf(asked)
     const located = await locate(this.deps, id)
     if (located === undefined) throw errorOf({ type: 'MessageNotFound' })
     const reply = await this.engine.operate(located.ref.partition, command, [located.ordinal], by)
@@ -261,17 +263,20 @@ export class QueueHandle<A> implements Queue<A> {
   }
 
   readonly pause = async (by?: Actor): Promise<void> => {
-    await withPublicErrors(this.engine.changeControl((control) => pauseQueue(control, by)))
+    const actor = actorOf(by)
+    await withPublicErrors(this.engine.changeControl((control) => pauseQueue(control, actor)))
   }
 
   readonly resume = async (by?: Actor): Promise<void> => {
-    await withPublicErrors(this.engine.changeControl((control) => resumeQueue(control, by)))
+    const actor = actorOf(by)
+    await withPublicErrors(this.engine.changeControl((control) => resumeQueue(control, actor)))
   }
 
   readonly configure = async (settings: QueueSettings, by?: Actor): Promise<QueueView> => {
+    const actor = actorOf(by)
     await withPublicErrors(
       this.engine.changeControl((control) => {
-        const events = configureQueue(control, settings, by)
+        const events = configureQueue(control, settings, actor)
         if (isLeft(events)) throw errorOf(events.left)
         return events.right
       }),

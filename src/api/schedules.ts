@@ -23,6 +23,7 @@ import { acceptCron } from '../schedules/cronTimes.js'
 import { instantsOf, nextTickOf } from '../schedules/nextTicks.js'
 import type { Scheduler } from '../schedules/scheduler.js'
 import { SCHEDULE_HEADER, TICK_HEADER } from '../schedules/tickMessage.js'
+import { actorOf } from './actor.js'
 import { LedgerqError, UnavailableError } from './errors.js'
 import { locate, type ReadDeps } from './queueReads.js'
 import { errorOf, withPublicErrors } from './refusals.js'
@@ -199,9 +200,10 @@ export const scheduleOperations = <A>(desk: ScheduleDesk<A>): ScheduleOperations
     schedule: () => Schedule,
     by: Actor | undefined,
   ): Promise<ScheduleView> => {
+    const actor = actorOf(by)
     await withPublicErrors(
       engine.changeControl(({ schedules }) => {
-        const events = setSchedule(schedules, schedule(), at, by)
+        const events = setSchedule(schedules, schedule(), at, actor)
         if (isLeft(events)) throw errorOf(events.left)
         return events.right
       }),
@@ -220,9 +222,10 @@ export const scheduleOperations = <A>(desk: ScheduleDesk<A>): ScheduleOperations
     pauseSchedule: (name, by) => setPaused(name, true, by),
     resumeSchedule: (name, by) => setPaused(name, false, by),
     unschedule: async (name, by) => {
+      const actor = actorOf(by)
       await withPublicErrors(
         engine.changeControl(({ schedules }) => {
-          const events = removeSchedule(schedules, name, by)
+          const events = removeSchedule(schedules, name, actor)
           if (isLeft(events)) throw errorOf(events.left)
           return events.right
         }),

@@ -18,8 +18,10 @@ import type { QueueEngine } from '../engine/queueEngine.js'
 import { GateProbeRunner } from '../gates/gateProbe.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
+import { actorOf } from './actor.js'
 import { errorOf, errorOfFailure, withPublicErrors } from './refusals.js'
 import type {
+  Actor,
   CircuitState,
   CircuitStatus,
   Gate,
@@ -40,7 +42,10 @@ export type SwitchDesk = Readonly<{
   started: (probe: WorkerLifecycle) => void
 }>
 
-type Decide = (control: QueueControl) => Either<QueueRefusal, ReadonlyArray<ControlEvent>>
+type Decide = (
+  control: QueueControl,
+  by: Actor | undefined,
+) => Either<QueueRefusal, ReadonlyArray<ControlEvent>>
 
 /** @throws LedgerqError */
 const checked = (field: string, name: unknown): string => {
@@ -103,10 +108,11 @@ const circuitsOf = (
 }
 
 export const switchOperations = ({ engine, log, clock, started }: SwitchDesk): SwitchOperations => {
-  const change = async (decide: Decide): Promise<void> => {
+  const change = async (asked: Actor | undefined, decide: Decide): Promise<void> => {
+    const by = actorOf(asked)
     await withPublicErrors(
       engine.changeControl((control) => {
-        const events = decide(control)
+        const events = decide(control, by)
         if (isLeft(events)) throw errorOf(events.left)
         return events.right
       }),
@@ -114,24 +120,24 @@ export const switchOperations = ({ engine, log, clock, started }: SwitchDesk): S
   }
   const gate = (asked: string): Gate => {
     const name = checked('gate', asked)
-    const open: Gate['open'] = (by) => change((control) => openGate(control, name, by))
+    const open: Gate['open'] = (asked) => change(asked, (control, by) => openGate(control, name, by))
     return {
       name,
       open,
       resourceAvailable: open,
-      close: (by) => change((control) => closeGate(control, name, by)),
+      close: (asked) => change(asked, (control, by) => closeGate(control, name, by)),
       isOpen: async () => !engine.control.switches.closedGates.includes(name),
     }
   }
   return {
     gate,
-    pauseGroup: async (group, by) => {
+    pauseGroup: async (group, asked) => {
       const name = checked('group', group)
-      await change((control) => pauseGroup(control, name, by))
+      await change(asked, (control, by) => pauseGroup(control, name, by))
     },
-    resumeGroup: async (group, by) => {
+    resumeGroup: async (group, asked) => {
       const name = checked('group', group)
-      await change((control) => resumeGroup(control, name, by))
+      await change(asked, (control, by) => resumeGroup(control, name, by))
     },
     probeGate: (name, probe, options = {}) => {
       const runner = startProbe(gate(name), probe, options, clock)
@@ -146,13 +152,13 @@ export const switchOperations = ({ engine, log, clock, started }: SwitchDesk): S
         reply.right.value.map(({ value }) => value),
       )
     },
-    forceCircuit: async (circuit, to, by, { ownOnly = false } = {}) => {
+    forceCircuit: async (circuit, to, asked, { ownOnly = false } = {}) => {
       const name = checked('circuit', circuit)
       if (to !== 'open' && to !== 'closed' && to !== 'auto')
         throw errorOf({ type: 'Invalid', field: 'to', problem: 'accepted are open, closed and auto' })
       const isForced = Object.hasOwn(engine.control.switches.forcedCircuits, name)
-      if (ownOnly && isForced && (await whoForced(log, engine, name)) !== by?.who) return
-      await change((control) => forceCircuit(control, name, to, by))
+      if (ownOnly && isForced && (await whoForced(log, engine, name)) !== asked?.who) return
+      await change(asked, (control, by) => forceCircuit(control, name, to, by))
     },
     switches: async () => engine.control.switches,
   }
