@@ -277,8 +277,14 @@ class Run {
     await queue.clock.settle()
     if (this.chance(0.3)) queue.log.release()
     if (this.chance(0.5)) await queue.clock.advance(this.pick([1, 20, 120, 700]))
-    if (this.chance(0.05)) queue.clock.jumpWall(this.pick([3_600_000, -3_600_000, 5, -5]))
-    if (this.chance(0.05)) queue.clock.block(this.pick([50, 6_000]))
+    if (this.chance(0.05)) {
+      this.saw('wall clock jumps')
+      queue.clock.jumpWall(this.pick([3_600_000, -3_600_000, 5, -5]))
+    }
+    if (this.chance(0.05)) {
+      this.saw('the process is held up')
+      queue.clock.block(this.pick([50, 6_000]))
+    }
     if (this.chance(this.crashRate)) await this.lose()
   }
 
