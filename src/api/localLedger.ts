@@ -30,7 +30,7 @@ import { systemIds } from '../runtime/systemIds.js'
 import { Scheduler } from '../schedules/scheduler.js'
 import { LocalWorker } from '../worker/localWorker.js'
 import { isOfLostProcess, localWorkerName } from '../worker/localWorkers.js'
-import { isWorker } from '../worker/processOptions.js'
+import { checkWorkerName, isWorker } from '../worker/processOptions.js'
 import { Quarantine } from '../worker/quarantine.js'
 import { actorOf } from './actor.js'
 import { localBatchWorker, type StartBatchWorker } from './batches.js'
@@ -242,6 +242,7 @@ export class LocalLedger implements Ledger {
   }
 
   private workerName({ name }: Readonly<{ name?: string }>): string {
+    checkWorkerName(name)
     const generated = localWorkerName(this.incarnation, ++this.workerCount)
     return name === undefined ? generated : `${generated}:${name}`
   }

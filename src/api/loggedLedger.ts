@@ -4,6 +4,7 @@ import { ledgerLog, openLogger } from '../logging/index.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
 import { systemClock } from '../runtime/systemClock.js'
+import { tell } from '../runtime/tell.js'
 import { UnavailableError } from './errors.js'
 import type { Trouble } from './openLedger.js'
 import type { Ledger, RecoveryReport } from './types.js'
@@ -63,7 +64,7 @@ export const loggedLedger = async <L extends Ledger>(
 ): Promise<L> => {
   const { logging, node, clock = systemClock } = options
   const opened = loggerOf(options)
-  const onTrouble = options.onTrouble ?? (() => undefined)
+  const onTrouble = (trouble: Trouble): void => tell(options.onTrouble, trouble)
   if (opened === undefined) return open(log, onTrouble)
   let ledger: L | undefined
   const payloadOf = async (queue: string, id: string): Promise<unknown> =>

@@ -36,7 +36,7 @@ export type Trouble = Readonly<{ queue: string; partition: number; message: stri
 
 /** Rejects with an `UnavailableError` that names the cause: directory in use, damage with file and offset, no permission. */
 export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
-  const { log, register } = await openStores(options.log)
+  const { log, register } = await openStores((options as LedgerOptions | undefined)?.log)
   try {
     const directory = options.log.kind === 'embedded' ? blobDirectory(options.log.path, options) : undefined
     const blobs = await openBlobs(options, directory)

@@ -2,6 +2,7 @@
 import { isLeft, right } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { PathReporter } from 'io-ts/lib/PathReporter.js'
+import { failureMessage } from '../../domain/failure/index.js'
 import { DEFAULT_PAYLOAD_LIMITS, type PayloadLimits } from '../../domain/payload/index.js'
 import { configureQueue, pauseQueue, type QueueSettings, resumeQueue } from '../../domain/queue/index.js'
 import { withDedup } from '../door/contentKey.js'
@@ -174,7 +175,7 @@ export class QueueHandle<A> implements Queue<A> {
     const byPartition = new Map<number, Share>()
     const large: Array<{ share: Share; place: number }> = []
     for (let index = 0; index < items.length; index++) {
-      const item = items[index] as BatchItem<A>
+      const item = (items[index] ?? {}) as BatchItem<A>
       const message = this.accept(item.payload, optionsOf(item))
       if (message instanceof LedgerqError) {
         // One bad message fails the call before anything is recorded: nothing is half done.
@@ -290,7 +291,13 @@ export class QueueHandle<A> implements Queue<A> {
 /** What is stored is the encoded form; it must be readable again, so it is decoded before it is accepted. */
 const encodedPayload = <A>(codec: t.Type<A, unknown> | undefined, payload: A): unknown => {
   if (codec === undefined) return payload
-  const value = codec.encode(payload)
+  let value: unknown
+  try {
+    value = codec.encode(payload)
+  } catch (error) {
+    const problem = `the queue's codec cannot encode it: ${failureMessage(error)}`
+    return errorOf({ type: 'Invalid', field: 'payload', problem })
+  }
   const decoded = codec.decode(value)
   if (!isLeft(decoded)) return value
   const problem = PathReporter.report(decoded).slice(0, PROBLEMS_MAX).join('; ')

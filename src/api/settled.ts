@@ -1,6 +1,7 @@
 // Listeners in this process for the end of one message. Best effort, and said so: what has to happen whatever comes is a
 // follow-up or a callback by name (docs/callbacks.md).
 import type { SettledWatch } from '../engine/settledWatch.js'
+import { tell } from '../runtime/tell.js'
 import type { SettledListener, SettledMessage } from './followUpTypes.js'
 import { historyOf, locate, messageView, type ReadDeps } from './queueReads.js'
 import { errorOf } from './refusals.js'
@@ -48,11 +49,7 @@ export const whenSettled = async (
     const settled = await settledMessage(deps, id).catch(() => undefined)
     if (settled === undefined || isOver) return
     end()
-    try {
-      listener(settled)
-    } catch {
-      // A mistake in the listener is none of the message.
-    }
+    tell(listener, settled)
   }
   // It may have ended before anybody listened.
   await look()
@@ -66,7 +63,7 @@ export const withoutListeners = (
   options: EnqueueOptions | undefined,
 ): Readonly<{ options: EnqueueOptions; listeners: Listeners }> | undefined => {
   // Taking options apart costs more than looking at two of them, and hardly any have functions.
-  if (options === undefined) return undefined
+  if (options === undefined || options === null) return undefined
   if (typeof options.onSuccess !== 'function' && typeof options.onFailure !== 'function') return undefined
   const { onSuccess, onFailure, ...others } = options
   return {

@@ -1,6 +1,7 @@
 // Where a ledger in this process keeps its log and the register of finished messages, and why it cannot be opened.
 import { join } from 'node:path'
 import { isLeft } from 'fp-ts/lib/Either.js'
+import { isFields } from '../../domain/storedFields.js'
 import { openEmbeddedLog } from '../adapters/embedded/eventLog.js'
 import { openFinishedRegister } from '../adapters/embedded/finishedRegister.js'
 import { openMemoryLog } from '../adapters/memory/eventLog.js'
@@ -8,6 +9,7 @@ import { memoryFinishedRegister } from '../adapters/memory/finishedRegister.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
 import { UnavailableError } from './errors.js'
+import { errorOf } from './refusals.js'
 
 export type LogOptions =
   /** In memory, gone with the process: for tests and for work that may be lost. */
@@ -15,9 +17,18 @@ export type LogOptions =
   /** In one directory, durable before each answer. `strict` also syncs the head mark (see docs/operations.md). */
   | Readonly<{ kind: 'embedded'; path: string; strict?: boolean; segmentBytes?: number }>
 
-export const openStores = async (
-  options: LogOptions,
-): Promise<{ log: EventLog; register: FinishedRegister }> => {
+const acceptedLog = (asked: unknown): LogOptions => {
+  if (isFields(asked)) {
+    const { kind, path } = asked
+    if (kind === 'memory' || (kind === 'embedded' && typeof path === 'string' && path !== ''))
+      return asked as LogOptions
+  }
+  const problem = "accepted are { kind: 'memory' } and { kind: 'embedded', path: 'a directory' }"
+  throw errorOf({ type: 'Invalid', field: 'log', problem })
+}
+
+export const openStores = async (asked: unknown): Promise<{ log: EventLog; register: FinishedRegister }> => {
+  const options = acceptedLog(asked)
   if (options.kind === 'memory') return { log: openMemoryLog(), register: memoryFinishedRegister() }
   const { path: directory, kind: _kind, ...rest } = options
   const opened = await openEmbeddedLog({ directory, ...rest })

@@ -2,6 +2,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { PathReporter } from 'io-ts/lib/PathReporter.js'
+import { failureMessage } from '../../domain/failure/index.js'
 import { acceptJson, DEFAULT_PAYLOAD_LIMITS, describePayloadRefusal } from '../../domain/payload/index.js'
 import { NotFoundError, RefusedError } from '../api/errors.js'
 import type {
@@ -43,10 +44,19 @@ const actor = (by: Actor | undefined): { by?: { who: string; why?: string } } =>
 
 export const queuePath = (name: string): string => `/api/v1/queues/${encodeURIComponent(name)}`
 
+const encoded = <A>(payload: A, codec: t.Type<A, unknown>): unknown => {
+  try {
+    return codec.encode(payload)
+  } catch (error) {
+    const problem = `the queue's codec cannot encode it: ${failureMessage(error)}`
+    throw new RefusedError('invalid', `payload: ${problem}`)
+  }
+}
+
 /** The JSON text that is sent for a payload; refused here as the ledger in process would refuse it. */
 const payloadText = <A>(payload: A, codec: t.Type<A, unknown> | undefined): string => {
   // How large it may be is the server's to say: whether it has a store for large ones is not known here.
-  const text = acceptJson(codec === undefined ? payload : codec.encode(payload), LIMITS)
+  const text = acceptJson(codec === undefined ? payload : encoded(payload, codec), LIMITS)
   if (isLeft(text)) throw new RefusedError('invalid', `payload: ${describePayloadRefusal(text.left)}`)
   const decoded = codec?.decode(JSON.parse(text.right))
   if (decoded !== undefined && isLeft(decoded)) {

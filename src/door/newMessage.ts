@@ -16,6 +16,7 @@ import {
 } from '../../domain/payload/index.js'
 import { DURATION_MS_MAX } from '../../domain/queue/index.js'
 import { describeRetryPolicyRefusal, fromJSON } from '../../domain/retry/index.js'
+import { isFields } from '../../domain/storedFields.js'
 import type { EnqueueOptions } from '../api/types.js'
 import type { NewMessage } from '../engine/requests.js'
 import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
@@ -80,6 +81,7 @@ export const newMessage = (
       attributes: undefined,
     })
   }
+  if (!isFields(options)) return invalid('options', 'accepted is an object')
   return withOptions(text.right, options)
 }
 
@@ -146,12 +148,20 @@ export const priorityOf = (priority: unknown): number | undefined => {
 const ISO_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)$/
 const INSTANT_MS_MAX = 8_640_000_000_000_000
 
+/** Not a number, too, for a day that its month does not have: `Date.parse` would take the 30th of February for the 2nd of March. */
+const isoInstant = (text: string): number => {
+  const ms = ISO_INSTANT.test(text) ? Date.parse(text) : Number.NaN
+  const [day = ''] = text.split('T')
+  const isDay = !Number.isNaN(ms) && new Date(day).toISOString().startsWith(day)
+  return isDay ? ms : Number.NaN
+}
+
 /** 0 = none was given; undefined = no instant. */
 export const instantOf = (instant: unknown): number | undefined => {
   if (instant === undefined) return 0
   let ms: unknown = instant
   if (instant instanceof Date) ms = instant.getTime()
-  else if (typeof instant === 'string') ms = ISO_INSTANT.test(instant) ? Date.parse(instant) : Number.NaN
+  else if (typeof instant === 'string') ms = isoInstant(instant)
   return isWhole(ms, 1, INSTANT_MS_MAX) ? ms : undefined
 }
 

@@ -1,14 +1,14 @@
 // Asks whether a resource is there and sets its gate by the answer (C15): one question at a time, each with a limit, the
 // next a while after the answer. A probe that never returns is not asked a second time meanwhile; its gate stays closed.
+import { failureMessage } from '../../domain/failure/index.js'
 import type { Gate, GateProbe, Probe, ProbeOptions, WorkerLifecycle } from '../api/types.js'
 import type { Clock } from '../ports/clock.js'
+import { errorFrom, tell } from '../runtime/tell.js'
 
 export const PROBE_EVERY_MS = 5_000
 export const PROBE_TIMEOUT_MS = 5_000
 
 type Answer = Readonly<{ available: boolean; why: string }>
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 /** Counts as one of its ledger's workers: it stops with them. */
 export class GateProbeRunner implements GateProbe, WorkerLifecycle {
@@ -71,7 +71,7 @@ export class GateProbeRunner implements GateProbe, WorkerLifecycle {
     try {
       await (available ? this.gateDoor.open(by) : this.gateDoor.close(by))
     } catch (error) {
-      this.options.onError?.(error instanceof Error ? error : new Error(String(error)))
+      tell(this.options.onError, errorFrom(error))
     }
   }
 
@@ -102,7 +102,7 @@ export class GateProbeRunner implements GateProbe, WorkerLifecycle {
       const available = (await this.probe(signal)) === true
       return { available, why: available ? 'the probe says yes' : 'the probe says no' }
     } catch (error) {
-      return { available: false, why: `the probe failed: ${messageOf(error)}` }
+      return { available: false, why: `the probe failed: ${failureMessage(error)}` }
     }
   }
 }

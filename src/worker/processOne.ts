@@ -67,7 +67,7 @@ export const processOneLocally = async <A>(
       autoStart: false,
       onError: (error) => {
         if (error instanceof OutcomeLost) lost = error
-        options.onError?.(error)
+        return options.onError?.(error)
       },
     },
   )

@@ -2,6 +2,7 @@
 // none does, and which zones are closed because a processor there is sick (C7).
 import type { Handler, Message, ProcessOptions, Processor, ProcessorStatus } from '../api/types.js'
 import type { Clock } from '../ports/clock.js'
+import { errorFrom } from '../runtime/tell.js'
 import { release, SystemError } from './attempt.js'
 import { HealthWatch } from './healthWatch.js'
 
@@ -145,10 +146,12 @@ export class Processors<A> {
   }
 
   private tellListener(entry: Entry<A>): void {
+    const report = (error: unknown): void => this.deps.report(errorFrom(error))
     try {
-      this.options.onHealth?.(statusOf(entry))
+      const answer: unknown = this.options.onHealth?.(statusOf(entry))
+      if (answer instanceof Promise) answer.catch(report)
     } catch (error) {
-      this.deps.report(error instanceof Error ? error : new Error(String(error)))
+      report(error)
     }
   }
 
