@@ -4,7 +4,15 @@
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { type CircuitSettings, DEFAULT_CIRCUIT, readCircuitSettings } from '../circuit/index.js'
-import { DEFAULT_FAILURE_RULES, type FailureRules, FailureRulesCodec } from '../failure/index.js'
+import {
+  DEFAULT_FAILURE_RULES,
+  FAILURE_TYPE_RULE,
+  type FailureRules,
+  FailureRulesCodec,
+  isFailureType,
+} from '../failure/index.js'
+import { fromJSON, type RetryPolicy } from '../retry/index.js'
+import { isFields } from '../storedFields.js'
 import { type Limits, LimitsCodec, NO_LIMITS } from './limits.js'
 import {
   type DEDUP_MODES,
@@ -95,6 +103,19 @@ export const DEFAULT_QUEUE_CONFIG: QueueConfig = {
 }
 
 /** What a user may write; everything has a default. Values are checked by `configure`, which says what is accepted. */
+const isCircuitGiven = (value: unknown): value is Readonly<Record<string, unknown>> | null =>
+  value === null || isFields(value)
+/** What stands in it is read with the settings that it is put over. */
+const CircuitGiven = new t.Type<Readonly<Record<string, unknown>> | null>(
+  'circuit settings',
+  isCircuitGiven,
+  (value, context) =>
+    isCircuitGiven(value)
+      ? t.success(value)
+      : t.failure(value, context, 'expected an object of circuit settings, or null for no circuits'),
+  t.identity,
+)
+
 export const QueueSettingsCodec = t.partial({
   partitions: t.number,
   maxSize: t.number,
@@ -120,7 +141,7 @@ export const QueueSettingsCodec = t.partial({
   waitFor: t.record(t.string, t.string),
   gateWaitMaxMs: t.number,
   /** Some of its settings; the others stay as they are. */
-  circuit: t.union([t.null, t.UnknownRecord]),
+  circuit: CircuitGiven,
   deadLetters: t.boolean,
   completionObjective: t.number,
 })
@@ -149,11 +170,13 @@ export const configure = (
   const { circuit, failures, ...others } = settings
   const read = circuitOver(base.circuit, circuit)
   if (isLeft(read)) return read
+  const rules = failuresOver(base.failures, failures)
+  if (isLeft(rules)) return rules
   const merged = {
     ...base,
     ...withoutUndefined(others),
     circuit: read.right,
-    failures: { ...base.failures, ...failures },
+    failures: rules.right,
   }
   for (const field of Object.keys(base) as Array<keyof QueueConfig>) {
     const problem = settingProblem(field, merged[field])
@@ -162,6 +185,26 @@ export const configure = (
   // Each field has just been checked.
   const config = merged as QueueConfig
   return combinationProblem(config) ?? right(config)
+}
+
+/** What a policy leaves out is filled in, and what is wrong in one is named. */
+const failuresOver = (base: FailureRules, given: unknown): Either<QueueSettingsRefusal, FailureRules> => {
+  if (given === undefined) return right(base)
+  if (!isFields(given))
+    return refuse('failures', given, 'an object with a retry policy for each failure type')
+  const rules: Record<string, RetryPolicy> = { ...base }
+  for (const [type, policy] of Object.entries(given)) {
+    if (!isFailureType(type))
+      return refuse('failures', type, `as the name of a failure type ${FAILURE_TYPE_RULE}`)
+    const read = fromJSON(policy)
+    if (isLeft(read)) {
+      const { field, accepted } = read.left
+      const place = field === '' ? '' : `.${field}`
+      return refuse(`failures.${type}${place}`, undefined, accepted)
+    }
+    rules[type] = read.right
+  }
+  return right(rules)
 }
 
 const circuitOver = (

@@ -74,7 +74,7 @@ const decoded = (codec: Route['body'], value: unknown, where: string): unknown =
   const [first] = faults
   const detail =
     first === undefined ? 'not understood' : `${first.path === '' ? '' : `${first.path}: `}${first.problem}`
-  throw new HttpProblem(400, 'invalid_request', `${where}: ${detail}.`, faults)
+  throw new HttpProblem(400, 'invalid_request', `${where}: ${detail.replace(/\.$/, '')}.`, faults)
 }
 
 const idempotencyKeyOf = (request: FastifyRequest): string | undefined => {
