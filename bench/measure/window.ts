@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector/promises'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import type { Ledger } from '../../src/api/types.js'
+import type { Ledger } from '../../src/api/types/index.js'
 import { type LoopDelay, watchLoopDelay } from './loopDelay.js'
 
 const SAMPLE_EVERY_MICROS = 200

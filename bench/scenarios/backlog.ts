@@ -6,7 +6,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import type { Queue } from '../../src/api/types.js'
+import type { Queue } from '../../src/api/types/index.js'
 import { rssMb } from '../measure/memory.js'
 import { measured } from '../measure/window.js'
 import {

@@ -1,6 +1,6 @@
 // What each feature costs when it is used: bulk enqueue and then process at concurrency 100, once without any feature and once
 // with each. A figure by itself says little on another machine; its ratio to `plain` in the same run does.
-import type { BatchItem, EnqueueOptions, QueueSettings } from '../../src/api/types.js'
+import type { BatchItem, EnqueueOptions, QueueSettings } from '../../src/api/types/index.js'
 import { batchResults, complete } from '../../src/index.js'
 import { measured } from '../measure/window.js'
 import { BATCH, Calls, type Job, jobOf, openBenchLedger, QUEUE, SETTINGS, warmUp } from './jobs.js'

@@ -2,7 +2,7 @@
 // and a worker that counts each call of its handler. A job counts when its durable answer is there: an enqueue when the
 // caller's own promise resolves, a processed one when the worker has settled it (`stop` waits for that).
 
-import type { Ledger, Queue } from '../../src/api/types.js'
+import type { Ledger, Queue } from '../../src/api/types/index.js'
 import { type LedgerOptions, openLedger } from '../../src/index.js'
 
 export type Job = Readonly<{ seq: number; text: string }>

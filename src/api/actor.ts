@@ -2,7 +2,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { checkedActor } from '../door/actor.js'
 import { errorOf } from './refusals.js'
-import type { Actor } from './types.js'
+import type { Actor } from './types/index.js'
 
 /** @throws LedgerqError */
 export const actorOf = (by: unknown): Actor | undefined => {

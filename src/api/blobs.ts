@@ -19,9 +19,9 @@ import type { NewMessage } from '../engine/requests.js'
 import type { BlobFault, BlobStore, StoredBlob } from '../ports/blobStore.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
-import type { BlobOptions, BlobsCollected, CollectBlobsOptions } from './blobTypes.js'
 import { UnavailableError } from './errors.js'
 import { errorOf } from './refusals.js'
+import type { BlobOptions, BlobsCollected, CollectBlobsOptions } from './types/blobs.js'
 
 const FOLDER = 'blobs'
 

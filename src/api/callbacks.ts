@@ -2,7 +2,7 @@
 // first registration. What names a callback that is not registered here waits: its message is handed back, uncounted.
 import { CALLBACKS_QUEUE } from '../door/messageWishes.js'
 import { release } from '../worker/attempt.js'
-import type { CallbackCall, Callbacks, Queue, Worker } from './types.js'
+import type { CallbackCall, Callbacks, Queue, Worker } from './types/index.js'
 
 /** From one hand-back of a message whose callback nobody has registered to the next. */
 const UNREGISTERED_MS = 5_000

@@ -6,9 +6,9 @@ import { generatedId, parsePartitionStream } from '../../domain/ids.js'
 import { LogFault } from '../engine/recovery.js'
 import type { EventLog } from '../ports/eventLog.js'
 import { UnavailableError } from './errors.js'
-import { historyEntry } from './messageViews.js'
+import { historyEntry } from './queue/messageViews.js'
 import { errorOf } from './refusals.js'
-import type { EventsOptions, EventsPage, LogEvent } from './types.js'
+import type { EventsOptions, EventsPage, LogEvent } from './types/index.js'
 
 export const EVENTS_LIMIT_MAX = 500
 const EVENTS_LIMIT_DEFAULT = 50

@@ -7,7 +7,7 @@ import { systemClock } from '../runtime/systemClock.js'
 import { tell } from '../runtime/tell.js'
 import { UnavailableError } from './errors.js'
 import type { Trouble } from './openLedger.js'
-import type { Ledger, RecoveryReport } from './types.js'
+import type { Ledger, RecoveryReport } from './types/index.js'
 
 export type LoggedOptions = Readonly<{
   /**

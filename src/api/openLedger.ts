@@ -4,14 +4,14 @@ import type { EventLog } from '../ports/eventLog.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
 import type { Ids } from '../ports/ids.js'
 import { openBlobs } from './blobs.js'
-import type { BlobOptions } from './blobTypes.js'
-import type { LifecycleOptions } from './lifecycleTypes.js'
 import { LocalLedger } from './localLedger.js'
 import { type GuardOptions, withLogGuard } from './logGuard.js'
 import { type LoggedOptions, loggedLedger } from './loggedLedger.js'
 import { type LogOptions, openStores } from './stores.js'
 import { blobDirectory, withStreamPrefix } from './streamPrefix.js'
-import type { Ledger } from './types.js'
+import type { BlobOptions } from './types/blobs.js'
+import type { Ledger } from './types/index.js'
+import type { LifecycleOptions } from './types/lifecycle.js'
 
 export type { LogOptions }
 

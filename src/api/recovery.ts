@@ -2,7 +2,7 @@
 import type { Partition } from '../engine/partition.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { EventLog } from '../ports/eventLog.js'
-import type { PartitionRecovery, RecoveryReport } from './recoveryTypes.js'
+import type { PartitionRecovery, RecoveryReport } from './types/recovery.js'
 
 const NOTHING = { snapshotRevision: -1, eventsReplayed: 0, attemptsLost: 0, durationMs: 0 }
 

@@ -5,8 +5,8 @@ import { prefixedFinishedRegister } from '../adapters/prefixed/finishedRegister.
 import { isStreamPrefix, STREAM_PREFIX_RULE, streamNamePrefix } from '../adapters/prefixed/names.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
-import type { LifecycleOptions } from './lifecycleTypes.js'
 import { errorOf } from './refusals.js'
+import type { LifecycleOptions } from './types/lifecycle.js'
 
 type Stores = Readonly<{ log: EventLog; register: FinishedRegister }>
 

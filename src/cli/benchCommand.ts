@@ -2,7 +2,7 @@
 // engine itself come from `npm run bench`.
 import { randomBytes } from 'node:crypto'
 import type { Command } from 'commander'
-import type { Queue } from '../api/types.js'
+import type { Queue } from '../api/types/index.js'
 import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
 import { facts } from './table.js'
 

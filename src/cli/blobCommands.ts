@@ -1,7 +1,7 @@
 // ledgerq blob gc
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import type { BlobsCollected, CollectBlobsOptions } from '../api/types.js'
+import type { BlobsCollected, CollectBlobsOptions } from '../api/types/index.js'
 import {
   type Context,
   contextOf,

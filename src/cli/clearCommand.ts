@@ -1,6 +1,6 @@
 // ledgerq queue clear: purges what waits, all of it or what a filter means.
 import type { Command } from 'commander'
-import type { Cleared } from '../api/types.js'
+import type { Cleared } from '../api/types/index.js'
 import {
   type Context,
   contextOf,

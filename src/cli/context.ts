@@ -1,6 +1,6 @@
 // What every command gets: its terminal, its configuration with the global flags applied, and how it shows what it found.
 import type { Command } from 'commander'
-import type { Actor } from '../api/types.js'
+import type { Actor } from '../api/types/index.js'
 import { connectLedger, type RemoteLedger } from '../client/connectLedger.js'
 import type { Config, ConfigFlags, LoadedConfig } from '../config/index.js'
 import { CommandFailed, EXIT, UsageError } from './exitCode.js'

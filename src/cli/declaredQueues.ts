@@ -1,6 +1,6 @@
 // Queues of the configuration file, made so when a server starts: created when they are not there, changed when a setting
 // differs. What the file does not state stays as it is, and a queue that has left the file is left alone.
-import type { Actor, Ledger } from '../api/types.js'
+import type { Actor, Ledger } from '../api/types/index.js'
 import type { DeclaredQueue } from '../config/index.js'
 
 /** @throws RefusedError when a queue that exists cannot be changed so: its number of partitions is fixed */

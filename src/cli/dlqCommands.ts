@@ -1,6 +1,6 @@
 // ledgerq dlq list | redrive | discard
 import type { Command } from 'commander'
-import type { DeadLetter, Discarded, Queue, Redriven } from '../api/types.js'
+import type { DeadLetter, Discarded, Queue, Redriven } from '../api/types/index.js'
 import { LIST_LIMIT_MAX } from '../http/limits.js'
 import {
   type Context,

@@ -7,7 +7,7 @@ import {
   PAYLOAD_DEPTH_MAX,
   PAYLOAD_KEYS_MAX,
 } from '../../domain/payload/index.js'
-import type { BatchItem } from '../api/types.js'
+import type { BatchItem } from '../api/types/index.js'
 import { newMessage } from '../door/newMessage.js'
 import { faultsOf } from '../http/closedRecord.js'
 import { EnqueueBody } from '../http/codecs.js'

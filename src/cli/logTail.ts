@@ -2,7 +2,7 @@
 // again at an interval, so that a reader who hangs costs the server nothing.
 import { setTimeout as after } from 'node:timers/promises'
 import { UnavailableError } from '../api/errors.js'
-import type { EventsPage, LogEvent } from '../api/types.js'
+import type { EventsPage, LogEvent } from '../api/types/index.js'
 import type { Context } from './context.js'
 import { UsageError } from './exitCode.js'
 import { printable } from './terminal.js'

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { isFields } from '../../domain/storedFields.js'
 import { NotFoundError } from '../api/errors.js'
-import type { HistoryEntry, ListSort, MessageView } from '../api/types.js'
+import type { HistoryEntry, ListSort, MessageView } from '../api/types/index.js'
 import { LIST_LIMIT_MAX } from '../http/limits.js'
 import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
 import { addEditCommands, queueOfId } from './editCommands.js'

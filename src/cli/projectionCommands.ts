@@ -1,8 +1,8 @@
 // ledgerq projection list|show|rebuild and ledgerq health.
 import cliProgress from 'cli-progress'
 import type { Command } from 'commander'
-import { PROJECTION_NAMES, type ProjectionName } from '../api/projectionTypes.js'
-import type { RebuildProgress } from '../api/types.js'
+import type { RebuildProgress } from '../api/types/index.js'
+import { PROJECTION_NAMES, type ProjectionName } from '../api/types/projections.js'
 import { type Context, contextOf, type Surroundings } from './context.js'
 import { CommandFailed, EXIT, UsageError } from './exitCode.js'
 import { duration, grouped } from './table.js'

@@ -1,7 +1,7 @@
 // ledgerq queue list | create | show | delete | pause | resume
 import type { Command } from 'commander'
 import { DEDUP_MODES } from '../../domain/queue/settingRules.js'
-import type { QueueConfig, QueueStats, QueueView, SwitchesView } from '../api/types.js'
+import type { QueueConfig, QueueStats, QueueView, SwitchesView } from '../api/types/index.js'
 import { isPresetName, PRESET_NAMES, type PresetName, QUEUE_PRESETS } from '../presets/queuePresets.js'
 import { addClearCommand } from './clearCommand.js'
 import {

@@ -1,6 +1,6 @@
 // ledgerq log recovery: how the server's partitions came back from the log, and another start for those that have stopped.
 import type { Command } from 'commander'
-import type { PartitionRecovery } from '../api/types.js'
+import type { PartitionRecovery } from '../api/types/index.js'
 import { type Context, contextOf, type Surroundings } from './context.js'
 import { CommandFailed, EXIT } from './exitCode.js'
 import { type Column, grouped, table } from './table.js'

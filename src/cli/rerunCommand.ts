@@ -1,6 +1,6 @@
 // ledgerq message rerun: finished messages once more, as new messages that name the first (C16).
 import type { Command } from 'commander'
-import type { Rerun, RerunOptions } from '../api/types.js'
+import type { Rerun, RerunOptions } from '../api/types/index.js'
 import {
   type Context,
   contextOf,

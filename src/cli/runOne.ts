@@ -1,7 +1,7 @@
 // ledgerq worker --id ID: runs exactly one message with the handlers of a folder, for a look at what becomes of it.
 import { parseGeneratedId } from '../../domain/ids.js'
 import { NotFoundError } from '../api/errors.js'
-import type { ProcessedOne } from '../api/types.js'
+import type { ProcessedOne } from '../api/types/index.js'
 import { loadHandlerFolder } from '../handlers/handlerFolder.js'
 import type { Context } from './context.js'
 import { CommandFailed, EXIT } from './exitCode.js'

@@ -1,6 +1,6 @@
 // ledgerq schedule set | list | show | remove | pause | resume | preview
 import type { Command } from 'commander'
-import type { MissedPolicy, ScheduleRequest, ScheduleView } from '../api/types.js'
+import type { MissedPolicy, ScheduleRequest, ScheduleView } from '../api/types/index.js'
 import {
   type Context,
   contextOf,

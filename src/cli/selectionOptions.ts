@@ -1,7 +1,7 @@
 // Filters as flags (A8, C3): what they may hold is the ledger's to say; here numbers and lists are only read.
 import type { Command } from 'commander'
 import { MESSAGE_STATES } from '../../domain/message/index.js'
-import type { DeadLetterSelection, MessageSelection, MessageState } from '../api/types.js'
+import type { DeadLetterSelection, MessageSelection, MessageState } from '../api/types/index.js'
 import { UsageError } from './exitCode.js'
 import { priorityOf } from './sendCommand.js'
 

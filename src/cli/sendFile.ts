@@ -3,7 +3,7 @@
 // keys are made of the run's id and the line number, so a run that was interrupted can be taken up again.
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { isLedgerqError, type LedgerqError, RefusedError, UnknownOutcomeError } from '../api/errors.js'
-import type { BatchItem, BatchResult, Queue } from '../api/types.js'
+import type { BatchItem, BatchResult, Queue } from '../api/types/index.js'
 import { itemOfLine, type LineFormat } from './fileLine.js'
 import { LINE_BYTES_MAX, type NumberedLine, ndjsonLines } from './ndjsonLines.js'
 

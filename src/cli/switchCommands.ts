@@ -1,6 +1,6 @@
 // ledgerq gate list | close | open, ledgerq circuit list | open | close | auto, ledgerq queue pause | resume --group
 import type { Command } from 'commander'
-import type { CircuitStatus, ForcedCircuit } from '../api/types.js'
+import type { CircuitStatus, ForcedCircuit } from '../api/types/index.js'
 import { type Context, contextOf, type Surroundings } from './context.js'
 import { type Column, clockTime, table } from './table.js'
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { failureMessage } from '../../domain/failure/index.js'
 import { RefusedError } from '../api/errors.js'
-import type { FolderRun, FolderWorker } from '../api/types.js'
+import type { FolderRun, FolderWorker } from '../api/types/index.js'
 import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
 import { UsageError } from './exitCode.js'
 import { runOne } from './runOne.js'

@@ -1,6 +1,6 @@
 // Batch handlers for a queue behind HTTP (B6): the same worker as in process, fed by long polls.
 import type * as t from 'io-ts'
-import type { BatchOperations } from '../api/types.js'
+import type { BatchOperations } from '../api/types/index.js'
 import { BatchWorker } from '../worker/batchWorker.js'
 import { reporterOf } from '../worker/processOptions.js'
 import { type RemoteBatchDeps, RemoteBatchSource } from './remoteBatchSource.js'

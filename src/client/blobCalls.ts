@@ -1,5 +1,5 @@
 // The blob operations of a ledger, over HTTP.
-import type { BlobOperations, BlobsCollected } from '../api/types.js'
+import type { BlobOperations, BlobsCollected } from '../api/types/index.js'
 import type { Transport } from './transport.js'
 
 export const blobCalls = (call: Transport['call']): BlobOperations => ({

@@ -11,7 +11,7 @@ import type {
   QueueView,
   RecoveryReport,
   WorkerLifecycle,
-} from '../api/types.js'
+} from '../api/types/index.js'
 import { processFolder } from '../handlers/processFolder.js'
 import { systemClock } from '../runtime/systemClock.js'
 import { isWorker } from '../worker/processOptions.js'

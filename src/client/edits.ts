@@ -1,7 +1,7 @@
 // Changing messages and waiting for their end, behind HTTP.
 
-import { checkedWaitMs } from '../api/results.js'
-import type { EditOperations, Enqueued, EnqueueOptions, MessageResult } from '../api/types.js'
+import { checkedWaitMs } from '../api/queue/results.js'
+import type { EditOperations, Enqueued, EnqueueOptions, MessageResult } from '../api/types/index.js'
 import type { Transport } from './transport.js'
 
 /** One request waits at most this long; a longer wait is several of them. */

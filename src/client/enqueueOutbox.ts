@@ -2,7 +2,7 @@
 // with an answer of its own. Nobody waits for company: without a call in flight a message leaves at once.
 import { isFields } from '../../domain/storedFields.js'
 import { NotFoundError, RefusedError, UnknownOutcomeError } from '../api/errors.js'
-import type { Enqueued } from '../api/types.js'
+import type { Enqueued } from '../api/types/index.js'
 import { problemError, UnauthorizedError } from './transport.js'
 
 /** The server takes more; larger calls only make their callers wait for one another. */

@@ -1,6 +1,6 @@
 // The life of queues behind HTTP.
 import type * as t from 'io-ts'
-import type { LifecycleOperations, Queue } from '../api/types.js'
+import type { LifecycleOperations, Queue } from '../api/types/index.js'
 import type { Transport } from './transport.js'
 
 /** `pathOf` a queue; `handleOf` asks nothing. */

@@ -6,7 +6,7 @@ import type {
   QueueMetrics,
   RebuildProgress,
   RebuildReport,
-} from '../api/types.js'
+} from '../api/types/index.js'
 import type { Clock } from '../ports/clock.js'
 import type { Transport } from './transport.js'
 

@@ -2,7 +2,7 @@
 // other, so that a lost answer costs neither a message nor a second run.
 import type * as t from 'io-ts'
 import { isLedgerqError, RefusedError } from '../api/errors.js'
-import type { ClaimedMessage, QueueView, SettlementRequest, SettlementResult } from '../api/types.js'
+import type { ClaimedMessage, QueueView, SettlementRequest, SettlementResult } from '../api/types/index.js'
 import type { Settlement } from '../engine/requests.js'
 import type { BatchClaim, BatchLimits, BatchSource, HeldMessage } from '../worker/batchSource.js'
 import { remoteMessage, settlementRequest } from './remoteAttempt.js'

@@ -1,6 +1,6 @@
 // Heartbeats for the attempts of one worker over HTTP: one timer for all leases, one call for all of them, and what the
 // answer means for each: the lease holds, it is lost, or somebody wants the message cancelled.
-import type { SettlementRequest, SettlementResult } from '../api/types.js'
+import type { SettlementRequest, SettlementResult } from '../api/types/index.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 import { CancelledError } from '../worker/attempt.js'
 import type { RemoteAttempt } from './remoteAttempt.js'

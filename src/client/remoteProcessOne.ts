@@ -1,7 +1,7 @@
 // One message of a queue behind HTTP, claimed, run and recorded, for whoever wants to see what becomes of it (D12).
 import type * as t from 'io-ts'
 import { RefusedError, UnknownOutcomeError } from '../api/errors.js'
-import type { Handlers, ProcessedOne, ProcessOneOptions } from '../api/types.js'
+import type { Handlers, ProcessedOne, ProcessOneOptions } from '../api/types/index.js'
 import { outcomeView } from '../worker/processOne.js'
 import { RemoteWorker, type RemoteWorkerDeps } from './remoteWorker.js'
 

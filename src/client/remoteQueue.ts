@@ -19,7 +19,7 @@ import type {
   QueueStats,
   QueueView,
   SettlementResult,
-} from '../api/types.js'
+} from '../api/types/index.js'
 import { LARGE_PAYLOAD_BYTES_MAX } from '../engine/blobPayloads.js'
 import { batchCalls } from './batches.js'
 import { editCalls } from './edits.js'

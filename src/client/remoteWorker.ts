@@ -15,7 +15,7 @@ import type {
   SettlementResult,
   Worker,
   WorkerStatus,
-} from '../api/types.js'
+} from '../api/types/index.js'
 import type { Settlement } from '../engine/requests.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 import { settlementOfError, settlementOfValue } from '../worker/attempt.js'

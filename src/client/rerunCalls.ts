@@ -1,7 +1,7 @@
 // Re-runs behind HTTP (C16): the loop that runs in process, with the server making the steps. Where the caller has to be asked
 // about each message, the server shows those of a step first, and is told which of them to run again.
-import { operationOf, runRerun, type TakeRerunStep } from '../api/rerun.js'
-import type { MessageView, Rerun, RerunOperations, RerunOptions } from '../api/types.js'
+import { operationOf, runRerun, type TakeRerunStep } from '../api/queue/rerun.js'
+import type { MessageView, Rerun, RerunOperations, RerunOptions } from '../api/types/index.js'
 import { OPERATION_STEP_MAX, RERUN_PREVIEW_MAX } from '../http/limits.js'
 import { NAMED_STEP_MAX, selectionOf } from './selectionCalls.js'
 import type { Transport } from './transport.js'

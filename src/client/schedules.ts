@@ -1,5 +1,5 @@
 // The schedules of a queue behind HTTP.
-import type { Actor, ScheduleOperations, ScheduleView } from '../api/types.js'
+import type { Actor, ScheduleOperations, ScheduleView } from '../api/types/index.js'
 import type { Transport } from './transport.js'
 
 const instantText = (value: unknown): unknown => (value instanceof Date ? value.toISOString() : value)

@@ -8,8 +8,8 @@ import {
   redrivenOf,
   runSteps,
   type TakeStep,
-} from '../api/operations.js'
-import type { SweepStep } from '../api/sweep.js'
+} from '../api/queue/operations.js'
+import type { SweepStep } from '../api/queue/sweep.js'
 import type {
   Actor,
   Cleared,
@@ -21,7 +21,7 @@ import type {
   Redriven,
   RedriveOptions,
   SelectionOperations,
-} from '../api/types.js'
+} from '../api/types/index.js'
 import { SELECTION_FIELDS } from '../door/selection.js'
 import { OPERATION_STEP_MAX } from '../http/limits.js'
 import type { Transport } from './transport.js'

@@ -1,7 +1,7 @@
 // Outcomes on their way to the server: one call at a time, each with all that has gathered meanwhile. A call without an
 // answer is repeated as it was, which the ledger takes for the same fact.
 import { RefusedError } from '../api/errors.js'
-import type { SettlementRequest, SettlementResult } from '../api/types.js'
+import type { SettlementRequest, SettlementResult } from '../api/types/index.js'
 
 /** Half the server's limit on a body; results may take 16 KiB each. */
 const BATCH_CHARS_MAX = 512 * 1_024

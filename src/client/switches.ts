@@ -1,5 +1,5 @@
 // Groups, gates and circuits of a queue behind HTTP. A probe runs in this process and tells the server what it found.
-import { startProbe } from '../api/switches.js'
+import { startProbe } from '../api/queue/switches.js'
 import type {
   Actor,
   CircuitStatus,
@@ -8,7 +8,7 @@ import type {
   SwitchesView,
   SwitchOperations,
   WorkerLifecycle,
-} from '../api/types.js'
+} from '../api/types/index.js'
 import type { Clock } from '../ports/clock.js'
 import type { Transport } from './transport.js'
 

@@ -1,6 +1,6 @@
 // Workers of a queue behind HTTP: they run in this process, and claim and settle over the wire.
 import type * as t from 'io-ts'
-import type { QueueView, WorkerLifecycle, WorkerOperations } from '../api/types.js'
+import type { QueueView, WorkerLifecycle, WorkerOperations } from '../api/types/index.js'
 import { throughSandboxes, withSandboxes } from '../sandbox/sandboxedWorker.js'
 import { processOneRemotely } from './remoteProcessOne.js'
 import { RemoteWorker, type RemoteWorkerDeps } from './remoteWorker.js'

@@ -2,7 +2,7 @@
 // is told of its end (C9).
 import { QUEUE_NAME_RULE, QueueNameCodec } from '../../domain/ids.js'
 import { LEASE_MS_MAX, LEASE_MS_MIN } from '../../domain/queue/index.js'
-import type { EnqueueOptions } from '../api/types.js'
+import type { EnqueueOptions } from '../api/types/index.js'
 import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
 
 const FALLBACK_ZONES_MAX = 8

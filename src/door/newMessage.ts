@@ -17,7 +17,7 @@ import {
 import { DURATION_MS_MAX } from '../../domain/queue/index.js'
 import { describeRetryPolicyRefusal, fromJSON } from '../../domain/retry/index.js'
 import { isFields } from '../../domain/storedFields.js'
-import type { EnqueueOptions } from '../api/types.js'
+import type { EnqueueOptions } from '../api/types/index.js'
 import type { NewMessage } from '../engine/requests.js'
 import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
 import { addWishes } from './messageWishes.js'

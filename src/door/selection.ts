@@ -2,7 +2,7 @@
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { MESSAGE_STATES, type MessageState } from '../../domain/message/index.js'
 import { FILTER_TEXTS, type MessageFilter } from '../../projections/queries/messageFilter.js'
-import type { DeadLetterSelection, MessageSelection } from '../api/selectionTypes.js'
+import type { DeadLetterSelection, MessageSelection } from '../api/types/selection.js'
 import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
 import { instantOf, PRIORITY_ACCEPTED, priorityOf } from './newMessage.js'
 

@@ -1,7 +1,7 @@
 // Asks whether a resource is there and sets its gate by the answer (C15): one question at a time, each with a limit, the
 // next a while after the answer. A probe that never returns is not asked a second time meanwhile; its gate stays closed.
 import { failureMessage } from '../../domain/failure/index.js'
-import type { Gate, GateProbe, Probe, ProbeOptions, WorkerLifecycle } from '../api/types.js'
+import type { Gate, GateProbe, Probe, ProbeOptions, WorkerLifecycle } from '../api/types/index.js'
 import type { Clock } from '../ports/clock.js'
 import { errorFrom, tell } from '../runtime/tell.js'
 

@@ -5,7 +5,7 @@ import { basename, extname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { QUEUE_NAME_RULE, QueueNameCodec } from '../../domain/ids.js'
 import { NotFoundError, RefusedError } from '../api/errors.js'
-import type { BatchHandler, Handlers, ProcessOptions } from '../api/types.js'
+import type { BatchHandler, Handlers, ProcessOptions } from '../api/types/index.js'
 import { sandbox } from '../sandbox/sandbox.js'
 
 export type HandlerModule = Readonly<{

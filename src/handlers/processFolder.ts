@@ -1,6 +1,6 @@
 // Workers for a folder of handlers, one for each queue: all of them start, or none.
 import { RefusedError } from '../api/errors.js'
-import type { FolderOptions, FolderWorker, Ledger, Queue } from '../api/types.js'
+import type { FolderOptions, FolderWorker, Ledger, Queue } from '../api/types/index.js'
 import { type HandlerModule, loadHandlerFolder } from './handlerFolder.js'
 import { watchedBy } from './watchedRuns.js'
 

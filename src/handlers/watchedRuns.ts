@@ -1,6 +1,13 @@
 // The same handlers, each run told to whoever watches a folder's workers.
 import { classify } from '../../domain/failure/index.js'
-import type { BatchHandler, BatchMessage, FolderOptions, Handler, Handlers, Processor } from '../api/types.js'
+import type {
+  BatchHandler,
+  BatchMessage,
+  FolderOptions,
+  Handler,
+  Handlers,
+  Processor,
+} from '../api/types/index.js'
 import { tell } from '../runtime/tell.js'
 import { inSandboxOf } from '../sandbox/sandboxedWorker.js'
 import { failureReportedBy } from '../worker/attempt.js'

@@ -5,7 +5,7 @@ import { FOLLOW_UPS_MAX } from '../../domain/message/index.js'
 import { QueueSettingsCodec } from '../../domain/queue/index.js'
 import { RetryPolicyCodec } from '../../domain/retry/index.js'
 import { isFields } from '../../domain/storedFields.js'
-import type { CallbackTarget, NamedCallback } from '../api/types.js'
+import type { CallbackTarget, NamedCallback } from '../api/types/index.js'
 import { accepting, closedRecord, listOf } from './closedRecord.js'
 import {
   BATCH_MESSAGES_MAX,

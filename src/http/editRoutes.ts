@@ -1,6 +1,6 @@
 // Waiting messages changed, and the end of a message waited for.
 import { NotFoundError } from '../api/errors.js'
-import type { MessageResult, Queue } from '../api/types.js'
+import type { MessageResult, Queue } from '../api/types/index.js'
 import { closedRecord } from './closedRecord.js'
 import { EditBody, NoQuery, waitQuery } from './codecs.js'
 import { LONG_POLL_MS_MAX, LONG_POLL_SLICE_MS } from './limits.js'

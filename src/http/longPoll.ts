@@ -1,7 +1,7 @@
 // Claims that wait. A client that hangs up must not take messages with it: what arrives for it is handed back uncounted,
 // unless it has come again with the same claim id, for then the ledger answers it the same messages. A shutdown ends the
 // wait.
-import type { ClaimedMessage, ClaimOptions, Queue } from '../api/types.js'
+import type { ClaimedMessage, ClaimOptions, Queue } from '../api/types/index.js'
 import { LONG_POLL_SLICE_MS } from './limits.js'
 
 export type ClaimWaits = Readonly<{

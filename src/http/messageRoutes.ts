@@ -1,7 +1,7 @@
 // Messages: in, looked at, cancelled.
 
 import { NotFoundError } from '../api/errors.js'
-import type { BatchItem, BatchResult, Enqueued, EnqueueOptions, Queue } from '../api/types.js'
+import type { BatchItem, BatchResult, Enqueued, EnqueueOptions, Queue } from '../api/types/index.js'
 import { BatchBody, EnqueueBody, NoQuery, OperatorBody } from './codecs.js'
 import { BATCH_BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX } from './limits.js'
 import { HttpProblem, isOurs, type Problem, problemFor } from './problem.js'

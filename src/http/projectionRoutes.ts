@@ -1,6 +1,6 @@
 // Numbers of a queue, the health of the ledger, and long work that was begun by a request.
 import { NotFoundError, RefusedError } from '../api/errors.js'
-import type { ProjectionName } from '../api/types.js'
+import type { ProjectionName } from '../api/types/index.js'
 import { NoQuery, OperatorBody } from './codecs.js'
 import { RUNNING_MAX } from './operations.js'
 import { done, ok, type Route, route } from './route.js'

@@ -2,7 +2,7 @@
 // must answer 404 instead, so the catalogue is asked first.
 
 import { NotFoundError } from '../api/errors.js'
-import type { Ledger, Queue, QueueView } from '../api/types.js'
+import type { Ledger, Queue, QueueView } from '../api/types/index.js'
 
 /** Bounds what a client can make the server remember. */
 const HANDLES_MAX = 10_000

@@ -1,5 +1,5 @@
 // How the ledger came back from its log, and another start for partitions that have stopped (D12).
-import type { RecoveryReport } from '../api/types.js'
+import type { RecoveryReport } from '../api/types/index.js'
 import { NoQuery, OperatorBody } from './codecs.js'
 import { ok, type Route, route } from './route.js'
 

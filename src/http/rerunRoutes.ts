@@ -1,6 +1,6 @@
 // Finished messages run again (C16), in steps: the caller goes on with the cursor, under the same operation.
 import type * as t from 'io-ts'
-import type { MessageView } from '../api/types.js'
+import type { MessageView } from '../api/types/index.js'
 import { accepting, closedRecord, listOf } from './closedRecord.js'
 import { NoQuery } from './codecs.js'
 import { BATCH_MESSAGES_MAX, OPERATION_STEP_MAX, RERUN_PREVIEW_MAX } from './limits.js'

@@ -1,6 +1,6 @@
 // One row of the route table: everything the server, the tests and a description of the API need to know of a route.
 import type * as t from 'io-ts'
-import type { Actor, Ledger } from '../api/types.js'
+import type { Actor, Ledger } from '../api/types/index.js'
 import type { ClaimWaits } from './longPoll.js'
 import type { Operations } from './operations.js'
 import type { QueueHandles } from './queueHandles.js'

@@ -2,7 +2,7 @@
 
 import { isFields } from '../../domain/storedFields.js'
 import { NotFoundError } from '../api/errors.js'
-import type { MissedPolicy, Queue, ScheduleRequest, ScheduleView } from '../api/types.js'
+import type { MissedPolicy, Queue, ScheduleRequest, ScheduleView } from '../api/types/index.js'
 import { accepting, closedRecord } from './closedRecord.js'
 import { NoQuery, OperatorBody } from './codecs.js'
 import { type Answer, actorOf, done, ok, type Route, route } from './route.js'

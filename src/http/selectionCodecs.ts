@@ -3,7 +3,7 @@
 import * as t from 'io-ts'
 import { MESSAGE_STATES } from '../../domain/message/index.js'
 import { FILTER_TEXTS } from '../../projections/queries/messageFilter.js'
-import type { MessageState, Priority } from '../api/types.js'
+import type { MessageState, Priority } from '../api/types/index.js'
 import { accepting, closedRecord, listOf } from './closedRecord.js'
 import { BATCH_MESSAGES_MAX, LIST_LIMIT_MAX, OPERATION_STEP_MAX } from './limits.js'
 

@@ -1,5 +1,5 @@
 // What can be switched off in a queue: groups, resource gates, circuits.
-import type { Actor, ForcedCircuit, Queue } from '../api/types.js'
+import type { Actor, ForcedCircuit, Queue } from '../api/types/index.js'
 import { accepting, closedRecord } from './closedRecord.js'
 import { NoQuery, OperatorBody } from './codecs.js'
 import { actorOf, done, ok, type Route, route } from './route.js'

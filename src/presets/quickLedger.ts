@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type LedgerOptions, openLedger } from '../api/openLedger.js'
 import { errorOf } from '../api/refusals.js'
-import type { Ledger } from '../api/types.js'
+import type { Ledger } from '../api/types/index.js'
 
 const DATABASE = /^(?:esdb|kurrentdb|kdb)(?:\+discover)?:\/\//i
 const SERVER = /^https?:\/\//i

@@ -2,7 +2,7 @@
 // past its message's time limit is ended, one that dies fails that message only; both are replaced, and what keeps dying is
 // replaced ever more slowly.
 import type { ResourceLimits } from 'node:worker_threads'
-import type { AttemptContext, Message } from '../api/types.js'
+import type { AttemptContext, Message } from '../api/types/index.js'
 import type { Clock } from '../ports/clock.js'
 import { type Answer, SandboxThread, type ThreadOptions } from './sandboxThread.js'
 import type { SandboxContext, SandboxMessage } from './threadMessages.js'

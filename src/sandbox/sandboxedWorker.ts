@@ -1,6 +1,6 @@
 // Ties the threads of sandboxed handlers to the worker that uses them (D12): opened before it claims anything, so that a
 // module that cannot be loaded burns no attempt; closed when it has stopped.
-import type { WorkerLifecycle } from '../api/types.js'
+import type { WorkerLifecycle } from '../api/types/index.js'
 import { POOL } from './sandbox.js'
 import type { SandboxPool } from './sandboxPool.js'
 

@@ -1,7 +1,7 @@
 // Runs a ledger until nothing is left that could run. Bounded: messages that make messages for ever, and handlers that do not
 // end, fail the test instead of hanging it.
 import { AssertionError } from 'node:assert'
-import type { Ledger, LedgerStats, QueueStats } from '../api/types.js'
+import type { Ledger, LedgerStats, QueueStats } from '../api/types/index.js'
 import type { VirtualClock } from './virtualClock.js'
 
 export type DrainOptions = Readonly<{

@@ -1,7 +1,7 @@
 // Assertions about messages, for any test runner: each throws an AssertionError that shows the message's history, or what the
 // queue holds instead, so that a failed test says why.
 import { AssertionError } from 'node:assert'
-import type { DeadLetter, HistoryEntry, MessageState, MessageView, Queue } from '../api/types.js'
+import type { DeadLetter, HistoryEntry, MessageState, MessageView, Queue } from '../api/types/index.js'
 import { historyLines } from './history.js'
 import { matches } from './matches.js'
 

@@ -1,5 +1,5 @@
 // A message's history as a person reads it: when, since it was enqueued, what, and the facts that matter.
-import type { HistoryEntry } from '../api/types.js'
+import type { HistoryEntry } from '../api/types/index.js'
 
 type Fields = Readonly<Record<string, unknown>>
 

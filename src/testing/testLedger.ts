@@ -3,7 +3,7 @@
 import { openMemoryLog } from '../adapters/memory/eventLog.js'
 import { memoryFinishedRegister } from '../adapters/memory/finishedRegister.js'
 import { type LedgerOptions, openLedgerOn } from '../api/openLedger.js'
-import type { Ledger } from '../api/types.js'
+import type { Ledger } from '../api/types/index.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
 import type { Ids } from '../ports/ids.js'

@@ -4,7 +4,7 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import { type FailureType, failureMessage, isFailureType } from '../../domain/failure/index.js'
 import type { FollowUp } from '../../domain/message/index.js'
 import { DURATION_MS_MAX } from '../../domain/queue/index.js'
-import type { FollowUpRequest } from '../api/followUpTypes.js'
+import type { FollowUpRequest } from '../api/types/followUps.js'
 import { acceptFollowUps } from '../door/followUps.js'
 import type { Settlement } from '../engine/requests.js'
 

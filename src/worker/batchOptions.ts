@@ -1,7 +1,7 @@
 // What `processBatch` may be asked for (B6), wherever the worker runs.
 import { BATCH_SIZE_MAX } from '../../domain/batching/batchSize.js'
 import { DURATION_MS_MAX } from '../../domain/queue/index.js'
-import type { BatchOptions } from '../api/batchTypes.js'
+import type { BatchOptions } from '../api/types/batches.js'
 
 const CONCURRENCY_MAX = 1_000
 

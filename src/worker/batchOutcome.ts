@@ -1,7 +1,7 @@
 // What the answer of a batch handler means for each of its messages (B6). When the answer cannot be read for sure, the
 // messages it may have meant fail: running one again is allowed, acking one that failed is not.
 import type { FailureType } from '../../domain/failure/index.js'
-import type { BatchFailure } from '../api/batchTypes.js'
+import type { BatchFailure } from '../api/types/batches.js'
 import type { Settlement } from '../engine/requests.js'
 import { type LeaseName, settlementOfError, settlementOfValue } from './attempt.js'
 

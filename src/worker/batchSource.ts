@@ -1,6 +1,6 @@
 // Where a batch worker gets its messages from and where their outcomes go: the engine in this process
 // (localBatchSource.ts), or a server (src/client/remoteBatchSource.ts).
-import type { BatchMessage } from '../api/batchTypes.js'
+import type { BatchMessage } from '../api/types/batches.js'
 import type { Settlement } from '../engine/requests.js'
 import type { LeaseName } from './attempt.js'
 

@@ -9,7 +9,7 @@ import type {
   BatchOptions,
   BatchWorkerStatus,
   BatchWorker as PublicBatchWorker,
-} from '../api/batchTypes.js'
+} from '../api/types/batches.js'
 import type { Settlement } from '../engine/requests.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 import { CancelledError, settlementOfError } from './attempt.js'

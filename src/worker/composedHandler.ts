@@ -1,7 +1,7 @@
 // From what `process()` was given to the one function a worker runs: which handler takes a message (D10, D11), what is asked
 // before it (C5), and who has a say after it failed (C11). Composed once, so that a plain handler is called as it is.
 import type { FailureType } from '../../domain/failure/index.js'
-import type { Handler, Handlers, ProcessOptions } from '../api/types.js'
+import type { Handler, Handlers, ProcessOptions } from '../api/types/index.js'
 import { failureReportedBy, failureTypeOf, isWishedOutcome, reconciledWith } from './attempt.js'
 import { NoHandler, type Processors } from './processors.js'
 

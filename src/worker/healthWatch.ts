@@ -1,7 +1,7 @@
 // Asks a health probe again and again (D11). One that throws, answers `false`, or does not answer in time, is sick until a
 // later check says otherwise.
 import { failureMessage } from '../../domain/failure/index.js'
-import type { HealthProbe } from '../api/types.js'
+import type { HealthProbe } from '../api/types/index.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 
 const EVERY_MS = 10_000

@@ -2,7 +2,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { generatedIdPrefix, leaseToken } from '../../domain/ids.js'
-import type { BatchMessage } from '../api/batchTypes.js'
+import type { BatchMessage } from '../api/types/batches.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { Delivery, Settlement } from '../engine/requests.js'
 import type { Clock } from '../ports/clock.js'

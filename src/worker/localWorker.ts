@@ -5,7 +5,14 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import type { FailureType } from '../../domain/failure/index.js'
 import { generatedIdPrefix, leaseToken } from '../../domain/ids.js'
-import type { Handler, Handlers, ProcessOptions, Processor, Worker, WorkerStatus } from '../api/types.js'
+import type {
+  Handler,
+  Handlers,
+  ProcessOptions,
+  Processor,
+  Worker,
+  WorkerStatus,
+} from '../api/types/index.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { Failure } from '../engine/replies.js'
 import type { Claimed, Delivery, Settlement } from '../engine/requests.js'

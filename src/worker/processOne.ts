@@ -2,7 +2,7 @@
 // that ends when its message has.
 import type * as t from 'io-ts'
 import { generatedIdPrefix } from '../../domain/ids.js'
-import type { Handlers, ProcessedOne, ProcessOneOptions, WorkerLifecycle } from '../api/types.js'
+import type { Handlers, ProcessedOne, ProcessOneOptions, WorkerLifecycle } from '../api/types/index.js'
 import type { Failure } from '../engine/replies.js'
 import type { Settlement } from '../engine/requests.js'
 import { OutcomeLost } from './localOutbox.js'

@@ -1,6 +1,6 @@
 // What `process()` may be asked for, wherever the worker runs: the number of slots, and how errors get their failure type.
 import { classify, composeClassifiers, type FailureType } from '../../domain/failure/index.js'
-import type { ProcessOptions, Worker, WorkerLifecycle } from '../api/types.js'
+import type { ProcessOptions, Worker, WorkerLifecycle } from '../api/types/index.js'
 import { errorFrom, tell } from '../runtime/tell.js'
 
 const WORKER_NAME = /^[\x21-\x7e]{1,128}$/

@@ -1,6 +1,6 @@
 // Processors of one worker, in the order in which they are asked (D11): which of them takes a message, what happens when
 // none does, and which zones are closed because a processor there is sick (C7).
-import type { Handler, Message, ProcessOptions, Processor, ProcessorStatus } from '../api/types.js'
+import type { Handler, Message, ProcessOptions, Processor, ProcessorStatus } from '../api/types/index.js'
 import type { Clock } from '../ports/clock.js'
 import { errorFrom } from '../runtime/tell.js'
 import { release, SystemError } from './attempt.js'

@@ -2,7 +2,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { PathReporter } from 'io-ts/lib/PathReporter.js'
-import type { Message } from '../api/types.js'
+import type { Message } from '../api/types/index.js'
 import type { Delivery } from '../engine/requests.js'
 import { UndecodablePayload } from './attempt.js'
 

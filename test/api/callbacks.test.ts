@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
-import type { CallbackCall, SettledMessage } from '../../src/api/followUpTypes.js'
+import type { CallbackCall, SettledMessage } from '../../src/api/types/followUps.js'
 import { TestLedger } from '../support/ledger.js'
 
 const open = async () => {

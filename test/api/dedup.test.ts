@@ -1,6 +1,6 @@
 // What counts as the same message (A6): the sender's key, the content, or nothing, as the queue is set.
 import { describe, expect, it } from 'vitest'
-import type { EnqueueOptions, Queue, QueueSettings } from '../../src/api/types.js'
+import type { EnqueueOptions, Queue, QueueSettings } from '../../src/api/types/index.js'
 import { TestLedger } from '../support/ledger.js'
 
 const open = async (settings: QueueSettings = {}) => {

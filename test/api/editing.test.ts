@@ -1,7 +1,7 @@
 // A waiting message gets new contents (A11): field by field, against others who do the same, and what a worker is given then.
 import * as t from 'io-ts'
 import { describe, expect, it } from 'vitest'
-import type { MessageChanges, Queue } from '../../src/api/types.js'
+import type { MessageChanges, Queue } from '../../src/api/types/index.js'
 import { TestLedger } from '../support/ledger.js'
 
 const BY = { who: 'ops', why: 'typo' }

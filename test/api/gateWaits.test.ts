@@ -1,6 +1,6 @@
 // Messages that wait for a closed gate longer than their queue allows, and failure types that wait for a gate (C15).
 import { describe, expect, it } from 'vitest'
-import type { Queue, QueueOptions } from '../../src/api/types.js'
+import type { Queue, QueueOptions } from '../../src/api/types/index.js'
 import { TestLedger } from '../support/ledger.js'
 
 const MINUTE_MS = 60_000

@@ -2,8 +2,8 @@
 import { left } from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
 import { memoryBlobs } from '../../src/adapters/blobMemory/blobStore.js'
-import type { BlobOptions } from '../../src/api/blobTypes.js'
 import { RefusedError, UnavailableError } from '../../src/api/errors.js'
+import type { BlobOptions } from '../../src/api/types/blobs.js'
 import type { BlobStore } from '../../src/ports/blobStore.js'
 import { TestLedger } from '../support/ledger.js'
 

@@ -3,7 +3,7 @@ import * as t from 'io-ts'
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
 import { NotFoundError, RefusedError, UnavailableError } from '../../src/api/errors.js'
-import type { Queue } from '../../src/api/types.js'
+import type { Queue } from '../../src/api/types/index.js'
 import { TestLedger } from '../support/ledger.js'
 
 const NEVER = new Promise<never>(() => undefined)

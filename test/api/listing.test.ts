@@ -15,7 +15,7 @@ import type {
   MessageView,
   Queue,
   SettlementRequest,
-} from '../../src/api/types.js'
+} from '../../src/api/types/index.js'
 import { TestLedger } from '../support/ledger.js'
 
 type World = { test: TestLedger; queue: Queue<unknown>; views: MessageView[] }

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RefusedError, UnavailableError } from '../../src/api/errors.js'
 import { openLedger } from '../../src/api/openLedger.js'
-import type { Ledger, LogEvent } from '../../src/api/types.js'
+import type { Ledger, LogEvent } from '../../src/api/types/index.js'
 
 let ledger: Ledger
 beforeEach(async () => {

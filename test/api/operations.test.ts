@@ -1,8 +1,8 @@
 // Operations over many messages (A8, C3): what they touch and what they leave, in steps, at a pace, until told to stop.
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
-import { NOTHING_DONE, type Pause, redrivenOf, runSteps } from '../../src/api/operations.js'
-import type { Cleared, Queue, QueueSettings, Redriven } from '../../src/api/types.js'
+import { NOTHING_DONE, type Pause, redrivenOf, runSteps } from '../../src/api/queue/operations.js'
+import type { Cleared, Queue, QueueSettings, Redriven } from '../../src/api/types/index.js'
 import { TestLedger } from '../support/ledger.js'
 
 const by = { who: 'ann', why: 'wrong prices' }

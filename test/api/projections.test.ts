@@ -1,6 +1,6 @@
 // Views as numbers (E1), health with reasons (E2), and numbers that are thrown away and counted anew while the queue goes on.
 import { describe, expect, it } from 'vitest'
-import { PROJECTION_NAMES } from '../../src/api/projectionTypes.js'
+import { PROJECTION_NAMES } from '../../src/api/types/projections.js'
 import { fail } from '../../src/worker/attempt.js'
 import { TestLedger } from '../support/ledger.js'
 

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { MessageView, Queue, QueueSettings, Rerun } from '../../src/api/types.js'
+import type { MessageView, Queue, QueueSettings, Rerun } from '../../src/api/types/index.js'
 import { TestLedger } from '../support/ledger.js'
 
 const open = async (settings: QueueSettings = {}) => {

@@ -1,7 +1,7 @@
 // Waiting for the end of a message (A10): before it, after it, too short, and whatever the end is.
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
-import type { Queue, QueueSettings } from '../../src/api/types.js'
+import type { Queue, QueueSettings } from '../../src/api/types/index.js'
 import { TestLedger } from '../support/ledger.js'
 import { watch } from '../support/manualClock.js'
 

@@ -1,6 +1,6 @@
 // Groups, gates and circuits as a program switches them, and what becomes of messages meanwhile.
 import { describe, expect, it } from 'vitest'
-import type { Queue, QueueOptions } from '../../src/api/types.js'
+import type { Queue, QueueOptions } from '../../src/api/types/index.js'
 import { TestLedger } from '../support/ledger.js'
 
 const opened = async (

@@ -1,7 +1,7 @@
 // Filters and operations over many messages as an operator types them (A8, C3), against a server on a socket.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openLedger } from '../../src/api/openLedger.js'
-import type { Ledger, Queue } from '../../src/api/types.js'
+import type { Ledger, Queue } from '../../src/api/types/index.js'
 import { startServer } from '../../src/http/server.js'
 import { runInProcess, type Spoken } from './inProcess.js'
 

@@ -1,7 +1,7 @@
 // Orders and limits of a queue as an operator sets them (B4, B8), against a server on a socket.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openLedger } from '../../src/api/openLedger.js'
-import type { Ledger } from '../../src/api/types.js'
+import type { Ledger } from '../../src/api/types/index.js'
 import { buildServer } from '../../src/http/server.js'
 import { runInProcess, type Spoken } from './inProcess.js'
 

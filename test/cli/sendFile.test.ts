@@ -1,7 +1,7 @@
 // Files of messages: what each line costs, and that nothing is sent twice or lost on the way (R55 from the producer's side).
 import { describe, expect, it } from 'vitest'
 import { RefusedError, UnavailableError, UnknownOutcomeError } from '../../src/api/errors.js'
-import type { BatchItem, BatchResult } from '../../src/api/types.js'
+import type { BatchItem, BatchResult } from '../../src/api/types/index.js'
 import { LINE_BYTES_MAX, ndjsonLines } from '../../src/cli/ndjsonLines.js'
 import { FileSender, type SendOptions } from '../../src/cli/sendFile.js'
 import { fakeQueue } from '../http/fakeLedger.js'

@@ -1,7 +1,12 @@
 // Batch handlers for a queue behind a server (B6), against a ledger in memory whose answers can be lost on the way.
 import { describe, expect, it } from 'vitest'
 import { UnavailableError } from '../../src/api/errors.js'
-import type { BatchContext, BatchMessage, BatchOptions, SettlementRequest } from '../../src/api/types.js'
+import type {
+  BatchContext,
+  BatchMessage,
+  BatchOptions,
+  SettlementRequest,
+} from '../../src/api/types/index.js'
 import { batchCalls } from '../../src/client/batches.js'
 import type { ClaimCall } from '../../src/client/remoteWorker.js'
 import { batchResults } from '../../src/worker/batchOutcome.js'

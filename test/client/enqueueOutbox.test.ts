@@ -1,7 +1,7 @@
 // What is enqueued side by side goes together, and every message still stands or falls alone.
 import { describe, expect, it } from 'vitest'
 import { NotFoundError, RefusedError, UnavailableError, UnknownOutcomeError } from '../../src/api/errors.js'
-import type { Enqueued } from '../../src/api/types.js'
+import type { Enqueued } from '../../src/api/types/index.js'
 import { CALL_MESSAGES_MAX, EnqueueOutbox } from '../../src/client/enqueueOutbox.js'
 
 type Call = Readonly<{

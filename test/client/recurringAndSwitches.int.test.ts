@@ -1,7 +1,7 @@
 // Schedules and switches through the client and the command line, against a real server.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openLedger } from '../../src/api/openLedger.js'
-import type { Ledger } from '../../src/api/types.js'
+import type { Ledger } from '../../src/api/types/index.js'
 import { connectLedger, type RemoteLedger } from '../../src/client/connectLedger.js'
 import { type Server, startServer } from '../../src/http/server.js'
 import { run } from '../cli/ledgerq.js'

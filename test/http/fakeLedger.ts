@@ -1,7 +1,7 @@
 // A ledger with one queue whose answers a test chooses: for faults and races that a sound ledger does not show.
 
 import { DEFAULT_QUEUE_CONFIG } from '../../domain/queue/index.js'
-import type { Ledger, Queue, QueueView } from '../../src/api/types.js'
+import type { Ledger, Queue, QueueView } from '../../src/api/types/index.js'
 
 const unexpected = (): never => {
   throw new Error('the test did not expect this call')

@@ -1,7 +1,7 @@
 // A server on a memory ledger without a port, and requests injected into it.
 
 import { openLedger } from '../../src/api/openLedger.js'
-import type { Ledger } from '../../src/api/types.js'
+import type { Ledger } from '../../src/api/types/index.js'
 import { buildServer } from '../../src/http/server.js'
 
 export type Reply = Readonly<{

@@ -1,6 +1,6 @@
 // A claim that waits loses nothing when its client goes away, comes again, or the server stops (R56).
 import { describe, expect, it } from 'vitest'
-import type { ClaimedMessage, ClaimOptions, SettlementRequest } from '../../src/api/types.js'
+import type { ClaimedMessage, ClaimOptions, SettlementRequest } from '../../src/api/types/index.js'
 import { LONG_POLL_SLICE_MS } from '../../src/http/limits.js'
 import { claimWaiting } from '../../src/http/longPoll.js'
 import { fakeQueue } from './fakeLedger.js'

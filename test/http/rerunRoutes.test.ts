@@ -1,7 +1,7 @@
 // Re-runs over HTTP and through the client (C16).
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RefusedError } from '../../src/api/errors.js'
-import type { ClaimedMessage, Queue, RerunOperations } from '../../src/api/types.js'
+import type { ClaimedMessage, Queue, RerunOperations } from '../../src/api/types/index.js'
 import { rerunCalls } from '../../src/client/rerunCalls.js'
 import type { Transport } from '../../src/client/transport.js'
 import { type Hall, openHall } from './hall.js'

@@ -1,6 +1,6 @@
 // Every route answers as the contract says: statuses, bodies, and what a repetition does.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { ClaimedMessage } from '../../src/api/types.js'
+import type { ClaimedMessage } from '../../src/api/types/index.js'
 import { type Hall, openHall } from './hall.js'
 
 let hall: Hall

@@ -1,7 +1,7 @@
 // Lists by filter and operations over many messages, over HTTP and through the client, which asks for them in steps (A8, C3).
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { RefusedError } from '../../src/api/errors.js'
-import type { ClaimedMessage, SelectionOperations } from '../../src/api/types.js'
+import type { ClaimedMessage, SelectionOperations } from '../../src/api/types/index.js'
 import { selectionCalls } from '../../src/client/selectionCalls.js'
 import type { Transport } from '../../src/client/transport.js'
 import { type Hall, openHall } from './hall.js'

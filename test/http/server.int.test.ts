@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openLedger } from '../../src/api/openLedger.js'
-import type { Ledger } from '../../src/api/types.js'
+import type { Ledger } from '../../src/api/types/index.js'
 import { BODY_BYTES_MAX, HEADER_BYTES_MAX } from '../../src/http/limits.js'
 import { type Server, startServer } from '../../src/http/server.js'
 

@@ -1,7 +1,7 @@
 // Batch handlers in this process (B6): how batches fill, what their answers mean, and that nothing is acked by mistake.
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
-import type { BatchContext, BatchMessage, BatchOptions, EnqueueOptions } from '../../src/api/types.js'
+import type { BatchContext, BatchMessage, BatchOptions, EnqueueOptions } from '../../src/api/types/index.js'
 import { CancelledError, complete, fail, release } from '../../src/worker/attempt.js'
 import { batchResults } from '../../src/worker/batchOutcome.js'
 import { enqueueAll, open } from '../support/handRun.js'

@@ -1,7 +1,7 @@
 // What is asked before a handler and after it failed (C5, C11), and what happens when somebody cancels what runs (A11).
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
-import type { ProcessOptions } from '../../src/api/types.js'
+import type { ProcessOptions } from '../../src/api/types/index.js'
 import { CancelledError, fail, release } from '../../src/worker/attempt.js'
 import { enqueueAll, handRun, open } from '../support/handRun.js'
 

@@ -1,7 +1,13 @@
 // Which handler takes a message: by its type, by a processor's own word, or none; and what becomes of what nobody takes.
 import * as t from 'io-ts'
 import { describe, expect, it } from 'vitest'
-import type { Handlers, Message, ProcessOptions, Processor, ProcessorStatus } from '../../src/api/types.js'
+import type {
+  Handlers,
+  Message,
+  ProcessOptions,
+  Processor,
+  ProcessorStatus,
+} from '../../src/api/types/index.js'
 import { fail, release } from '../../src/worker/attempt.js'
 import { open } from '../support/handRun.js'
 

@@ -1,7 +1,7 @@
 // What a handler answers, and what is recorded of it: results, failures with their type, hand-backs.
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
-import type { AttemptContext, Message, ProcessOptions } from '../../src/api/types.js'
+import type { AttemptContext, Message, ProcessOptions } from '../../src/api/types/index.js'
 import { fail, release } from '../../src/worker/attempt.js'
 import { enqueueAll, handRun, open } from '../support/handRun.js'
 

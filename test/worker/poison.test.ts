@@ -2,7 +2,7 @@
 // its neighbours do not pay.
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
-import type { Message, Queue } from '../../src/api/types.js'
+import type { Message, Queue } from '../../src/api/types/index.js'
 import { TestLedger } from '../support/ledger.js'
 
 const NEVER = new Promise<never>(() => undefined)

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
-import type { Handlers, ProcessOptions } from '../../src/api/types.js'
+import type { Handlers, ProcessOptions } from '../../src/api/types/index.js'
 import { RemoteWorker } from '../../src/client/remoteWorker.js'
 import { complete, fail, release } from '../../src/worker/attempt.js'
 import { open } from '../support/handRun.js'

@@ -15,7 +15,7 @@ import {
   RETRIES_MAX,
   type RetryPolicy,
 } from '../../../domain/retry/index.js'
-import type { BatchItem, EnqueueOptions } from '../../api/types.js'
+import type { BatchItem, EnqueueOptions } from '../../api/types/index.js'
 
 /** -0 is the one number of JSON that does not come back as it was, so the door refuses it. */
 const withoutMinusZero = (value: unknown): unknown => {

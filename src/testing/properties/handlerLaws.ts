@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc, { type Arbitrary, type Parameters } from 'fast-check'
 import { fixed } from '../../../domain/retry/index.js'
-import type { Handler } from '../../api/types.js'
+import type { Handler } from '../../api/types/index.js'
 import { testLedger } from '../testLedger.js'
 import type { Law } from './laws.js'
 

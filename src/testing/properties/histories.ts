@@ -11,8 +11,8 @@ import {
   messageDecider,
   type TimedMessageEvent,
 } from '../../../domain/message/index.js'
-import { historyEntry } from '../../api/messageViews.js'
-import type { HistoryEntry } from '../../api/types.js'
+import { historyEntry } from '../../api/queue/messageViews.js'
+import type { HistoryEntry } from '../../api/types/index.js'
 
 type Step = Readonly<{ type: MessageCommand['type']; afterMs: number; n: number }>
 

@@ -1,7 +1,7 @@
 // The life of queues beside `ledger.queue(name)`, which does what is needed: opening without creating, creating with a word
 // about what is there already, and whether queues come into being by being used at all.
 import type * as t from 'io-ts'
-import type { Actor, Queue, QueueOptions } from './types.js'
+import type { Actor, Queue, QueueOptions } from './index.js'
 
 export type OpenQueueOptions<A> = Readonly<{ payload?: t.Type<A, unknown> }>
 

@@ -1,5 +1,5 @@
 // Changing a waiting message (A11), and waiting for the end of one (A10).
-import type { Actor, Enqueued, EnqueueOptions } from './types.js'
+import type { Actor, Enqueued, EnqueueOptions } from './index.js'
 
 /** What is left out stays as it is. */
 export type MessageChanges<A> = Readonly<{

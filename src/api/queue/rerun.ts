@@ -3,17 +3,17 @@
 // safe to repeat; an operation never meets its own messages, so it ends.
 import { randomBytes } from 'node:crypto'
 import { isLeft } from 'fp-ts/lib/Either.js'
-import type { MessageAttributes, MessageEdited, MessageEnqueued } from '../../domain/message/index.js'
-import type { MessageFilter } from '../../projections/queries/messageFilter.js'
-import type { PastEvent } from '../engine/history.js'
-import { CALL_BYTES_MAX } from '../engine/partitionWriter.js'
-import type { NewMessage } from '../engine/requests.js'
+import type { MessageAttributes, MessageEdited, MessageEnqueued } from '../../../domain/message/index.js'
+import type { MessageFilter } from '../../../projections/queries/messageFilter.js'
+import type { PastEvent } from '../../engine/history.js'
+import { CALL_BYTES_MAX } from '../../engine/partitionWriter.js'
+import type { NewMessage } from '../../engine/requests.js'
+import { errorOf, errorOfFailure } from '../refusals.js'
+import type { MessageView, Rerun, RerunOptions } from '../types/index.js'
 import { checkedFilter, pageByTime } from './listing.js'
 import { LIVE_STATES, type Seen } from './listingSource.js'
 import { runSteps, type Step } from './operations.js'
 import { locate, type ReadDeps, viewAt } from './queueReads.js'
-import { errorOf, errorOfFailure } from './refusals.js'
-import type { MessageView, Rerun, RerunOptions } from './types.js'
 
 /** Histories read, and messages enqueued, in one step. */
 const STEP_MESSAGES = 200

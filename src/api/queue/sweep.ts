@@ -2,13 +2,13 @@
 // oldest first, and one append is made of it. Each message is met at most once, and none that was enqueued after the
 // operation came to its partition, so an operation ends although messages go on dying or coming in.
 import { isLeft, isRight } from 'fp-ts/lib/Either.js'
-import type { MessageState } from '../../domain/message/index.js'
-import { type LiveEntry, SCAN_STEP, scanLive } from '../../projections/queries/liveScan.js'
-import type { MessageFilter } from '../../projections/queries/messageFilter.js'
-import type { OperatorCommand } from '../engine/requests.js'
+import type { MessageState } from '../../../domain/message/index.js'
+import { type LiveEntry, SCAN_STEP, scanLive } from '../../../projections/queries/liveScan.js'
+import type { MessageFilter } from '../../../projections/queries/messageFilter.js'
+import type { OperatorCommand } from '../../engine/requests.js'
+import { errorOf, errorOfFailure } from '../refusals.js'
+import type { Actor } from '../types/index.js'
 import type { ReadDeps } from './queueReads.js'
-import { errorOf, errorOfFailure } from './refusals.js'
-import type { Actor } from './types.js'
 
 /** Messages acted on in one append. */
 export const STEP_MESSAGES = 500

@@ -1,6 +1,6 @@
 // What a sender may say about a message, beside its payload.
-import type { RetryPolicy } from '../../domain/retry/index.js'
-import type { NamedCallback, SettledListener } from './followUpTypes.js'
+import type { RetryPolicy } from '../../../domain/retry/index.js'
+import type { NamedCallback, SettledListener } from './followUps.js'
 
 export type EnqueueOptions = Readonly<{
   /** Unique in the queue; enqueueing the same id again answers the first message. Generated when left out. */

@@ -1,12 +1,12 @@
 // Batch handlers of a ledger in this process (B6): the worker and where its messages come from.
 import type * as t from 'io-ts'
-import type { QueueEngine } from '../engine/queueEngine.js'
-import type { Clock } from '../ports/clock.js'
-import { BatchWorker } from '../worker/batchWorker.js'
-import { LocalBatchSource } from '../worker/localBatchSource.js'
-import { reporterOf } from '../worker/processOptions.js'
-import type { Quarantine } from '../worker/quarantine.js'
-import type { BatchHandler, BatchOptions, BatchWorker as PublicBatchWorker } from './batchTypes.js'
+import type { QueueEngine } from '../../engine/queueEngine.js'
+import type { Clock } from '../../ports/clock.js'
+import { BatchWorker } from '../../worker/batchWorker.js'
+import { LocalBatchSource } from '../../worker/localBatchSource.js'
+import { reporterOf } from '../../worker/processOptions.js'
+import type { Quarantine } from '../../worker/quarantine.js'
+import type { BatchHandler, BatchOptions, BatchWorker as PublicBatchWorker } from '../types/batches.js'
 
 export type StartBatchWorker = (
   engine: QueueEngine,

@@ -1,7 +1,7 @@
 // The public face of batch handlers (B6).
-import type { BatchSizeState } from '../../domain/batching/batchSize.js'
-import type { Message } from './types.js'
-import type { ProcessOptions, WorkerLifecycle } from './workerTypes.js'
+import type { BatchSizeState } from '../../../domain/batching/batchSize.js'
+import type { Message } from './index.js'
+import type { ProcessOptions, WorkerLifecycle } from './workers.js'
 
 export type BatchMessage<A> = Message<A> &
   Readonly<{

@@ -11,15 +11,15 @@ import {
   type QueueControl,
   type QueueRefusal,
   resumeGroup,
-} from '../../domain/queue/index.js'
-import type { CircuitView } from '../../projections/circuits/circuitBoard.js'
-import { CLEAN_TEXT, NAME_CHARS_MAX } from '../door/doorRules.js'
-import type { QueueEngine } from '../engine/queueEngine.js'
-import { GateProbeRunner } from '../gates/gateProbe.js'
-import type { Clock } from '../ports/clock.js'
-import type { EventLog } from '../ports/eventLog.js'
-import { actorOf } from './actor.js'
-import { errorOf, errorOfFailure, withPublicErrors } from './refusals.js'
+} from '../../../domain/queue/index.js'
+import type { CircuitView } from '../../../projections/circuits/circuitBoard.js'
+import { CLEAN_TEXT, NAME_CHARS_MAX } from '../../door/doorRules.js'
+import type { QueueEngine } from '../../engine/queueEngine.js'
+import { GateProbeRunner } from '../../gates/gateProbe.js'
+import type { Clock } from '../../ports/clock.js'
+import type { EventLog } from '../../ports/eventLog.js'
+import { actorOf } from '../actor.js'
+import { errorOf, errorOfFailure, withPublicErrors } from '../refusals.js'
 import type {
   Actor,
   CircuitState,
@@ -31,7 +31,7 @@ import type {
   ProbeOptions,
   SwitchOperations,
   WorkerLifecycle,
-} from './types.js'
+} from '../types/index.js'
 import { whoForced } from './zoneHealth.js'
 
 export type SwitchDesk = Readonly<{

@@ -1,6 +1,6 @@
 // What lists and look-ups show of a message: a fold of its own history, so that live and finished ones are shown alike.
-import { encodeEvent } from '../../domain/codecs.js'
-import { generatedId, type PartitionRef } from '../../domain/ids.js'
+import { encodeEvent } from '../../../domain/codecs.js'
+import { generatedId, type PartitionRef } from '../../../domain/ids.js'
 import {
   ABSENT,
   evolveMessage,
@@ -8,9 +8,9 @@ import {
   type MessageEnqueued,
   type MessageEvent,
   stateAt,
-} from '../../domain/message/index.js'
-import type { PastEvent } from '../engine/history.js'
-import type { DeadLetter, HistoryEntry, MessageView } from './types.js'
+} from '../../../domain/message/index.js'
+import type { PastEvent } from '../../engine/history.js'
+import type { DeadLetter, HistoryEntry, MessageView } from '../types/index.js'
 
 const iso = (ms: number): string | undefined => (ms === 0 ? undefined : new Date(ms).toISOString())
 

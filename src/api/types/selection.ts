@@ -1,6 +1,6 @@
 // The public face of filters: which messages a list, a count or an operation over many of them means (A8, C3).
-import type { MessageState } from '../../domain/message/index.js'
-import type { Actor, DeadLetter, MessageView } from './types.js'
+import type { MessageState } from '../../../domain/message/index.js'
+import type { Actor, DeadLetter, MessageView } from './index.js'
 
 /** An instant: a Date, milliseconds since the epoch, or an ISO 8601 string with a zone. */
 export type Instant = Date | number | string

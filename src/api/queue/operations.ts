@@ -1,12 +1,9 @@
 // Operations over many messages: clear, redrive, discard (A8, C3). The loop is one, whoever makes the steps: the ledger in
 // this process, or a server that is asked for each. It sums up, tells how far it is, paces itself, and stops when told.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { actorOf } from './actor.js'
-import { LedgerqError, UnknownOutcomeError } from './errors.js'
-import { checkedFilter } from './listing.js'
-import { locate, type ReadDeps } from './queueReads.js'
-import { errorOf, errorOfFailure } from './refusals.js'
-import { actOn, STEP_MESSAGES, type Sweep, type SweepStep, sweepStep } from './sweep.js'
+import { actorOf } from '../actor.js'
+import { LedgerqError, UnknownOutcomeError } from '../errors.js'
+import { errorOf, errorOfFailure } from '../refusals.js'
 import type {
   Actor,
   Cleared,
@@ -17,7 +14,10 @@ import type {
   OperationOptions,
   Redriven,
   RedriveOptions,
-} from './types.js'
+} from '../types/index.js'
+import { checkedFilter } from './listing.js'
+import { locate, type ReadDeps } from './queueReads.js'
+import { actOn, STEP_MESSAGES, type Sweep, type SweepStep, sweepStep } from './sweep.js'
 
 export type Pause = (ms: number) => Promise<void>
 /** What a step came to, counted; `done` is what limits and rates speak of. */

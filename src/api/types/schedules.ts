@@ -1,6 +1,6 @@
 // Recurring messages (B5), as programs see them.
-import type { MissedPolicy } from '../../domain/schedule/index.js'
-import type { Actor, EnqueueOptions } from './types.js'
+import type { MissedPolicy } from '../../../domain/schedule/index.js'
+import type { Actor, EnqueueOptions } from './index.js'
 
 export type { MissedPolicy }
 

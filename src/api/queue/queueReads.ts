@@ -1,17 +1,17 @@
 // Reads of one queue: a message, its history, statistics. Live messages are asked of the writer's state
 // (behind the reply barrier), finished ones of the register; both lead to the message's history in the log.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { type PartitionRef, parseGeneratedId } from '../../domain/ids.js'
-import * as L from '../../projections/messageTable/layout.js'
-import { Counts, viewOf } from '../../projections/partition/index.js'
-import { oldestClaimableAgeMs } from '../../projections/queries/partitionQueries.js'
-import { type PastEvent, readHistory } from '../engine/history.js'
-import type { QueueEngine } from '../engine/queueEngine.js'
-import type { EventLog } from '../ports/eventLog.js'
-import type { FinishedRegister } from '../ports/finishedRegister.js'
+import { type PartitionRef, parseGeneratedId } from '../../../domain/ids.js'
+import * as L from '../../../projections/messageTable/layout.js'
+import { Counts, viewOf } from '../../../projections/partition/index.js'
+import { oldestClaimableAgeMs } from '../../../projections/queries/partitionQueries.js'
+import { type PastEvent, readHistory } from '../../engine/history.js'
+import type { QueueEngine } from '../../engine/queueEngine.js'
+import type { EventLog } from '../../ports/eventLog.js'
+import type { FinishedRegister } from '../../ports/finishedRegister.js'
+import { errorOf, errorOfFailure } from '../refusals.js'
+import type { MessageView, QueueStats } from '../types/index.js'
 import { viewOfHistory } from './messageViews.js'
-import { errorOf, errorOfFailure } from './refusals.js'
-import type { MessageView, QueueStats } from './types.js'
 
 export type ReadDeps = Readonly<{ engine: QueueEngine; log: EventLog; register: FinishedRegister }>
 

@@ -2,14 +2,18 @@
 // register, read in steps. Both halves tell how far they have looked; only what lies before the nearer of these two
 // places is sure to be complete, so the rest is read again in the next step.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { MESSAGE_STATES, type MessageState, type Outcome } from '../../domain/message/index.js'
-import { SCAN_STEP, scanLive } from '../../projections/queries/liveScan.js'
-import { type FilteredFacts, type MessageFilter, matches } from '../../projections/queries/messageFilter.js'
-import type { PastEvent } from '../engine/history.js'
-import type { FinishedEntry } from '../ports/finishedRegister.js'
+import { MESSAGE_STATES, type MessageState, type Outcome } from '../../../domain/message/index.js'
+import { SCAN_STEP, scanLive } from '../../../projections/queries/liveScan.js'
+import {
+  type FilteredFacts,
+  type MessageFilter,
+  matches,
+} from '../../../projections/queries/messageFilter.js'
+import type { PastEvent } from '../../engine/history.js'
+import type { FinishedEntry } from '../../ports/finishedRegister.js'
+import { errorOfFailure } from '../refusals.js'
+import type { MessageView } from '../types/index.js'
 import { type Located, type ReadDeps, viewAt } from './queueReads.js'
-import { errorOfFailure } from './refusals.js'
-import type { MessageView } from './types.js'
 
 const OUTCOMES: ReadonlyArray<Outcome> = ['succeeded', 'cancelled', 'expired', 'purged']
 const isOutcome = (state: MessageState): state is Outcome => OUTCOMES.some((outcome) => outcome === state)

@@ -7,13 +7,10 @@ import {
   SCAN_STEP,
   scanByPriority,
   scanLive,
-} from '../../projections/queries/liveScan.js'
-import type { MessageFilter } from '../../projections/queries/messageFilter.js'
-import { messageFilter } from '../door/selection.js'
-import { LIVE_STATES, ListingSource, type Row, type ScanBudget, type Seen } from './listingSource.js'
-import { deadLetterOf } from './messageViews.js'
-import { type ReadDeps, viewAt } from './queueReads.js'
-import { errorOf, errorOfFailure } from './refusals.js'
+} from '../../../projections/queries/liveScan.js'
+import type { MessageFilter } from '../../../projections/queries/messageFilter.js'
+import { messageFilter } from '../../door/selection.js'
+import { errorOf, errorOfFailure } from '../refusals.js'
 import type {
   DeadLetterOptions,
   DeadLetters,
@@ -21,7 +18,10 @@ import type {
   ListOptions,
   MessageCounts,
   MessageSelection,
-} from './types.js'
+} from '../types/index.js'
+import { LIVE_STATES, ListingSource, type Row, type ScanBudget, type Seen } from './listingSource.js'
+import { deadLetterOf } from './messageViews.js'
+import { type ReadDeps, viewAt } from './queueReads.js'
 
 export const LIST_LIMIT_MAX = 500
 const LIST_LIMIT_DEFAULT = 50

@@ -14,20 +14,26 @@ import {
   setSchedule,
   type TickOptions,
   type When,
-} from '../../domain/schedule/index.js'
-import { type EpochMs, NO_INSTANT } from '../../domain/time.js'
-import { instantOf } from '../door/newMessage.js'
-import type { QueueEngine } from '../engine/queueEngine.js'
-import type { NewMessage } from '../engine/requests.js'
-import { acceptCron } from '../schedules/cronTimes.js'
-import { instantsOf, nextTickOf } from '../schedules/nextTicks.js'
-import type { Scheduler } from '../schedules/scheduler.js'
-import { SCHEDULE_HEADER, TICK_HEADER } from '../schedules/tickMessage.js'
-import { actorOf } from './actor.js'
-import { LedgerqError, UnavailableError } from './errors.js'
+} from '../../../domain/schedule/index.js'
+import { type EpochMs, NO_INSTANT } from '../../../domain/time.js'
+import { instantOf } from '../../door/newMessage.js'
+import type { QueueEngine } from '../../engine/queueEngine.js'
+import type { NewMessage } from '../../engine/requests.js'
+import { acceptCron } from '../../schedules/cronTimes.js'
+import { instantsOf, nextTickOf } from '../../schedules/nextTicks.js'
+import type { Scheduler } from '../../schedules/scheduler.js'
+import { SCHEDULE_HEADER, TICK_HEADER } from '../../schedules/tickMessage.js'
+import { actorOf } from '../actor.js'
+import { LedgerqError, UnavailableError } from '../errors.js'
+import { errorOf, withPublicErrors } from '../refusals.js'
+import type {
+  Actor,
+  EnqueueOptions,
+  ScheduleOperations,
+  ScheduleRequest,
+  ScheduleView,
+} from '../types/index.js'
 import { locate, type ReadDeps } from './queueReads.js'
-import { errorOf, withPublicErrors } from './refusals.js'
-import type { Actor, EnqueueOptions, ScheduleOperations, ScheduleRequest, ScheduleView } from './types.js'
 
 export type ScheduleDesk<A> = Readonly<{
   engine: QueueEngine

@@ -1,6 +1,7 @@
 // The public face of re-runs (C16).
-import type { MessageSelection, OperationOptions } from './selectionTypes.js'
-import type { MessageState, MessageView } from './types.js'
+
+import type { MessageState, MessageView } from './index.js'
+import type { MessageSelection, OperationOptions } from './selection.js'
 
 /** How a message can have finished. */
 export type FinishedState = Extract<MessageState, 'succeeded' | 'cancelled' | 'expired' | 'purged'>

@@ -7,17 +7,17 @@ import {
   type Message,
   type MessageRefusal,
   messageNotFound,
-} from '../../domain/message/index.js'
-import { NO_INSTANT } from '../../domain/time.js'
-import * as L from '../../projections/messageTable/layout.js'
-import { newMessage } from '../door/newMessage.js'
-import type { DecisionContext } from '../engine/decideRequests.js'
-import { readHistory } from '../engine/history.js'
-import type { NewMessage, Settled } from '../engine/requests.js'
-import type { MessageChanges } from './editTypes.js'
+} from '../../../domain/message/index.js'
+import { NO_INSTANT } from '../../../domain/time.js'
+import * as L from '../../../projections/messageTable/layout.js'
+import { newMessage } from '../../door/newMessage.js'
+import type { DecisionContext } from '../../engine/decideRequests.js'
+import { readHistory } from '../../engine/history.js'
+import type { NewMessage, Settled } from '../../engine/requests.js'
+import { errorOf, errorOfFailure } from '../refusals.js'
+import type { MessageChanges } from '../types/edits.js'
+import type { Actor, EnqueueOptions } from '../types/index.js'
 import { type Located, locate, type ReadDeps } from './queueReads.js'
-import { errorOf, errorOfFailure } from './refusals.js'
-import type { Actor, EnqueueOptions } from './types.js'
 
 /** Rounds against others who change the same message: each of theirs is a success, so this is not a livelock. */
 const ROUNDS_MAX = 8

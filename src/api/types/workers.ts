@@ -1,8 +1,8 @@
 // What runs messages, as a program that uses ledgerq sees it: handlers, processors, what may be asked of a worker, and
 // what it tells about itself. The same for workers in this process and for those of a ledger behind HTTP.
-import type { FailureType } from '../../domain/failure/index.js'
-import type { BatchWorker } from './batchTypes.js'
-import type { AttemptContext, Message } from './types.js'
+import type { FailureType } from '../../../domain/failure/index.js'
+import type { BatchWorker } from './batches.js'
+import type { AttemptContext, Message } from './index.js'
 
 /**
  * Resolving = success (the value is kept as the result when it is JSON and not larger than 16 KiB); throwing, or answering

@@ -1,11 +1,11 @@
 // Listeners in this process for the end of one message. Best effort, and said so: what has to happen whatever comes is a
 // follow-up or a callback by name (docs/callbacks.md).
-import type { SettledWatch } from '../engine/settledWatch.js'
-import { tell } from '../runtime/tell.js'
-import type { SettledListener, SettledMessage } from './followUpTypes.js'
+import type { SettledWatch } from '../../engine/settledWatch.js'
+import { tell } from '../../runtime/tell.js'
+import { errorOf } from '../refusals.js'
+import type { SettledListener, SettledMessage } from '../types/followUps.js'
+import type { EnqueueOptions } from '../types/index.js'
 import { historyOf, locate, messageView, type ReadDeps } from './queueReads.js'
-import { errorOf } from './refusals.js'
-import type { EnqueueOptions } from './types.js'
 
 export type SettledDeps = ReadDeps & Readonly<{ settled: SettledWatch }>
 

@@ -1,8 +1,8 @@
 // Large payloads by reference (A12), as a program that uses ledgerq sees them.
-import type { BlobRef } from '../../domain/message/index.js'
-import type { BlobStore } from '../ports/blobStore.js'
+import type { BlobRef } from '../../../domain/message/index.js'
+import type { BlobStore } from '../../ports/blobStore.js'
 
-export type { BlobFault, BlobPage, BlobStore, StoredBlob } from '../ports/blobStore.js'
+export type { BlobFault, BlobPage, BlobStore, StoredBlob } from '../../ports/blobStore.js'
 export type { BlobRef }
 
 export type BlobOptions = Readonly<{

@@ -1,12 +1,10 @@
 // Workers of a ledger in this process, and single messages that are run for whoever asks (D12).
 import type * as t from 'io-ts'
-import type { QueueEngine } from '../engine/queueEngine.js'
-import type { LocalWorkerDeps } from '../worker/localWorker.js'
-import { processOneLocally } from '../worker/processOne.js'
-import { claimMessages } from './claims.js'
-import { UnknownOutcomeError } from './errors.js'
-import { locate, type ReadDeps } from './queueReads.js'
-import { errorOf, errorOfFailure } from './refusals.js'
+import type { QueueEngine } from '../../engine/queueEngine.js'
+import type { LocalWorkerDeps } from '../../worker/localWorker.js'
+import { processOneLocally } from '../../worker/processOne.js'
+import { UnknownOutcomeError } from '../errors.js'
+import { errorOf, errorOfFailure } from '../refusals.js'
 import type {
   ClaimedMessage,
   ClaimOptions,
@@ -16,7 +14,9 @@ import type {
   ProcessOptions,
   Worker,
   WorkerLifecycle,
-} from './types.js'
+} from '../types/index.js'
+import { claimMessages } from './claims.js'
+import { locate, type ReadDeps } from './queueReads.js'
 
 export type StartWorker = (
   engine: QueueEngine,

@@ -1,6 +1,6 @@
 // What operators and probes switch off and on in a queue: groups (B7), resource gates (C15), circuits (C6).
-import type { ForcedCircuit } from '../../domain/queue/index.js'
-import type { Actor } from './types.js'
+import type { ForcedCircuit } from '../../../domain/queue/index.js'
+import type { Actor } from './index.js'
 
 export type { ForcedCircuit }
 

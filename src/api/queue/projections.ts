@@ -1,19 +1,19 @@
 // The projections of a queue, and the health of the ledger: numbers asked of each partition's fold at one moment.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { type Health, judge, type QueueCondition } from '../../projections/health/health.js'
-import { combined, measuresOf, type PartitionMeasures } from '../../projections/queries/queueMeasures.js'
-import type { QueueEngine } from '../engine/queueEngine.js'
-import type { Clock } from '../ports/clock.js'
-import type { EventLog } from '../ports/eventLog.js'
+import { type Health, judge, type QueueCondition } from '../../../projections/health/health.js'
+import { combined, measuresOf, type PartitionMeasures } from '../../../projections/queries/queueMeasures.js'
+import type { QueueEngine } from '../../engine/queueEngine.js'
+import type { Clock } from '../../ports/clock.js'
+import type { EventLog } from '../../ports/eventLog.js'
+import { reachOf } from '../logGuard.js'
+import { errorOf, errorOfFailure } from '../refusals.js'
 import {
   PROJECTION_NAMES,
   type ProjectionName,
   type ProjectionOperations,
   type QueueMetrics,
   type RebuildReport,
-} from './projectionTypes.js'
-import { reachOf } from './logGuard.js'
-import { errorOf, errorOfFailure } from './refusals.js'
+} from '../types/projections.js'
 
 type Deps = Readonly<{ engine: QueueEngine; clock: Clock }>
 type Asked = Readonly<{ parts: ReadonlyArray<PartitionMeasures>; position: number }>

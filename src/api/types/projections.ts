@@ -1,9 +1,9 @@
 // Views of a queue as numbers (E1), and whether the ledger is well (E2).
-import type { Health } from '../../projections/health/health.js'
-import type { QueueMeasures } from '../../projections/queries/queueMeasures.js'
+import type { Health } from '../../../projections/health/health.js'
+import type { QueueMeasures } from '../../../projections/queries/queueMeasures.js'
 
-export type { Health, HealthReason, HealthStatus } from '../../projections/health/health.js'
-export type { QueueMeasures } from '../../projections/queries/queueMeasures.js'
+export type { Health, HealthReason, HealthStatus } from '../../../projections/health/health.js'
+export type { QueueMeasures } from '../../../projections/queries/queueMeasures.js'
 
 /** Every view says the log position it holds at. */
 export type QueueMetrics = QueueMeasures & Readonly<{ queue: string; paused: boolean; position: number }>

@@ -1,16 +1,16 @@
 // Claims and settlements for workers that are not in this process: lease tokens as text, one result for each.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { FAILURE_TYPE_RULE, failureMessage, isFailureType } from '../../domain/failure/index.js'
-import { generatedIdPrefix, leaseToken, parseLeaseToken } from '../../domain/ids.js'
-import { acceptJson, DEFAULT_PAYLOAD_LIMITS, describePayloadRefusal } from '../../domain/payload/index.js'
-import { DURATION_MS_MAX, LEASE_MS_MAX, LEASE_MS_MIN } from '../../domain/queue/index.js'
-import { acceptFollowUps } from '../door/followUps.js'
-import type { QueueEngine } from '../engine/queueEngine.js'
-import type { Delivery, Settlement } from '../engine/requests.js'
-import { RESULT_CHARS_MAX } from '../worker/attempt.js'
-import { LOCAL_WORKER_PREFIX } from '../worker/localWorkers.js'
-import { describeRefusal, errorOf, errorOfFailure, type Refusal } from './refusals.js'
-import type { ClaimedMessage, ClaimOptions, SettlementRequest, SettlementResult } from './types.js'
+import { FAILURE_TYPE_RULE, failureMessage, isFailureType } from '../../../domain/failure/index.js'
+import { generatedIdPrefix, leaseToken, parseLeaseToken } from '../../../domain/ids.js'
+import { acceptJson, DEFAULT_PAYLOAD_LIMITS, describePayloadRefusal } from '../../../domain/payload/index.js'
+import { DURATION_MS_MAX, LEASE_MS_MAX, LEASE_MS_MIN } from '../../../domain/queue/index.js'
+import { acceptFollowUps } from '../../door/followUps.js'
+import type { QueueEngine } from '../../engine/queueEngine.js'
+import type { Delivery, Settlement } from '../../engine/requests.js'
+import { RESULT_CHARS_MAX } from '../../worker/attempt.js'
+import { LOCAL_WORKER_PREFIX } from '../../worker/localWorkers.js'
+import { describeRefusal, errorOf, errorOfFailure, type Refusal } from '../refusals.js'
+import type { ClaimedMessage, ClaimOptions, SettlementRequest, SettlementResult } from '../types/index.js'
 
 export const CLAIM_MAX = 1_000
 export const CLAIM_WAIT_MS_MAX = 20_000

@@ -1,11 +1,11 @@
 // A sick processor closes its zone (D11, C7): the zone's circuit is forced open by an event of the queue, so that nobody
 // starts messages there, and left to itself once the processor is well. What an operator has forced is not touched.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { controlStream } from '../../domain/ids.js'
-import { forceCircuit } from '../../domain/queue/index.js'
-import type { QueueEngine } from '../engine/queueEngine.js'
-import type { EventLog } from '../ports/eventLog.js'
-import { errorOf } from './refusals.js'
+import { controlStream } from '../../../domain/ids.js'
+import { forceCircuit } from '../../../domain/queue/index.js'
+import type { QueueEngine } from '../../engine/queueEngine.js'
+import type { EventLog } from '../../ports/eventLog.js'
+import { errorOf } from '../refusals.js'
 
 const WHO = 'processor health'
 const PAGE_BYTES = 1_048_576

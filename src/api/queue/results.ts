@@ -1,9 +1,9 @@
 // Waiting for the end of a message (A10): told by the listeners of this process, so that nobody polls the log.
-import type { Clock } from '../ports/clock.js'
-import type { MessageResult, ResultOptions } from './editTypes.js'
-import { NotFoundError } from './errors.js'
-import { errorOf } from './refusals.js'
-import type { MessageView, SettledOperations } from './types.js'
+import type { Clock } from '../../ports/clock.js'
+import { NotFoundError } from '../errors.js'
+import { errorOf } from '../refusals.js'
+import type { MessageResult, ResultOptions } from '../types/edits.js'
+import type { MessageView, SettledOperations } from '../types/index.js'
 
 export const RESULT_WAIT_MS_DEFAULT = 20_000
 export const RESULT_WAIT_MS_MAX = 3_600_000
