@@ -1,6 +1,6 @@
 // A probe that sets a gate by its answers, on a clock that is moved by hand.
 import { describe, expect, it } from 'vitest'
-import type { Gate, Probe, ProbeOptions } from '../../src/api/types.js'
+import type { Gate, Probe, ProbeOptions } from '../../src/api/types/index.js'
 import { GateProbeRunner } from '../../src/gates/gateProbe.js'
 import { ManualClock } from '../support/manualClock.js'
 

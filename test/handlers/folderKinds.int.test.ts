@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openLedger } from '../../src/api/openLedger.js'
-import type { FolderRun, Ledger } from '../../src/api/types.js'
+import type { FolderRun, Ledger } from '../../src/api/types/index.js'
 
 let folder: string
 let ledger: Ledger

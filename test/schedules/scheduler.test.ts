@@ -1,7 +1,7 @@
 // Schedules of a whole ledger on a clock that is moved by hand: each planned instant once, whatever happens in between.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { MissedPolicy, ScheduleRequest } from '../../src/api/types.js'
+import type { MissedPolicy, ScheduleRequest } from '../../src/api/types/index.js'
 import { ScheduleHouse } from '../support/scheduleHouse.js'
 
 const MINUTE_MS = 60_000

@@ -1,5 +1,5 @@
 // A queue with a worker whose handlers end when the test says so.
-import type { AttemptContext, Message, Queue } from '../../src/api/types.js'
+import type { AttemptContext, Message, Queue } from '../../src/api/types/index.js'
 import { TestLedger } from './ledger.js'
 
 export type Run = {
