@@ -39,9 +39,10 @@ import { UnavailableError } from './errors.js'
 import { readEvents } from './logEvents.js'
 import type { LedgerOptions, Trouble } from './openLedger.js'
 import { localBatchWorker, type StartBatchWorker } from './queue/batches.js'
+import { queueView } from './queue/control.js'
 import { historyEntry } from './queue/messageViews.js'
 import { ledgerHealth } from './queue/projections.js'
-import { QueueHandle, queueView } from './queue/queueHandle.js'
+import { queueHandle } from './queue/queueHandle.js'
 import { historyOf, locate, queueStats } from './queue/queueReads.js'
 import { wasEnqueued } from './queue/schedules.js'
 import type { StartWorker, WorkerHost } from './queue/workers.js'
@@ -189,12 +190,12 @@ export class LocalLedger implements Ledger {
     return this.handle(await this.engine(name), payload)
   }
 
-  private handle<A>(engine: QueueEngine, codec: t.Type<A, unknown> | undefined): QueueHandle<A> {
+  private handle<A>(engine: QueueEngine, codec: t.Type<A, unknown> | undefined): Queue<A> {
     const { log, register, settled } = this
     const { blobs, clock } = this.deps
     const { scheduler, startWorker, startBatchWorker, workerHost: workers } = this
     const starts = { startWorker, startBatchWorker, workers }
-    return new QueueHandle<A>({ engine, log, register, settled, blobs, clock, scheduler, ...starts }, codec)
+    return queueHandle<A>({ engine, log, register, settled, blobs, clock, scheduler, ...starts }, codec)
   }
 
   private readonly workerDeps: WorkerHost['workerDeps'] = (engine, name) => {
