@@ -48,7 +48,7 @@ export type QueueConfig = Readonly<{
   dedupWindowMs: number
   leaseMs: number
   handlerTimeoutMs: number
-  /** One attempt's lease is not extended beyond this, unless its handler may run longer. */
+  /** Heartbeats are refused to an attempt that has run this long, unless its handler may run longer: its lease then runs out. */
   messageTimeoutMs: number
   /** Messages that bring no TTL of their own expire after this; 0 = never. */
   ttlMs: number
