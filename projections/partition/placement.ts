@@ -64,6 +64,9 @@ export class Placement {
     this.endWaiting(slot, lane, true)
     this.limits.attemptStarted(lane.tenant.name, at)
     this.run(slot, lane, untilTick)
+    // In replay no due time passes by itself: one that had let others go first starts while another is still offered.
+    const group = this.table.int(slot, L.GROUP)
+    if (group !== 0) this.regroup(group)
   }
 
   attemptEnded(slot: number): void {
