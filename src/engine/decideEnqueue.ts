@@ -55,7 +55,8 @@ const makeRoom = (
   if (size + messages.length <= maxSize) return undefined
   const { count, lowest, known } = newOnes(context, messages)
   const missing = size + count - maxSize
-  if (missing <= 0) return undefined
+  // More than full, when dead letters came back: who brings nothing new needs no room.
+  if (count === 0 || missing <= 0) return undefined
   // Full without a message that filled it: `maxSize` was made smaller, or dead letters came back.
   if (!state.toldFull && size >= maxSize) batch.add({ type: 'CapacityReached', size, maxSize })
   const full: PartitionRefusal = { type: 'QueueFull', maxSize, size }

@@ -1,7 +1,7 @@
 // A partition that is full (A9), or on its way there (C10): who is refused, who has to go, and how often it is told.
 import { describe, expect, it } from 'vitest'
 import type { QueueSettings } from '../../domain/queue/index.js'
-import { ack, extend, failureOf, message, TestQueue } from '../support/ledger.js'
+import { ack, extend, fail, failureOf, message, TestQueue } from '../support/ledger.js'
 
 const open = (settings: QueueSettings) => TestQueue.open({ settings })
 const keyed = (payload: unknown, dedupKey: string, over: Parameters<typeof message>[1] = {}) =>
@@ -28,6 +28,18 @@ describe('a full queue that rejects (A9)', () => {
     expect(await refusedAs(queue, message(4))).toEqual({ type: 'QueueFull', maxSize: 3, size: 3 })
     expect(await queue.enqueued(keyed(1, 'a'))).toMatchObject([{ duplicate: true }])
     expect(await queue.drainPayloads()).toEqual([1, 2, 3])
+  })
+
+  it('A9, A6: a duplicate needs no room, also where a redriven message made it more than full', async () => {
+    for (const overflow of ['reject', 'dropOldest', 'dropLowestPriority'] as const) {
+      const queue = await open({ maxSize: 2, overflow })
+      await queue.enqueued(message('dead'))
+      await queue.settled(fail(await queue.one(), { retryable: false }))
+      await queue.enqueued(keyed(1, 'a'), message(2, { priority: -5 }))
+      await queue.clock.settled(queue.engine.operate(0, 'redrive', [1], undefined))
+      expect(await queue.enqueued(keyed(1, 'a'))).toMatchObject([{ duplicate: true }])
+      expect(await dropped(queue)).toEqual([])
+    }
   })
 
   it('A9: running messages count, finished ones make room', async () => {
