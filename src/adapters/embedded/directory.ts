@@ -4,8 +4,8 @@
 //
 //   lock  meta.json  marks.json  head  segments/0000000001.seg ...  snapshots/<stream>/<revision>.snap
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { LogCorrupt } from '../../ports/eventLog.js'
@@ -163,10 +163,36 @@ export const readMarks = async (directory: string): Promise<E.Either<LogCorrupt,
 export const writeMarks = (directory: string, marks: Marks): Promise<void> =>
   writeChecked(directory, MARKS_FILE, marks)
 
+/**
+ * From the first folder that is missing. Node's own recursive way does not end where a folder cannot be made although the
+ * one above is there, as under /proc: it asks again for ever.
+ */
+const makeFolders = async (folder: string): Promise<void> => {
+  try {
+    await mkdir(folder, { mode: 0o700 })
+  } catch (cause) {
+    const code = codeOf(cause)
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
+    const above = dirname(folder)
+    if (code !== 'ENOENT' || above === folder || (await isThere(above))) throw cause
+    await makeFolders(above)
+    await makeFolders(folder)
+  }
+}
+
+const isThere = async (path: string): Promise<boolean> => {
+  try {
+    await stat(path)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Creates the directory for its first use; a path that cannot be one is told in words. */
 export const ensureDirectory = async (directory: string): Promise<E.Either<string, void>> => {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await makeFolders(directory)
     return E.right(undefined)
   } catch (cause) {
     return E.left(reasonOf(cause))
