@@ -4,7 +4,7 @@ import { recoverPartition } from '../../src/engine/recovery.js'
 import type { EventLog } from '../../src/ports/eventLog.js'
 import { FaultyLog } from '../support/faultyLog.js'
 import { ack, fail, message, right, TestQueue } from '../support/ledger.js'
-import { seeded } from '../support/simulation.js'
+import { seeded } from '../support/simulationSwarm.js'
 
 const LEASE_MS = 30_000
 

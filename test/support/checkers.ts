@@ -1,14 +1,16 @@
 // What must be true of a log, whatever happened. Reads only the recorded batches and what clients were told, and shares no
 // code with the core: a second, naive telling of the same story. Each broken rule is a sentence with its revision.
 import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
-import type { Limits } from '../../domain/queue/index.js'
+import { Circuits } from './checkersCircuits.js'
+import type { Live } from './checkersLive.js'
+import { Turns } from './checkersTurns.js'
 
 export type Told = 'ok' | 'definite' | 'unknown'
 
 export type EnqueueCall = {
   told: Told
-  messages: ReadonlyArray<{ payload: string; callerId?: string; dedupKey?: string; idempotencyKey?: string }>
-  results: ReadonlyArray<{ id: string; duplicate: boolean }>
+  messages: ReadonlyArray<{ payload: string; dedupMode?: 'replace' | 'debounce' | undefined }>
+  results: ReadonlyArray<{ id: string; duplicate: boolean; replaced?: true }>
 }
 export type ClaimCall = {
   told: Told
@@ -16,7 +18,15 @@ export type ClaimCall = {
   repeats: boolean
   given: ReadonlyArray<{ ordinal: number; fence: number; payload: string }>
 }
-export type SettleCall = { told: Told; ordinal: number; fence: number; outcome: string; accepted: boolean }
+export type SettleCall = {
+  told: Told
+  ordinal: number
+  fence: number
+  outcome: string
+  retryable: boolean
+  failureType: string | undefined
+  accepted: boolean
+}
 export type OperateCall = { told: Told; ordinal: number; command: string; accepted: boolean }
 export type Calls = {
   enqueues: EnqueueCall[]
@@ -25,26 +35,14 @@ export type Calls = {
   operates: OperateCall[]
 }
 
-export type Rules = Readonly<{ retriesMax: (failureType: string) => number }>
+export type Rules = Readonly<{
+  /** What the queue was told about each failure type. */
+  policies: Readonly<Record<string, Readonly<{ delayMs: number; retriesMax: number; budgetMs?: number }>>>
+  /** Appends took no time, so leases ran out when the log says. */
+  isLogPrompt: boolean
+}>
 
-type Live = {
-  ordinal: number
-  payload: string
-  callerId: string | undefined
-  group: string | undefined
-  priority: number
-  situation: 'waiting' | 'leased' | 'dead'
-  dueAt: number
-  expiresAt: number
-  fence: number
-  attempts: number
-  inDoubt: boolean
-  failureType: string | undefined
-  /** An attempt failed, and what follows was not said yet. */
-  undecided: boolean
-}
-
-const SETTLED_BY: Record<string, LedgerEvent['type']> = {
+export const SETTLED_BY: Record<string, LedgerEvent['type']> = {
   ack: 'AttemptSucceeded',
   fail: 'AttemptFailed',
   release: 'AttemptReleased',
@@ -53,29 +51,57 @@ const SETTLED_BY: Record<string, LedgerEvent['type']> = {
   redrive: 'MessageRedriven',
   purge: 'MessagePurged',
 }
+/** Recorded times are whole milliseconds, leases are not. */
+const LEASE_ROUNDING_MS = 2
+/** A full partition says so again once it was below this share. */
+const CAPACITY_RELIEVED = 0.9
 
 /** The log told again, event by event. */
-class Story {
+export class Story {
   readonly broken: string[] = []
   readonly live = new Map<number, Live>()
   readonly byPayload = new Map<string, number[]>()
+  readonly edits = new Map<string, number>()
   readonly ids = new Map<number, string | undefined>()
-  readonly starts = new Map<string, LedgerEvent>()
+  /** What each attempt has to be given. */
+  readonly starts = new Map<string, string>()
   readonly happened = new Set<string>()
+  /** Purged by the queue itself. */
+  readonly unasked = new Set<number>()
   readonly workers = new Set<string>()
-  private readonly keys = new Map<string, number>()
+  private readonly turns: Turns
+  private readonly circuits: Circuits
+  private readonly keys = new Map<string, { at: number; ordinal: number }>()
   private readonly finishedIds = new Map<string, number>()
+  private readonly claimIds = new Map<string, number>()
+  private readonly modes = new Map<string, string | undefined>()
+  /** Failures that were reported, by whether a retry was allowed; told twice it may be both. */
+  private readonly mayRetry = new Set<string>()
+  private readonly neverRetry = new Set<string>()
+  /** Of this batch: priorities of what was dropped for something more important. */
+  private dropped: number[] = []
   private lastFence = 0
   private epoch = 0
   private at = 0
   private revision = 0
+  private batch = 0
   private paused = false
-  private maxSize = Number.POSITIVE_INFINITY
-  private limits: Limits = {}
-  private readonly startedAt: number[] = []
-  private windowMs = 0
+  private toldFull = false
+  private config: Extract<LedgerEvent, { type: 'ConfigAdopted' }>['config'] | undefined
 
-  constructor(private readonly rules: Rules) {}
+  constructor(
+    private readonly rules: Rules,
+    calls: Calls,
+  ) {
+    const must = (holds: boolean, rule: string): void => this.must(holds, rule)
+    this.turns = new Turns(this.live, must)
+    this.circuits = new Circuits(must)
+    for (const { messages } of calls.enqueues)
+      for (const { payload, dedupMode } of messages) this.modes.set(payload, dedupMode)
+    for (const { ordinal, fence, outcome, retryable, failureType } of calls.settles)
+      if (outcome === 'fail')
+        (retryable ? this.mayRetry : this.neverRetry).add(`${ordinal}/${fence}/${failureType}`)
+  }
 
   tell(batches: ReadonlyArray<RecordedBatch>): void {
     const batchIds = new Set<string>()
@@ -86,13 +112,14 @@ class Story {
       this.must(!batchIds.has(batch.batchId), `8 batch ${batch.batchId} is there once`)
       batchIds.add(batch.batchId)
       this.at = batch.at
+      this.batch++
       for (const event of batch.events) {
         this.take(event)
+        this.circuits.take(event, this.at)
         this.must(batch.epoch === this.epoch, `8 an event of epoch ${batch.epoch} in ${this.epoch}`)
         this.revision++
       }
-      for (const one of this.live.values())
-        this.must(!one.undecided, '7 a failure and its follow-up are one batch')
+      this.batchEnds()
     }
   }
 
@@ -100,10 +127,23 @@ class Story {
     if (!holds) this.broken.push(`revision ${this.revision}: ${rule}`)
   }
 
+  private batchEnds(): void {
+    for (const one of this.live.values()) {
+      this.must(!one.undecided, '7 the end of an attempt and what follows are one batch')
+      const isKept = one.situation !== 'dead' || this.config?.deadLetters !== false
+      this.must(isKept, `A15 dead letter ${one.ordinal} is kept`)
+    }
+    for (const priority of this.dropped)
+      this.must(false, `A9 priority ${priority} dropped for nothing higher`)
+    this.dropped = []
+    this.circuits.batchEnds(this.at)
+  }
+
   private take(event: LedgerEvent): void {
     if ('ordinal' in event) {
       const fence = 'fence' in event ? event.fence : 0
       const reported = event.type !== 'AttemptFailed' || event.ended === 'reported'
+      if (event.type === 'MessagePurged' && event.cause !== 'operator') this.unasked.add(event.ordinal)
       // Cancelling a running message is a wish first, and is asked for in the same way.
       if (event.type === 'CancelRequested') this.happened.add(`MessageCancelled/${event.ordinal}/0`)
       else if (reported) this.happened.add(`${event.type}/${event.ordinal}/${fence}`)
@@ -112,42 +152,64 @@ class Story {
       case 'PartitionOpened':
         this.must(event.epoch > this.epoch, `8 epoch ${event.epoch} after ${this.epoch}`)
         this.epoch = event.epoch
+        this.turns.newTerm()
         return
       case 'ConfigAdopted':
         this.paused = event.paused
-        this.maxSize = event.config.maxSize
-        this.limits = event.config.limits
-        this.windowMs = event.config.dedupWindowMs
+        this.config = event.config
+        this.turns.config = event.config
+        this.turns.switches = event.switches
+        this.circuits.settings = event.config.circuit
         return
       case 'CapacityReached':
-        this.must(this.live.size >= event.maxSize, '9 it is full when it says so')
+        this.must(this.size() >= event.maxSize, '9 it is full when it says so')
+        this.must(!this.toldFull, '9 it says once that it is full')
+        this.toldFull = true
+        return
+      case 'CircuitOpened':
+      case 'CircuitHalfOpened':
+      case 'CircuitClosed':
         return
       case 'MessageEnqueued':
         return this.enqueued(event)
+      case 'MessageEdited':
+        this.edited(event)
+        return this.relieved()
+      default:
+        this.ofMessage(event)
+        if (event.type !== 'MessagePurged' || event.cause !== 'overflow') this.relieved()
+    }
+  }
+
+  private relieved(): void {
+    if (this.size() < (this.config?.maxSize ?? 0) * CAPACITY_RELIEVED) this.toldFull = false
+  }
+
+  private ofMessage(event: LedgerEvent): void {
+    switch (event.type) {
       case 'AttemptStarted':
         return this.started(event)
-      case 'LeaseExtended':
-      case 'CancelRequested':
-        this.leased(event)
+      case 'LeaseExtended': {
+        const one = this.leased(event)
+        if (one !== undefined) Object.assign(one, { grantedAt: this.at, leaseMs: event.leaseMs })
         return
+      }
+      case 'CancelRequested': {
+        const one = this.leased(event)
+        if (one !== undefined) one.cancelRequested = true
+        return
+      }
       case 'AttemptSucceeded':
         this.leased(event)
         return this.gone(event.ordinal)
-      case 'AttemptFailed': {
-        const one = this.leased(event)
-        if (one === undefined) return
-        this.waits(one, 0)
-        one.inDoubt = event.ended === 'workerLost'
-        one.failureType = event.failureType
-        one.undecided = true
-        return
-      }
+      case 'AttemptFailed':
+        return this.failed(event)
       case 'AttemptReleased': {
         const one = this.leased(event)
         if (one === undefined) return
-        one.attempts--
-        this.waits(one, event.notBefore)
-        return
+        if (--one.attempts === 0) one.firstStartedAt = 0
+        one.undecided = one.cancelRequested
+        return this.waits(one, event.notBefore)
       }
       case 'RetryScheduled':
       case 'MessageDeadLettered':
@@ -155,10 +217,8 @@ class Story {
       case 'MessageRedriven': {
         const one = this.in(event.ordinal, 'dead', event.type)
         if (one === undefined) return
-        this.waits(one, 0)
-        one.attempts = 0
-        one.expiresAt = 0
-        one.inDoubt = false
+        this.waits(one, this.at)
+        Object.assign(one, { attempts: 0, firstStartedAt: 0, expiresAt: 0, inDoubt: false })
         return
       }
       case 'MessageCancelled': {
@@ -172,123 +232,188 @@ class Story {
         this.must(one !== undefined && one.expiresAt !== 0 && one.expiresAt <= this.at, '3 no early expiry')
         return this.gone(event.ordinal)
       }
-      case 'MessagePurged': {
-        const isWaiting = this.live.get(event.ordinal)?.situation === 'waiting'
-        this.in(event.ordinal, isWaiting ? 'waiting' : 'dead', event.type)
-        return this.gone(event.ordinal)
-      }
+      case 'MessagePurged':
+        return this.purged(event)
       default:
         this.must(false, `${event.type} has no place in a partition`)
     }
   }
 
   private enqueued(event: Extract<LedgerEvent, { type: 'MessageEnqueued' }>): void {
-    const { ordinal, callerId, attributes, payload } = event
-    const { group, dedupKey, idempotencyKey } = attributes ?? {}
-    // 6: one message for each key within the window, and for each caller's id while it lives and a window longer.
-    for (const [kind, key] of [
-      ['d', dedupKey],
-      ['i', idempotencyKey],
-    ] as const) {
-      if (key === undefined) continue
-      const before = this.keys.get(kind + key)
-      this.must(before === undefined || before + this.windowMs <= this.at, `6 key ${key} twice in its window`)
-      this.keys.set(kind + key, this.at)
-    }
+    const { ordinal, callerId, payload, priority } = event
+    this.oncePerKey(event)
     if (callerId !== undefined) {
       const alive = [...this.live.values()].some((one) => one.callerId === callerId)
       const finishedAt = this.finishedIds.get(callerId)
       const remembered = finishedAt !== undefined && finishedAt + this.windowMs > this.at
       this.must(!alive && !remembered, `6 caller's id ${callerId} twice`)
     }
+    const attributes = event.attributes ?? {}
     this.live.set(ordinal, {
       ordinal,
-      payload,
       callerId,
-      group,
-      priority: event.priority,
+      enqueuedAt: this.at,
+      payload,
+      attributes,
+      gate: attributes.gate,
+      priority,
       situation: 'waiting',
       dueAt: event.notBefore,
       expiresAt: event.expiresAt,
       fence: 0,
       attempts: 0,
+      firstStartedAt: 0,
       inDoubt: false,
+      cancelRequested: false,
       failureType: undefined,
       undecided: false,
+      grantedAt: 0,
+      leaseMs: 0,
     })
     this.ids.set(ordinal, callerId)
     this.byPayload.set(payload, [...(this.byPayload.get(payload) ?? []), ordinal])
+    this.dropped = this.dropped.filter((lower) => lower >= priority)
     // 12: what waits or runs fits the capacity.
-    const size = [...this.live.values()].filter(({ situation }) => situation !== 'dead').length
-    this.must(size <= this.maxSize, `12 ${size} messages, at most ${this.maxSize}`)
+    const maxSize = this.config?.maxSize ?? 0
+    this.must(this.size() <= maxSize, `12 ${this.size()} messages, at most ${maxSize}`)
+  }
+
+  /** 6: one message for each key within the window; who wants the latest to run may follow one that no longer waits. */
+  private oncePerKey({
+    ordinal,
+    payload,
+    attributes,
+  }: Extract<LedgerEvent, { type: 'MessageEnqueued' }>): void {
+    const { dedupKey, idempotencyKey } = attributes ?? {}
+    for (const [kind, key] of [
+      ['d', dedupKey],
+      ['i', idempotencyKey],
+    ] as const) {
+      if (key === undefined) continue
+      const before = this.keys.get(kind + key)
+      const isPast = before === undefined || before.at + this.windowMs <= this.at
+      const replacesNone = this.live.get(before?.ordinal ?? 0)?.situation !== 'waiting'
+      const wantsLatest = kind === 'd' && this.modes.get(payload) !== undefined
+      this.must(isPast || (wantsLatest && replacesNone), `6 key ${key} twice in its window`)
+      this.keys.set(kind + key, { at: this.at, ordinal })
+    }
+  }
+
+  private edited(event: Extract<LedgerEvent, { type: 'MessageEdited' }>): void {
+    const { ordinal, payload, priority, expiresAt } = event
+    this.edits.set(payload, ordinal)
+    this.must(this.modes.get(payload) !== undefined, `A11 ${payload} replaced without being asked to`)
+    const one = this.in(ordinal, 'waiting', event.type)
+    if (one === undefined) return
+    const attributes = event.attributes ?? {}
+    Object.assign(one, {
+      payload,
+      attributes,
+      gate: attributes.gate,
+      priority,
+      expiresAt,
+      dueAt: event.notBefore,
+    })
+    const { dedupKey, idempotencyKey } = attributes
+    if (dedupKey !== undefined) this.keys.set(`d${dedupKey}`, { at: this.at, ordinal })
+    if (idempotencyKey !== undefined) this.keys.set(`i${idempotencyKey}`, { at: this.at, ordinal })
   }
 
   private started(event: Extract<LedgerEvent, { type: 'AttemptStarted' }>): void {
-    this.must(event.fence > this.lastFence, `2 fence ${event.fence} after ${this.lastFence}`)
-    this.lastFence = event.fence
+    const { ordinal, fence, claimId, zone } = event
+    this.must(fence > this.lastFence, `2 fence ${fence} after ${this.lastFence}`)
+    this.lastFence = fence
     this.workers.add(event.worker)
-    this.starts.set(`${event.ordinal}/${event.fence}`, event)
-    const one = this.in(event.ordinal, 'waiting', event.type)
+    if (claimId !== undefined) {
+      const first = this.claimIds.get(claimId) ?? this.batch
+      this.must(first === this.batch, `R28 claim ${claimId} was answered with other messages`)
+      this.claimIds.set(claimId, this.batch)
+    }
+    const one = this.in(ordinal, 'waiting', event.type)
     if (one === undefined) return
+    this.starts.set(`${ordinal}/${fence}`, one.payload)
     this.must(!this.paused, 'a paused queue hands out nothing')
     this.must(one.dueAt <= this.at, `3 started ${one.dueAt - this.at} ms early`)
     this.must(one.expiresAt === 0 || one.expiresAt > this.at, '3 started after its time to live')
-    this.must(this.mayRun(one), `5 message ${one.ordinal} overtook in group ${one.group}`)
-    for (const other of this.live.values()) {
-      if (other === one || other.situation !== 'waiting' || other.inDoubt !== one.inDoubt) continue
-      if (other.dueAt > this.at || (other.expiresAt !== 0 && other.expiresAt <= this.at)) continue
-      const first =
-        other.priority > one.priority || (other.priority === one.priority && other.ordinal < one.ordinal)
-      this.must(!first || !this.mayRun(other), `5 message ${one.ordinal} went before ${other.ordinal}`)
-    }
-    this.withinLimits()
-    one.situation = 'leased'
-    one.fence = event.fence
+    const isPlace = one.attributes.zone === zone || one.attributes.fallbackZones?.includes(zone ?? '')
+    this.must(isPlace === true, `C7 message ${ordinal} runs in ${zone}`)
+    this.turns.started(one, this.at)
+    Object.assign(one, { situation: 'leased', fence, grantedAt: this.at, leaseMs: event.leaseMs })
+    if (one.firstStartedAt === 0) one.firstStartedAt = this.at
     one.attempts++
     this.must(event.attempt === one.attempts, `4 attempt ${event.attempt} is number ${one.attempts}`)
   }
 
-  /** B8: one more may start now. */
-  private withinLimits(): void {
-    const { concurrencyMax = Number.POSITIVE_INFINITY, rate } = this.limits
-    const running = [...this.live.values()].filter(({ situation }) => situation === 'leased').length
-    this.must(running < concurrencyMax, `B8 ${running + 1} run, the cap is ${concurrencyMax}`)
-    this.startedAt.push(this.at)
-    if (rate === undefined) return
-    this.startedAt.forEach((first, n) => {
-      const starts = this.startedAt.length - n
-      const allowed = rate.count + Math.floor(((this.at - first) * rate.count) / rate.perMs)
-      this.must(starts <= allowed, `B8 ${starts} starts in ${this.at - first} ms`)
-    })
-  }
-
-  private mayRun(one: Live): boolean {
-    if (one.group === undefined) return true
-    for (const other of this.live.values()) {
-      if (other.group !== one.group || other === one || other.situation === 'dead') continue
-      if (other.situation === 'leased' || other.ordinal < one.ordinal) return false
-    }
-    return true
+  private failed(event: Extract<LedgerEvent, { type: 'AttemptFailed' }>): void {
+    const one = this.leased(event)
+    if (one === undefined) return
+    const missingMs = one.grantedAt + one.leaseMs - this.at
+    const isEarly = event.ended === 'leaseExpired' && missingMs > LEASE_ROUNDING_MS
+    this.must(!this.rules.isLogPrompt || !isEarly, `3 a lease ran out ${missingMs} ms early`)
+    this.waits(one, 0)
+    one.inDoubt = event.ended === 'workerLost'
+    one.failureType = event.failureType
+    one.undecided = true
   }
 
   private followUp(event: Extract<LedgerEvent, { type: 'RetryScheduled' | 'MessageDeadLettered' }>): void {
     const one = this.in(event.ordinal, 'waiting', event.type)
     if (one === undefined) return
     this.must(one.undecided, `4 ${event.type} without a failure`)
+    this.must(!one.cancelRequested, `A11 ${event.type} though it was to be cancelled`)
     one.undecided = false
-    const retriesMax = this.rules.retriesMax(one.failureType ?? '')
-    if (event.type === 'RetryScheduled') {
-      this.must(one.attempts <= retriesMax, `4 retry after attempt ${one.attempts} of ${retriesMax + 1}`)
-      one.dueAt = event.retryAt
-      return
-    }
-    const reason = one.failureType === 'CRASH' ? 'poison' : 'attemptsExhausted'
-    const exhausted = event.reason === reason && one.attempts > retriesMax
+    const told = event.type === 'RetryScheduled' ? event.retryAt : event.reason
+    const expected = this.expectedAfter(one, told)
     this.must(
-      exhausted || event.reason === 'notRetryable',
-      `4 dead after attempt ${one.attempts}: ${event.reason}`,
+      told === expected,
+      `4 after attempt ${one.attempts} (${one.failureType}) ${told}, not ${expected}`,
     )
-    one.situation = 'dead'
+    if (event.type === 'MessageDeadLettered') one.situation = 'dead'
+    else {
+      one.dueAt = event.retryAt
+      const gate = this.config?.waitFor[one.failureType ?? '']
+      this.must(event.gate === gate, `C15 a retry behind ${event.gate}, not ${gate}`)
+      one.gate = gate ?? one.gate
+    }
+  }
+
+  /** When the retry is due, or why there is none. */
+  private expectedAfter(one: Live, told: number | string): number | string {
+    const { failureType = '', attempts, firstStartedAt, attributes } = one
+    if (failureType === 'SYSTEM') return 'systemError'
+    if (attributes.guarantee === 'fireAndForget') return 'singleDelivery'
+    const reported = `${one.ordinal}/${one.fence}/${failureType}`
+    const isFinal = this.neverRetry.has(reported) && (!this.mayRetry.has(reported) || told === 'notRetryable')
+    if (attributes.retryable === false || isFinal) return 'notRetryable'
+    const { delayMs, retriesMax, budgetMs } = this.rules.policies[failureType] ?? {
+      delayMs: 0,
+      retriesMax: 0,
+    }
+    if (attempts > retriesMax) return failureType === 'CRASH' ? 'poison' : 'attemptsExhausted'
+    const isOver = budgetMs !== undefined && this.at + delayMs - firstStartedAt > budgetMs
+    return isOver ? 'budgetExceeded' : this.at + delayMs
+  }
+
+  private purged(event: Extract<LedgerEvent, { type: 'MessagePurged' }>): void {
+    const one = this.live.get(event.ordinal)
+    const isDead =
+      event.cause === 'noDeadLetters' || (event.cause === 'operator' && one?.situation === 'dead')
+    this.in(event.ordinal, isDead ? 'dead' : 'waiting', `${event.type} (${event.cause})`)
+    if (event.cause === 'overflow') {
+      this.must(this.config?.overflow !== 'reject', 'A9 dropped from a queue that drops nothing')
+      if (this.config?.overflow === 'dropLowestPriority' && one !== undefined) this.dropped.push(one.priority)
+    }
+    this.gone(event.ordinal)
+  }
+
+  private get windowMs(): number {
+    return this.config?.dedupWindowMs ?? 0
+  }
+
+  private size(): number {
+    let size = 0
+    for (const { situation } of this.live.values()) if (situation !== 'dead') size++
+    return size
   }
 
   private waits(one: Live, dueAt: number): void {
@@ -316,84 +441,4 @@ class Story {
     if (one?.callerId !== undefined) this.finishedIds.set(one.callerId, this.at)
     this.live.delete(ordinal)
   }
-}
-
-/** 1: every ok is in the log, every definite failure is not. */
-const checkAnswers = (story: Story, calls: Calls, idPrefix: string): void => {
-  const ordinalOf = (id: string): number[] =>
-    id.startsWith(idPrefix)
-      ? [Number.parseInt(id.slice(idPrefix.length), 36)]
-      : [...story.ids].filter(([, callerId]) => callerId === id).map(([ordinal]) => ordinal)
-  for (const { told, messages, results } of calls.enqueues) {
-    const found = messages.map(({ payload }) => story.byPayload.get(payload) ?? [])
-    if (told === 'definite')
-      story.must(
-        found.flat().length === 0,
-        `1 a refused enqueue is in the log: ${messages.map(({ payload }) => payload)}`,
-      )
-    for (const ordinals of found) story.must(ordinals.length <= 1, '1 one message was enqueued twice')
-    if (told !== 'ok') continue
-    results.forEach(({ id, duplicate }, index) => {
-      const [ordinal] = found[index] ?? []
-      story.must((ordinal === undefined) === duplicate, `1 message ${id} and the log disagree`)
-      if (ordinal !== undefined)
-        story.must(ordinalOf(id).includes(ordinal), `1 id ${id} is of another message`)
-      else story.must(ordinalOf(id).length > 0, `6 duplicate of ${id}, which is not there`)
-    })
-  }
-  for (const { told, worker, repeats, given } of calls.claims) {
-    if (told === 'definite' && !repeats)
-      story.must(!story.workers.has(worker), '1 a refused claim started something')
-    for (const { ordinal, fence, payload } of given) {
-      story.must(
-        story.starts.has(`${ordinal}/${fence}`),
-        `1 message ${ordinal} was handed out without an attempt`,
-      )
-      story.must(
-        story.byPayload.get(payload)?.includes(ordinal) === true,
-        `10 message ${ordinal}, another payload`,
-      )
-    }
-  }
-}
-
-const checkChanges = (story: Story, calls: Calls): void => {
-  const mayHave = new Set<string>()
-  const name = (outcome: string, ordinal: number, fence: number): string =>
-    `${SETTLED_BY[outcome]}/${ordinal}/${fence}`
-  for (const { told, ordinal, fence, outcome, accepted } of calls.settles) {
-    if (told === 'ok' && accepted)
-      story.must(
-        story.happened.has(name(outcome, ordinal, fence)),
-        `1 ${outcome} of ${ordinal} is not in the log`,
-      )
-    if (told === 'unknown' || accepted) mayHave.add(name(outcome, ordinal, fence))
-  }
-  for (const { told, ordinal, command, accepted } of calls.operates) {
-    if (told === 'ok' && accepted)
-      story.must(
-        story.happened.has(name(command, ordinal, 0)),
-        `1 ${command} of ${ordinal} is not in the log`,
-      )
-    if (told === 'unknown' || accepted) mayHave.add(name(command, ordinal, 0))
-  }
-  const asked = new Set(Object.values(SETTLED_BY))
-  for (const key of story.happened) {
-    const type = key.slice(0, key.indexOf('/')) as LedgerEvent['type']
-    if (asked.has(type)) story.must(mayHave.has(key), `1 ${key} happened though nobody was told so`)
-  }
-}
-
-/** All broken rules, empty when all is well; `live` = what is left at the end, by situation. */
-export const checkLog = (
-  batches: ReadonlyArray<RecordedBatch>,
-  calls: Calls,
-  rules: Rules,
-  idPrefix: string,
-): { broken: ReadonlyArray<string>; left: ReadonlyArray<string> } => {
-  const story = new Story(rules)
-  story.tell(batches)
-  checkAnswers(story, calls, idPrefix)
-  checkChanges(story, calls)
-  return { broken: story.broken, left: [...story.live.values()].map(({ situation }) => situation) }
 }

@@ -1,35 +1,18 @@
 // One seeded run: clients, workers, operators, faults and crashes against the real engine, on a clock moved by hand; then
 // everything is healed and the queue must drain. What was asked and answered is kept for the checkers.
 import { strict as assert } from 'node:assert'
-import { DEFAULT_FAILURE_RULES } from '../../domain/failure/index.js'
-import { fixed } from '../../domain/retry/index.js'
+import type { ControlEvent, QueueControl } from '../../domain/queue/index.js'
 import type { Reply } from '../../src/engine/replies.js'
-import type { Delivery, NewMessage, Settlement } from '../../src/engine/requests.js'
-import { type Calls, checkLog, type Told } from './checkers.js'
+import type { Delivery, Settlement } from '../../src/engine/requests.js'
+import type { Calls, Told } from './checkers.js'
+import { checkLog } from './checkersAnswers.js'
 import type { FaultyLog, PlannedFault } from './faultyLog.js'
-import { ack, batchesOfQueue, extend, fail, message, release, TestQueue } from './ledger.js'
+import { ack, batchesOfQueue, extend, fail, release, TestQueue } from './ledger.js'
+import { Dice, GATES, GROUPS, POLICIES, Swarm } from './simulationSwarm.js'
 
-const RETRIES: Record<string, number> = { UNKNOWN: 2, NETWORK: 1, CRASH: 3 }
-const FAILURES = {
-  ...DEFAULT_FAILURE_RULES,
-  UNKNOWN: fixed({ delayMs: 100, retriesMax: 2 }),
-  NETWORK: fixed({ delayMs: 0, retriesMax: 1 }),
-  CRASH: fixed({ delayMs: 50, retriesMax: 3 }),
-}
 const STEPS = 60
 /** Healed, a run must come to its end within so many rounds of claim, ack and waiting. */
 const DRAIN_ROUNDS_MAX = 120
-
-/** mulberry32: small, and the same on every machine. */
-export const seeded = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 export type RunReport = {
   broken: ReadonlyArray<string>
@@ -39,6 +22,9 @@ export type RunReport = {
   /** How often each rare thing happened: a run in which nothing did proves nothing. */
   seen: Map<string, number>
 }
+
+type IsSo = (control: QueueControl) => boolean
+type NamedChange = [name: string, change: (control: QueueControl) => ReadonlyArray<ControlEvent>]
 
 class Run {
   private readonly calls: Calls = { enqueues: [], claims: [], settles: [], operates: [] }
@@ -50,42 +36,27 @@ class Run {
   private payloads = 0
   private workers = 0
   private ordinals = 0
-  private readonly random: () => number
-  private readonly faultRate: number
-  private readonly crashRate: number
 
   private constructor(
-    seed: number,
+    private readonly dice: Dice,
+    private readonly swarm: Swarm,
     private readonly queue: TestQueue,
-  ) {
-    this.random = seeded(seed)
-    // Each seed draws its own mix: uniform ones hide mistakes.
-    this.faultRate = this.pick([0, 0.1, 0.4])
-    this.crashRate = this.pick([0, 0.03, 0.1])
-  }
+  ) {}
 
   static async start(seed: number): Promise<Run> {
-    const random = seeded(seed ^ 0x5bd1e995)
-    const one = <A>(from: ReadonlyArray<A>): A => from[Math.floor(random() * from.length)] as A
-    const queue = await TestQueue.open({
-      settings: {
-        maxSize: one([6, 15, 1_000]),
-        dedupWindowMs: one([0, 500, 5_000]),
-        failures: FAILURES,
-        limits: one([{}, {}, { concurrencyMax: 2 }, { rate: { count: 3, perMs: 300 } }]),
-      },
-      snapshotEveryEvents: one([0, 5, 20]),
-      payloadCacheBytes: one([0, 600, 1_000_000]),
-      random,
-    })
-    return new Run(seed, queue)
+    const dice = new Dice(seed)
+    const swarm = new Swarm(dice)
+    const { settings, snapshotEveryEvents, payloadCacheBytes } = swarm
+    const { random } = new Dice(seed ^ 0x5bd1e995)
+    const queue = await TestQueue.open({ settings, snapshotEveryEvents, payloadCacheBytes, random })
+    return new Run(dice, swarm, queue)
   }
 
   private pick<A>(from: ReadonlyArray<A>): A {
-    return from[Math.floor(this.random() * from.length)] as A
+    return this.dice.pick(from)
   }
   private chance(p: number): boolean {
-    return this.random() < p
+    return this.dice.chance(p)
   }
   private saw(what: string): void {
     this.seen.set(what, (this.seen.get(what) ?? 0) + 1)
@@ -93,15 +64,16 @@ class Run {
 
   async run(): Promise<RunReport> {
     for (let step = 0; step < STEPS; step++) {
-      if (this.chance(this.faultRate)) this.planFault()
+      if (this.chance(this.swarm.faultRate)) this.planFault()
       for (let n = this.pick([1, 1, 2, 5]); n > 0; n--) this.ask()
       await this.let()
+      if (this.chance(0.05)) await this.compareWithReplay()
     }
     await this.heal()
     await this.drain()
     await this.queue.assertReplayAgrees()
     const batches = await batchesOfQueue(this.queue)
-    const rules = { retriesMax: (type: string) => RETRIES[type] ?? 0 }
+    const rules = { policies: POLICIES, isLogPrompt: this.swarm.faultRate === 0 }
     const { broken, left } = checkLog(batches, this.calls, rules, 'orders.0.')
     for (const { events } of batches) for (const { type } of events) this.saw(type)
     // A defect is healed by a restart, so it would go unseen otherwise.
@@ -112,7 +84,7 @@ class Run {
   }
 
   private ask(): void {
-    const what = this.random()
+    const what = this.dice.random()
     if (what < 0.35) this.enqueue()
     else if (what < 0.6) this.claim()
     else if (what < 0.88) this.settle()
@@ -130,30 +102,13 @@ class Run {
   }
 
   private enqueue(): void {
-    const asked = Array.from({ length: this.pick([1, 1, 3]) }, () => {
-      const payload = { n: ++this.payloads }
-      const callerId = this.chance(0.15) ? this.pick(['x', 'y', 'z']) : undefined
-      const dedupKey = this.chance(0.15) ? this.pick(['k', 'l']) : undefined
-      const idempotencyKey = this.chance(0.1) ? this.pick(['p', 'q']) : undefined
-      const group = this.chance(0.3) ? this.pick(['a', 'b']) : undefined
-      const attributes = {
-        ...(dedupKey === undefined ? {} : { dedupKey }),
-        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-        ...(group === undefined ? {} : { group }),
-      }
-      const over: Partial<NewMessage> = {
-        callerId,
-        priority: this.pick([0, 0, 0, 5, -5]),
-        delayMs: this.pick([0, 0, 0, 30, 400]),
-        ttlMs: this.pick([0, 0, 0, 300]),
-        attributes: Object.keys(attributes).length === 0 ? undefined : attributes,
-      }
-      return message(payload, over)
-    })
+    const asked = Array.from({ length: this.pick([1, 1, 3]) }, () =>
+      this.swarm.message(this.dice, ++this.payloads),
+    )
     this.trace.push(`enqueue ${asked.map(({ payload }) => payload).join(' ')}`)
     const call: Calls['enqueues'][number] = {
       told: 'unknown',
-      messages: asked.map(({ payload }) => ({ payload })),
+      messages: asked.map(({ payload, dedupMode }) => ({ payload, dedupMode })),
       results: [],
     }
     this.calls.enqueues.push(call)
@@ -205,6 +160,8 @@ class Run {
       ordinal,
       fence,
       outcome: settlement.outcome,
+      retryable: settlement.outcome !== 'fail' || settlement.retryable,
+      failureType: settlement.outcome === 'fail' ? settlement.failureType : undefined,
       accepted: false,
     }
     this.calls.settles.push(call)
@@ -215,12 +172,12 @@ class Run {
   }
 
   private settlementOf(delivery: Delivery): Settlement {
-    switch (this.pick(['ack', 'ack', 'ack', 'fail', 'fail', 'release', 'extend'])) {
+    switch (this.swarm.outcome(this.dice)) {
       case 'ack':
         return ack(delivery, this.chance(0.3) ? '"done"' : undefined)
       case 'fail':
         return fail(delivery, {
-          failureType: this.pick(['UNKNOWN', 'NETWORK']),
+          failureType: this.swarm.failureType(this.dice),
           retryable: !this.chance(0.1),
         })
       case 'release':
@@ -238,7 +195,7 @@ class Run {
     const ordinal =
       command !== 'cancel' && dead.length > 0
         ? this.pick(dead)
-        : Math.ceil(this.random() * (this.ordinals + 1))
+        : Math.ceil(this.dice.random() * (this.ordinals + 1))
     this.trace.push(`${command} ${ordinal}`)
     const call: Calls['operates'][number] = { told: 'unknown', ordinal, command, accepted: false }
     this.calls.operates.push(call)
@@ -248,14 +205,28 @@ class Run {
   }
 
   private control(): void {
-    const { engine } = this.queue
-    const paused = this.chance(0.3)
-    this.trace.push(paused ? 'pause' : 'resume')
-    engine
-      .changeControl(({ paused: isPaused }) =>
-        isPaused === paused ? [] : [{ type: paused ? 'QueuePaused' : 'QueueResumed', by: undefined }],
-      )
-      .catch(() => undefined)
+    const [name, change] = this.pick([
+      this.pausing(this.chance(0.3)),
+      this.groupPausing(this.pick(GROUPS), this.chance(0.5)),
+      this.gateClosing(this.pick(GATES), this.chance(0.5)),
+    ])
+    this.trace.push(name)
+    this.queue.engine.changeControl(change).catch(() => undefined)
+  }
+
+  private pausing(pause: boolean): NamedChange {
+    const type = pause ? 'QueuePaused' : 'QueueResumed'
+    return [type, ({ paused }) => (paused === pause ? [] : [{ type, by: undefined }])]
+  }
+  private groupPausing(group: string, pause: boolean): NamedChange {
+    const type = pause ? 'GroupPaused' : 'GroupResumed'
+    const isSo: IsSo = ({ switches }) => switches.pausedGroups.includes(group) === pause
+    return [`${type} ${group}`, (control) => (isSo(control) ? [] : [{ type, group, by: undefined }])]
+  }
+  private gateClosing(gate: string, close: boolean): NamedChange {
+    const type = close ? 'GateClosed' : 'GateOpened'
+    const isSo: IsSo = ({ switches }) => switches.closedGates.includes(gate) === close
+    return [`${type} ${gate}`, (control) => (isSo(control) ? [] : [{ type, gate, by: undefined }])]
   }
 
   private answer<A>(reply: Promise<Reply<A>>, call: { told: Told }, accept: (value: A) => void): void {
@@ -285,7 +256,19 @@ class Run {
       this.saw('the process is held up')
       queue.clock.block(this.pick([50, 6_000]))
     }
-    if (this.chance(this.crashRate)) await this.lose()
+    if (this.chance(this.swarm.crashRate)) await this.lose()
+  }
+
+  /** At the end little is left to compare. Only when all that this process decided is in the log, and nobody else's after it. */
+  private async compareWithReplay(): Promise<void> {
+    const { queue } = this
+    await queue.clock.settle()
+    const { state } = queue.engine.partition(0)
+    const last = (await batchesOfQueue(queue)).at(-1)
+    if (state === undefined || last?.batchId !== queue.log.asked.at(-1)?.batch.batchId) return
+    if (last === undefined || last.firstRevision + last.events.length !== state.nextRevision) return
+    this.saw('compared with replay')
+    await queue.assertReplayAgrees()
   }
 
   private async lose(): Promise<void> {
@@ -317,9 +300,12 @@ class Run {
     await queue.clock.settle()
     // One that lost its place to a process that has died since finds out with its next append: it begins anew here.
     if (this.olds.length > 0 || queue.engine.partition(0).failure !== undefined) await queue.restart()
-    await queue.clock.settled(
-      queue.engine.changeControl(({ paused }) => (paused ? [{ type: 'QueueResumed', by: undefined }] : [])),
-    )
+    const changes = [
+      this.pausing(false),
+      ...GROUPS.map((group) => this.groupPausing(group, false)),
+      ...GATES.map((gate) => this.gateClosing(gate, false)),
+    ]
+    for (const [, change] of changes) await queue.clock.settled(queue.engine.changeControl(change))
   }
 
   private async drain(): Promise<void> {
@@ -330,7 +316,8 @@ class Run {
       for (const delivery of await queue.claimed({ max: 50, worker: 'drain' })) {
         await queue.settled(ack(delivery))
         const { ordinal, fence } = delivery
-        this.calls.settles.push({ told: 'ok', ordinal, fence, outcome: 'ack', accepted: true })
+        const drained = { ordinal, fence, outcome: 'ack', retryable: true, failureType: undefined }
+        this.calls.settles.push({ ...drained, told: 'ok', accepted: true })
       }
       await queue.clock.advance(500)
     }

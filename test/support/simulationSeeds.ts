@@ -35,6 +35,11 @@ export const SOMETIMES = [
   'MessageCancelled',
   'CancelRequested',
   'MessageDeadLettered',
+  'MessageEdited',
+  'CircuitOpened',
+  'CircuitHalfOpened',
+  'CircuitClosed',
+  'compared with replay',
 ] as const
 
 export class BrokenPromise extends Error {

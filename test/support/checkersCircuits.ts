@@ -1,0 +1,124 @@
+// C6: the circuits of a partition told again from the log: what opens them, what may start meanwhile, and what closes them.
+import type { LedgerEvent } from '../../domain/batch.js'
+import type { QueueConfig } from '../../domain/queue/index.js'
+
+type Must = (holds: boolean, rule: string) => void
+type Circuit = {
+  state: 'closed' | 'open' | 'halfOpen'
+  failedAt: number[]
+  retryAt: number
+  probes: Set<number>
+  successes: number
+  probeFailed: boolean
+}
+
+const newCircuit = (): Circuit => ({
+  state: 'closed',
+  failedAt: [],
+  retryAt: 0,
+  probes: new Set(),
+  successes: 0,
+  probeFailed: false,
+})
+
+export class Circuits {
+  settings: QueueConfig['circuit'] = null
+  private readonly circuits = new Map<string, Circuit>()
+  private readonly circuitOfFence = new Map<number, string>()
+
+  constructor(private readonly must: Must) {}
+
+  take(event: LedgerEvent, at: number): void {
+    const { settings } = this
+    if (settings === null) return
+    switch (event.type) {
+      case 'AttemptStarted':
+        return this.started(event.zone ?? 'default', event.fence)
+      case 'AttemptSucceeded':
+        return this.ended(event.fence, at, 'succeeded')
+      case 'AttemptReleased':
+        return this.ended(event.fence, at, 'neutral')
+      case 'AttemptFailed':
+        return this.ended(
+          event.fence,
+          at,
+          settings.failureTypes.includes(event.failureType) ? 'failed' : 'neutral',
+        )
+      case 'CircuitOpened': {
+        const circuit = this.of(event.circuit)
+        if (event.reason === 'probeFailed')
+          this.must(circuit.probeFailed, 'C6 a probe failed when it says so')
+        else {
+          this.must(circuit.state === 'closed', `C6 the circuit was ${circuit.state} when it opened`)
+          this.must(this.failures(circuit, at) >= settings.failureThreshold, 'C6 too few failures to open')
+        }
+        this.must(event.retryAt >= at + settings.openMs, 'C6 open for its time')
+        this.circuits.set(event.circuit, { ...newCircuit(), state: 'open', retryAt: event.retryAt })
+        return
+      }
+      case 'CircuitHalfOpened': {
+        const circuit = this.of(event.circuit)
+        this.must(circuit.state === 'open' && circuit.retryAt <= at, 'C6 it was tried too early')
+        this.circuits.set(event.circuit, { ...newCircuit(), state: 'halfOpen' })
+        return
+      }
+      case 'CircuitClosed': {
+        const { state, successes } = this.of(event.circuit)
+        const isEnough = state === 'halfOpen' && successes >= settings.successThreshold
+        this.must(isEnough, `C6 closed after ${successes} probes`)
+        this.circuits.delete(event.circuit)
+      }
+    }
+  }
+
+  /** What was due is said in the batch that made it due. */
+  batchEnds(at: number): void {
+    const { settings } = this
+    if (settings === null) return
+    for (const [name, circuit] of this.circuits) {
+      const isLate = circuit.state === 'closed' && circuit.failedAt.at(-1) === at
+      const opens = isLate && this.failures(circuit, at) >= settings.failureThreshold
+      this.must(!opens, `C6 ${name} has failed often enough to open`)
+      this.must(!circuit.probeFailed, `C6 a probe of ${name} failed`)
+      this.must(
+        circuit.successes < settings.successThreshold,
+        `C6 ${name} has succeeded often enough to close`,
+      )
+    }
+  }
+
+  private started(name: string, fence: number): void {
+    this.circuitOfFence.set(fence, name)
+    const circuit = this.circuits.get(name)
+    if (circuit === undefined) return
+    this.must(circuit.state !== 'open', `C6 started while ${name} is open`)
+    if (circuit.state !== 'halfOpen') return
+    circuit.probes.add(fence)
+    const probesMax = this.settings?.probesMax ?? 0
+    this.must(circuit.probes.size <= probesMax, `C6 ${circuit.probes.size} probes of ${name}`)
+  }
+
+  private ended(fence: number, at: number, how: 'succeeded' | 'failed' | 'neutral'): void {
+    const name = this.circuitOfFence.get(fence) ?? 'default'
+    this.circuitOfFence.delete(fence)
+    if (how === 'neutral' && !this.circuits.has(name)) return
+    const circuit = this.of(name)
+    if (circuit.state === 'closed' && how === 'failed') circuit.failedAt.push(at)
+    if (circuit.state !== 'halfOpen' || !circuit.probes.delete(fence)) return
+    if (how === 'succeeded') circuit.successes++
+    if (how === 'failed') circuit.probeFailed = true
+  }
+
+  private failures({ failedAt }: Circuit, at: number): number {
+    const windowMs = this.settings?.windowMs ?? 0
+    return failedAt.filter((then) => then + windowMs > at).length
+  }
+
+  private of(name: string): Circuit {
+    const known = this.circuits.get(name)
+    if (known !== undefined) return known
+    const circuit = newCircuit()
+    this.circuits.set(name, circuit)
+    return circuit
+  }
+}

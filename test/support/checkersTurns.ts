@@ -1,0 +1,136 @@
+// Who may start, and who is next: orders, groups, pauses, gates, caps and rates, asked of each start that the log tells of.
+import type { Limits, QueueConfig, Switches } from '../../domain/queue/index.js'
+import { type Live, laneOf } from './checkersLive.js'
+
+type Must = (holds: boolean, rule: string) => void
+type Wait = { picks: number; witness: number }
+
+/** Waiting so long makes up for one step of priority at least (docs/ordering.md). */
+const AGE_STEP_MS = 6_000
+
+const bandOf = ({ priority }: Live): 'high' | 'normal' | 'low' =>
+  priority > 0 ? 'high' : priority < 0 ? 'low' : 'normal'
+const since = ({ enqueuedAt, dueAt }: Live): number => Math.max(enqueuedAt, dueAt)
+
+export class Turns {
+  config: QueueConfig | undefined
+  switches: Switches | undefined
+  /** When each tenant's attempts started; all of them under the empty name. */
+  private readonly starts = new Map<string, number[]>()
+  private readonly waits = new Map<string, Wait>()
+
+  constructor(
+    private readonly live: ReadonlyMap<number, Live>,
+    private readonly must: Must,
+  ) {}
+
+  /** Turns of bands are not recorded: a new term begins a new round. */
+  newTerm(): void {
+    this.waits.clear()
+  }
+
+  /** `one` starts now, and still counts as waiting. */
+  started(one: Live, at: number): void {
+    const { must, switches } = this
+    const { group, tenant } = one.attributes
+    must(!switches?.closedGates.includes(one.gate ?? ''), `C15 ${one.ordinal} started behind ${one.gate}`)
+    must(!switches?.pausedGroups.includes(group ?? ''), `B1 ${one.ordinal} of the paused group ${group}`)
+    must(this.mayRun(one, at), `5 message ${one.ordinal} overtook in group ${group}`)
+    this.inOrder(one, at)
+    this.withinLimits('', this.config?.limits, at)
+    if (tenant !== undefined) this.withinLimits(tenant, this.config?.limits.perTenant, at)
+  }
+
+  private inOrder(one: Live, at: number): void {
+    const lane = laneOf(one)
+    const rivals = [...this.live.values()].filter(
+      (other) => other.inDoubt === one.inDoubt && laneOf(other) === lane && this.isReady(other, at),
+    )
+    for (const other of rivals) {
+      const isPassed = other !== one && this.goesFirst(other, one)
+      this.must(!isPassed, `5 message ${one.ordinal} went before ${other.ordinal} (${this.config?.order})`)
+    }
+    if (this.config?.order === 'weighted') this.bandsHaveTurns(`${one.inDoubt}${lane}`, one, rivals)
+  }
+
+  private goesFirst(one: Live, other: Live): boolean {
+    const isFirst = one.ordinal < other.ordinal
+    switch (this.config?.order) {
+      case 'fifo':
+        return isFirst
+      case 'lifo':
+        return one.ordinal > other.ordinal
+      case 'weighted':
+        return bandOf(one) === bandOf(other) && isFirst
+      case 'adaptive': {
+        const [longer, higher] = [since(other) - since(one), one.priority - other.priority]
+        if (higher === 0) return longer > 0 || (longer === 0 && isFirst)
+        return higher > 0 ? longer >= 0 : longer > -higher * AGE_STEP_MS
+      }
+      default:
+        return one.priority > other.priority || (one.priority === other.priority && isFirst)
+    }
+  }
+
+  /** B4: a band with work is served at least once in any so many picks. */
+  private bandsHaveTurns(lane: string, one: Live, rivals: ReadonlyArray<Live>): void {
+    const { high, normal, low } = this.config?.bandShares ?? { high: 1, normal: 1, low: 1 }
+    for (const [band, share] of [
+      ['high', high],
+      ['normal', normal],
+      ['low', low],
+    ] as const) {
+      const name = `${lane}${band}`
+      const waiting = rivals.filter((other) => bandOf(other) === band)
+      if (bandOf(one) === band || waiting.length === 0) {
+        this.waits.delete(name)
+        continue
+      }
+      const known = this.waits.get(name)
+      const still = known !== undefined && waiting.some(({ ordinal }) => ordinal === known.witness)
+      const picks = still ? known.picks + 1 : 1
+      this.waits.set(name, { picks, witness: still ? known.witness : (waiting[0]?.ordinal ?? 0) })
+      const bound = Math.floor((3 * (high + normal + low)) / (2 * share)) + 1
+      this.must(picks < bound, `B4 ${picks} picks without one of the ${band} band`)
+    }
+  }
+
+  /** B8: one more may start now. */
+  private withinLimits(tenant: string, cap: Limits['perTenant'], at: number): void {
+    const { concurrencyMax = Number.POSITIVE_INFINITY, rate } = cap ?? {}
+    let running = 0
+    for (const { situation, attributes } of this.live.values()) {
+      if (situation === 'leased' && (tenant === '' || attributes.tenant === tenant)) running++
+    }
+    this.must(running < concurrencyMax, `B8 ${running + 1} of ${tenant} run, the cap is ${concurrencyMax}`)
+    const starts = this.starts.get(tenant) ?? []
+    starts.push(at)
+    this.starts.set(tenant, starts)
+    if (rate === undefined) return
+    starts.forEach((first, n) => {
+      const allowed = rate.count + Math.floor(((at - first) * rate.count) / rate.perMs)
+      this.must(
+        starts.length - n <= allowed,
+        `B8 ${starts.length - n} starts of ${tenant} in ${at - first} ms`,
+      )
+    })
+  }
+
+  private isReady(one: Live, at: number): boolean {
+    if (one.situation !== 'waiting' || one.dueAt > at) return false
+    if (one.expiresAt !== 0 && one.expiresAt <= at) return false
+    return !this.switches?.pausedGroups.includes(one.attributes.group ?? '') && this.mayRun(one, at)
+  }
+
+  private mayRun(one: Live, at: number): boolean {
+    const { group } = one.attributes
+    if (group === undefined) return true
+    for (const other of this.live.values()) {
+      if (other.attributes.group !== group || other === one || other.situation === 'dead') continue
+      if (other.situation === 'leased') return false
+      const stepsAside = this.config?.groupHead === 'skip' && other.dueAt > at
+      if (other.ordinal < one.ordinal && !stepsAside) return false
+    }
+    return true
+  }
+}

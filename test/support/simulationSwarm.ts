@@ -1,0 +1,167 @@
+// What a run draws for itself from its seed: settings of the queue, which features its messages use, and how much goes wrong.
+// Uniform mixes hide mistakes: a run that uses everything at once seldom gets far with any of it.
+import { DEFAULT_FAILURE_RULES } from '../../domain/failure/index.js'
+import type { MessageAttributes } from '../../domain/message/index.js'
+import type { QueueSettings } from '../../domain/queue/index.js'
+import { fixed } from '../../domain/retry/index.js'
+import type { NewMessage } from '../../src/engine/requests.js'
+import { message } from './ledger.js'
+
+/** mulberry32: small, and the same on every machine. */
+export const seeded = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+export class Dice {
+  readonly random: () => number
+  constructor(seed: number) {
+    this.random = seeded(seed)
+  }
+  pick<A>(from: ReadonlyArray<A>): A {
+    return from[Math.floor(this.random() * from.length)] as A
+  }
+  chance(p: number): boolean {
+    return this.random() < p
+  }
+}
+
+export const POLICIES = {
+  UNKNOWN: { delayMs: 100, retriesMax: 2 },
+  NETWORK: { delayMs: 0, retriesMax: 1 },
+  DATABASE: { delayMs: 20, retriesMax: 5 },
+  TIMEOUT: { delayMs: 150, retriesMax: 6, budgetMs: 400 },
+  CRASH: { delayMs: 50, retriesMax: 3 },
+} as const
+
+const failures = {
+  ...DEFAULT_FAILURE_RULES,
+  ...Object.fromEntries(Object.entries(POLICIES).map(([type, policy]) => [type, fixed(policy)])),
+}
+
+const CIRCUIT = { failureTypes: ['DATABASE'], adaptive: false }
+const CIRCUITS = [
+  null,
+  null,
+  { ...CIRCUIT, failureThreshold: 2, windowMs: 2_000, openMs: 250, probesMax: 1, successThreshold: 2 },
+  { ...CIRCUIT, failureThreshold: 2, windowMs: 120, openMs: 120, probesMax: 2, successThreshold: 2 },
+]
+const LIMITS: ReadonlyArray<NonNullable<QueueSettings['limits']>> = [
+  {},
+  {},
+  {},
+  { concurrencyMax: 2 },
+  { rate: { count: 3, perMs: 300 } },
+  { perTenant: { concurrencyMax: 1 } },
+  { perTenant: { rate: { count: 2, perMs: 300 } } },
+]
+
+export const GATES = ['g', 'h'] as const
+export const GROUPS = ['a', 'b'] as const
+
+/** What the messages of one run use, beside what all runs do. */
+type Features = Readonly<{
+  tenants: boolean
+  zones: boolean
+  gates: boolean
+  replacing: boolean
+  wishes: boolean
+  groupShare: number
+}>
+
+export class Swarm {
+  readonly settings: QueueSettings
+  readonly snapshotEveryEvents: number
+  readonly payloadCacheBytes: number
+  readonly faultRate: number
+  readonly crashRate: number
+  readonly features: Features
+
+  constructor(dice: Dice) {
+    const circuit = dice.pick(CIRCUITS)
+    const limits = dice.pick(LIMITS)
+    this.features = {
+      tenants: limits.perTenant !== undefined || dice.chance(0.1),
+      zones: circuit !== null && dice.chance(0.5),
+      gates: dice.chance(0.3),
+      replacing: dice.chance(0.4),
+      wishes: dice.chance(0.3),
+      groupShare: dice.pick([0.1, 0.3, 0.8]),
+    }
+    this.settings = {
+      maxSize: dice.pick([6, 15, 1_000]),
+      overflow: dice.pick(['reject', 'reject', 'dropOldest', 'dropLowestPriority']),
+      order: dice.pick(['priority', 'priority', 'fifo', 'lifo', 'weighted', 'adaptive']),
+      groupHead: dice.pick(['block', 'block', 'skip']),
+      dedupWindowMs: dice.pick([0, 500, 5_000]),
+      deadLetters: dice.chance(0.75),
+      failures,
+      circuit,
+      waitFor: this.features.gates && dice.chance(0.5) ? { NETWORK: 'g' } : {},
+      limits,
+    }
+    this.snapshotEveryEvents = dice.pick([0, 5, 20])
+    this.payloadCacheBytes = dice.pick([0, 600, 1_000_000])
+    this.faultRate = dice.pick([0, 0.1, 0.4])
+    this.crashRate = dice.pick([0, 0.03, 0.1])
+  }
+
+  /** How the attempts of this run end: where circuits are, many fail. */
+  outcome(dice: Dice): 'ack' | 'fail' | 'release' | 'extend' {
+    const usual = dice.pick(['ack', 'ack', 'ack', 'fail', 'fail', 'release', 'extend'] as const)
+    return usual === 'ack' && this.settings.circuit !== null && dice.chance(0.4) ? 'fail' : usual
+  }
+
+  failureType(dice: Dice): string {
+    if (this.settings.circuit !== null && dice.chance(0.7)) return 'DATABASE'
+    return dice.pick([
+      'UNKNOWN',
+      'UNKNOWN',
+      'NETWORK',
+      'TIMEOUT',
+      'DATABASE',
+      dice.chance(0.2) ? 'SYSTEM' : 'UNKNOWN',
+    ])
+  }
+
+  /** One new message; its payload names it. */
+  message(dice: Dice, n: number): NewMessage {
+    const callerId = dice.chance(0.15) ? dice.pick(['x', 'y', 'z']) : undefined
+    const attributes = this.attributes(dice)
+    const replaces = this.features.replacing && attributes.dedupKey !== undefined && dice.chance(0.7)
+    return message(
+      { n },
+      {
+        callerId,
+        priority: dice.pick([0, 0, 0, 5, -5]),
+        delayMs: dice.pick([0, 0, 0, 30, 400]),
+        ttlMs: dice.pick([0, 0, 0, 300]),
+        attributes: Object.keys(attributes).length === 0 ? undefined : attributes,
+        ...(replaces ? { dedupMode: dice.pick(['replace', 'debounce'] as const) } : {}),
+      },
+    )
+  }
+
+  private attributes(dice: Dice): MessageAttributes {
+    const { tenants, zones, gates, replacing, wishes, groupShare } = this.features
+    const group = dice.chance(groupShare) ? dice.pick(GROUPS) : undefined
+    const zone = zones ? dice.pick([undefined, 'z1', 'z2']) : undefined
+    return {
+      ...(dice.chance(replacing ? 0.4 : 0.15) ? { dedupKey: dice.pick(['k', 'l']) } : {}),
+      ...(dice.chance(0.1) ? { idempotencyKey: dice.pick(['p', 'q']) } : {}),
+      ...(group === undefined ? {} : { group }),
+      ...(tenants && dice.chance(0.7) ? { tenant: dice.pick(['t1', 't2']) } : {}),
+      ...(zone === undefined ? {} : { zone }),
+      ...(zone === 'z1' && dice.chance(0.5) ? { fallbackZones: ['z2'] } : {}),
+      ...(gates && dice.chance(0.4) ? { gate: dice.pick(GATES) } : {}),
+      ...(wishes && dice.chance(0.15) ? { guarantee: 'fireAndForget' } : {}),
+      ...(wishes && dice.chance(0.15) ? { retryable: false } : {}),
+      ...(wishes && dice.chance(0.15) ? { cancelable: false } : {}),
+    }
+  }
+}
