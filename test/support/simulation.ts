@@ -1,6 +1,8 @@
 // One seeded run: clients, workers, operators, faults and crashes against the real engine, on a clock moved by hand; then
 // everything is healed and the queue must drain. What was asked and answered is kept for the checkers.
 import { strict as assert } from 'node:assert'
+import { createHash } from 'node:crypto'
+import type { RecordedBatch } from '../../domain/batch.js'
 import type { ControlEvent, QueueControl } from '../../domain/queue/index.js'
 import type { Reply } from '../../src/engine/replies.js'
 import type { Delivery, Settlement } from '../../src/engine/requests.js'
@@ -18,9 +20,37 @@ export type RunReport = {
   broken: ReadonlyArray<string>
   left: ReadonlyArray<string>
   trace: ReadonlyArray<string>
+  /** Events up to the first broken promise. */
+  log: ReadonlyArray<string>
+  /** Of all events and their times: the same for each run of a seed. */
+  hash: string
   events: number
   /** How often each rare thing happened: a run in which nothing did proves nothing. */
   seen: Map<string, number>
+}
+
+const LOG_SHOWN = 25
+
+const logUpTo = (broken: ReadonlyArray<string>, batches: ReadonlyArray<RecordedBatch>): string[] => {
+  const found = broken
+    .map((sentence) => /^revision (\d+)/.exec(sentence)?.[1])
+    .find((one) => one !== undefined)
+  if (broken.length === 0) return []
+  const lines = batches.flatMap(({ at, epoch, firstRevision, events }) =>
+    events.map((event, n) => `${firstRevision + n} at ${at} epoch ${epoch} ${JSON.stringify(event)}`),
+  )
+  const end = found === undefined ? lines.length : Number(found) + 1
+  return lines.slice(Math.max(0, end - LOG_SHOWN), end)
+}
+
+/** Without the names of processes, which are counted over all runs of this process. */
+const hashOf = (batches: ReadonlyArray<RecordedBatch>): string => {
+  const hash = createHash('sha256')
+  for (const { at, epoch, events } of batches) {
+    hash.update(`${at} ${epoch};`)
+    for (const event of events) hash.update(JSON.stringify({ ...event, worker: 0, incarnation: 0 }))
+  }
+  return hash.digest('hex')
 }
 
 type IsSo = (control: QueueControl) => boolean
@@ -80,7 +110,8 @@ class Run {
     const defects = this.queue.troubles.filter((trouble) => /^I\d/.test(trouble.message))
     const events = batches.reduce((sum, batch) => sum + batch.events.length, 0)
     const told = [...broken, ...defects.map((defect) => `defect: ${defect.message}`)]
-    return { broken: told, left, trace: this.trace, events, seen: this.seen }
+    const { trace, seen } = this
+    return { broken: told, left, trace, log: logUpTo(told, batches), hash: hashOf(batches), events, seen }
   }
 
   private ask(): void {

@@ -47,11 +47,14 @@ export class BrokenPromise extends Error {
   constructor(
     readonly seed: number,
     readonly sentences: ReadonlyArray<string>,
-    trace: ReadonlyArray<string>,
+    { trace, log }: Readonly<{ trace: ReadonlyArray<string>; log: ReadonlyArray<string> }>,
   ) {
-    super([`SIM_SEED=${seed}`, ...sentences.slice(0, SENTENCES_MAX), '---', ...trace].join('\n'))
+    const told = [`SIM_SEED=${seed}`, ...sentences.slice(0, SENTENCES_MAX)]
+    super([...told, '--- asked', ...trace, '--- in the log', ...log].join('\n'))
   }
 }
+
+const NOTHING = { trace: [], log: [] }
 
 export class SeededRuns {
   runs = 0
@@ -61,12 +64,12 @@ export class SeededRuns {
   /** Throws {@link BrokenPromise}, or what the run itself threw with its seed in front. */
   async run(seed: number): Promise<void> {
     const report = await simulate(seed).catch((error: unknown) => {
-      throw new BrokenPromise(seed, [error instanceof Error ? error.message : String(error)], [])
+      throw new BrokenPromise(seed, [error instanceof Error ? error.message : String(error)], NOTHING)
     })
     const left = report.left.filter((situation) => situation !== 'dead')
     const broken =
       left.length === 0 ? report.broken : [...report.broken, `left at the end: ${left.join(' ')}`]
-    if (broken.length > 0) throw new BrokenPromise(seed, broken, report.trace)
+    if (broken.length > 0) throw new BrokenPromise(seed, broken, report)
     this.runs++
     this.events += report.events
     for (const [what, n] of report.seen) this.seen.set(what, (this.seen.get(what) ?? 0) + n)
