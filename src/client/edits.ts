@@ -2,7 +2,9 @@
 
 import { checkedWaitMs } from '../api/queue/results.js'
 import type { EditOperations, Enqueued, EnqueueOptions, MessageResult } from '../api/types/index.js'
+import type { Clock } from '../ports/clock.js'
 import type { Transport } from './transport.js'
+import { askUntilOver } from './waiting.js'
 
 /** One request waits at most this long; a longer wait is several of them. */
 const ONE_WAIT_MS = 20_000
@@ -10,20 +12,24 @@ const ONE_WAIT_MS = 20_000
 type EditDeps<A> = Readonly<{
   call: Transport['call']
   messagePath: (id: string) => string
-  tickMs: () => number
+  clock: Pick<Clock, 'tickMs' | 'after'>
   payloadText: (payload: A) => string
   enqueue: (payload: A, options?: EnqueueOptions) => Promise<Enqueued>
 }>
 
 export const editCalls = <A>(deps: EditDeps<A>): EditOperations<A> => {
-  const { call, messagePath, tickMs, payloadText, enqueue } = deps
+  const { call, messagePath, clock, payloadText, enqueue } = deps
   const result: EditOperations<A>['result'] = async (id, options = {}) => {
-    const until = tickMs() + checkedWaitMs(options.waitMs)
+    const until = clock.tickMs() + checkedWaitMs(options.waitMs)
     for (;;) {
-      const waitMs = Math.max(0, Math.min(ONE_WAIT_MS, Math.ceil(until - tickMs())))
-      const query = { waitMs }
-      const answer = (await call('GET', `${messagePath(id)}/result`, { query, waitMs })) as MessageResult
-      if (answer.ended || tickMs() >= until) return answer
+      const restMs = Math.max(0, Math.ceil(until - clock.tickMs()))
+      // It only reads, so a server that goes away meanwhile is asked again.
+      const answer = await askUntilOver(clock, restMs, async (leftMs) => {
+        const waitMs = Math.min(ONE_WAIT_MS, leftMs)
+        const query = { waitMs }
+        return (await call('GET', `${messagePath(id)}/result`, { query, waitMs })) as MessageResult
+      })
+      if (answer.ended || clock.tickMs() >= until) return answer
     }
   }
   return {

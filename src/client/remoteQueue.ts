@@ -10,7 +10,6 @@ import type {
   BatchItem,
   BatchResult,
   ClaimedMessage,
-  ClaimOptions,
   Enqueued,
   EnqueueOptions,
   HistoryEntry,
@@ -31,6 +30,7 @@ import { scheduleCalls } from './schedules.js'
 import { selectionCalls } from './selectionCalls.js'
 import { switchCalls } from './switches.js'
 import type { Transport } from './transport.js'
+import { waitingClaim } from './waiting.js'
 import { type WorkerHostDeps, workerCalls } from './workers.js'
 
 export type RemoteDeps = WorkerHostDeps & Readonly<{ transport: Transport }>
@@ -131,7 +131,7 @@ export const remoteQueue = <A>(
     ...editCalls<A>({
       call,
       messagePath,
-      tickMs: deps.worker.clock.tickMs,
+      clock: deps.worker.clock,
       payloadText: (payload) => payloadText(payload, codec),
       enqueue,
     }),
@@ -147,7 +147,7 @@ export const remoteQueue = <A>(
     ...scheduleCalls<A>(call, path, (payload) => payloadText(payload, codec)),
     ...workerCalls(deps, { name, path, call, claim, settle }, codec),
     ...batchCalls(deps, { name, claim, settle, view }, codec),
-    claim: (options: ClaimOptions) => claim(options),
+    claim: waitingClaim(deps.worker, claim),
     settle,
     message: (id) => orUndefined(call('GET', messagePath(id))) as Promise<MessageView | undefined>,
     history: async (id) => {
