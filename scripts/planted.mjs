@@ -12,7 +12,10 @@ const COPIED = ['domain', 'projections', 'src', 'test', 'package.json', 'tsconfi
 const ONE_BUG_MS = 180_000
 
 const { values } = parseArgs({
-  options: { name: { type: 'string' }, seeds: { type: 'string', default: '1000' } },
+  options: {
+    name: { type: 'string', multiple: true, default: [] },
+    seeds: { type: 'string', default: '1000' },
+  },
 })
 const repository = fileURLToPath(new URL('..', import.meta.url))
 const seeds = Number(values.seeds)
@@ -104,10 +107,10 @@ writeFileSync(
 )
 compile()
 const { PLANTED_BUGS } = await import(pathToFileURL(join(copy, 'dist/test/planted/bugs.js')))
-const bugs = PLANTED_BUGS.filter(({ name }) => values.name === undefined || name === values.name)
+const bugs = PLANTED_BUGS.filter(({ name }) => values.name.length === 0 || values.name.includes(name))
 if (bugs.length === 0) {
   console.error(
-    `there is no planted bug ${values.name}; there are ${PLANTED_BUGS.map((bug) => bug.name).join(', ')}`,
+    `there is no planted bug ${values.name.join(' nor ')}; there are ${PLANTED_BUGS.map((bug) => bug.name).join(', ')}`,
   )
   process.exit(2)
 }

@@ -72,4 +72,28 @@ export const CIRCUIT_BUGS: ReadonlyArray<PlantedBug> = [
     ],
     foundBy: 'simulation',
   },
+  {
+    name: 'runs-in-a-sick-zone',
+    breaks: 'C7: a message runs in the first of its zones that is well',
+    edits: [
+      {
+        file: 'projections/lanes/laneDoors.ts',
+        from: 'for (const zone of zones) if (this.circuits.admits(zone)) return zone\n    return zones[0]',
+        to: 'return zones[0]',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'probes-not-counted',
+    breaks: 'C6: few probes at once',
+    edits: [
+      {
+        file: MACHINE,
+        from: '? { ...state, probes: [...state.probes, fence] }',
+        to: '? { ...state, probes: [fence] }',
+      },
+    ],
+    foundBy: 'simulation',
+  },
 ]

@@ -147,4 +147,36 @@ export const LOG_BUGS: ReadonlyArray<PlantedBug> = [
     ],
     foundBy: 'simulation',
   },
+  {
+    name: 'failed-append-told-ok',
+    breaks: 'I1: ok is durable',
+    edits: [
+      {
+        file: WRITER,
+        from: 'for (const waiting of batch.waiting) waiting({ ok: false, failure: why })',
+        to: 'for (const waiting of batch.waiting) waiting({ ok: true, firstRevision: 0, position: 0 })',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'hands-out-what-is-not-in-the-log',
+    breaks: 'I1: what is handed out is durable as an attempt',
+    edits: [
+      {
+        file: 'src/engine/claimDesk.ts',
+        from: "      if (!outcome.ok) return request.answer({ _tag: 'Left', left: outcome.failure })\n      const { firstRevision, position } = outcome\n",
+        to: '      const { firstRevision, position } = outcome.ok ? outcome : { firstRevision: 0, position: 0 }\n',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'epoch-not-raised',
+    breaks: 'I2: each term has an epoch of its own',
+    edits: [
+      { file: WRITER, from: 'epoch: this.state.epoch + 1,', to: 'epoch: Math.max(1, this.state.epoch),' },
+    ],
+    foundBy: 'simulation',
+  },
 ]

@@ -320,4 +320,64 @@ export const MESSAGE_BUGS: ReadonlyArray<PlantedBug> = [
     ],
     foundBy: 'simulation',
   },
+  {
+    name: 'idempotency-keys-forgotten',
+    breaks: 'A6: one message for each key within the window',
+    edits: [
+      {
+        file: FOLD,
+        from: "    if (idempotencyKey !== undefined) this.dedup.remember('idempotency', idempotencyKey, ordinal, at)\n",
+        to: '',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'retry-forgets-its-gate',
+    breaks: 'C15: a retry waits for the gate that its failure named',
+    edits: [
+      {
+        file: FOLD,
+        from: 'if (event.gate !== undefined) {',
+        to: 'if (event.gate !== undefined && at < 0) {',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'redriven-keeps-its-time-to-live',
+    breaks: 'A7: a redriven message starts anew',
+    edits: [
+      {
+        file: FOLD,
+        from: '    table.setDouble(slot, L.EXPIRES_AT, NO_INSTANT)\n    table.setFailureType(slot, undefined)',
+        to: '    table.setFailureType(slot, undefined)',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'cancels-what-may-not-be-cancelled',
+    breaks: 'A13: the sender may forbid it',
+    edits: [
+      {
+        file: DECIDE,
+        from: "    case 'Waiting':\n      if (message.wishes.cancelable === false) return left({ type: 'MessageNotCancelable' })\n",
+        to: "    case 'Waiting':\n",
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'wish-not-to-retry-ignored',
+    breaks: 'A13: the sender may forbid it',
+    edits: [
+      {
+        file: AFTER,
+        from: 'if (!command.retryable || wishes.retryable === false)',
+        to: 'if (!command.retryable)',
+      },
+    ],
+    foundBy: 'simulation',
+  },
 ]

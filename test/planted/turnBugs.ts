@@ -161,4 +161,70 @@ export const TURN_BUGS: ReadonlyArray<PlantedBug> = [
     ],
     foundBy: 'simulation',
   },
+  {
+    name: 'group-runs-two-after-restart',
+    breaks: 'B1: one at a time in a group',
+    edits: [
+      {
+        file: 'projections/partition/placement.ts',
+        from: '    const group = this.table.int(slot, L.GROUP)\n    if (group !== 0) this.regroup(group)\n',
+        to: '',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'duplicate-needs-room',
+    breaks: 'A9: who brings nothing new needs no room',
+    edits: [{ file: ENQUEUE, from: 'if (count === 0 || missing <= 0)', to: 'if (missing <= 0)' }],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'rate-of-a-tenant-ignored',
+    breaks: 'B8: starts of a tenant keep to the rate',
+    edits: [
+      {
+        file: METERS,
+        from: 'return opensAt(this.tenantLevels.get(tenant) ?? EMPTY, this.tenantRate, at)',
+        to: 'return at',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'lifo-forgets-who-came-back',
+    breaks: 'B4: what comes back goes to the place that its order gives it',
+    edits: [
+      {
+        file: 'projections/ready/lifoOrder.ts',
+        from: 'if (ordinal > last || Number.isNaN(last)) this.stack.push(ordinal)',
+        to: 'if (ordinal > 0 || Number.isNaN(last)) this.stack.push(ordinal)',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'adaptive-forgets-age',
+    breaks: 'B4: priorities grow with waiting',
+    edits: [
+      {
+        file: 'projections/ready/adaptiveOrder.ts',
+        from: 'const effective = priority + (at - since) / stepMs',
+        to: 'const effective = priority + 0 * stepMs',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'doubtful-waits-behind-others',
+    breaks: 'C13: what its worker may have died of comes first, and alone',
+    edits: [
+      {
+        file: 'src/engine/claimDesk.ts',
+        from: '    if (inDoubt >= 0) {\n      if (!request.mayRunInDoubt) return []',
+        to: '    if (inDoubt >= 0 && state.nextReady(at) < 0) {\n      if (!request.mayRunInDoubt) return []',
+      },
+    ],
+    foundBy: 'simulation',
+  },
 ]

@@ -196,6 +196,7 @@ export class Story {
       }
       case 'CancelRequested': {
         const one = this.leased(event)
+        this.must(one?.attributes.cancelable !== false, `A13 ${event.ordinal} may not be cancelled`)
         if (one !== undefined) one.cancelRequested = true
         return
       }
@@ -223,6 +224,7 @@ export class Story {
       }
       case 'MessageCancelled': {
         const one = this.in(event.ordinal, 'waiting', event.type)
+        this.must(one?.attributes.cancelable !== false, `A13 ${event.ordinal} may not be cancelled`)
         // Of a running message somebody wanted stopped: the end of the attempt cancels it.
         if (one !== undefined) one.undecided = false
         return this.gone(event.ordinal)

@@ -50,7 +50,17 @@ export class Turns {
       const isPassed = other !== one && this.goesFirst(other, one)
       this.must(!isPassed, `5 message ${one.ordinal} went before ${other.ordinal} (${this.config?.order})`)
     }
+    if (!one.inDoubt) this.doubtfulFirst(one, at)
     if (this.config?.order === 'weighted') this.bandsHaveTurns(`${one.inDoubt}${lane}`, one, rivals)
+  }
+
+  /** C13: what its worker may have died of comes first; only where nothing but the queue itself could hold it back. */
+  private doubtfulFirst(one: Live, at: number): void {
+    if (this.config?.circuit !== null) return
+    for (const other of this.live.values()) {
+      if (!other.inDoubt || other.gate !== undefined || other.attributes.tenant !== undefined) continue
+      this.must(!this.isReady(other, at), `C13 message ${one.ordinal} went before ${other.ordinal}, in doubt`)
+    }
   }
 
   private goesFirst(one: Live, other: Live): boolean {
