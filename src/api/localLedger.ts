@@ -32,6 +32,7 @@ import { LocalWorker } from '../worker/localWorker.js'
 import { isOfLostProcess, localWorkerName } from '../worker/localWorkers.js'
 import { checkWorkerName, isWorker } from '../worker/processOptions.js'
 import { Quarantine } from '../worker/quarantine.js'
+import { accepted } from './acceptedOptions.js'
 import { actorOf } from './actor.js'
 import { collectBlobs } from './blobs.js'
 import { callbacksOn } from './callbacks.js'
@@ -155,7 +156,7 @@ export class LocalLedger implements Ledger {
   readonly queue = async <A = unknown>(name: string, options: QueueOptions<A> = {}): Promise<Queue<A>> => {
     this.refuseWhenClosed()
     refuseOtherNames(name)
-    const { payload, ...settings } = options
+    const { payload, ...settings } = accepted('options', options)
     const known = this.catalog.state.get(name)
     const handle = this.handle<A>(await this.target(name, settings), payload)
     if (known !== undefined && !known.deleted && Object.keys(settings).length > 0)
@@ -177,14 +178,16 @@ export class LocalLedger implements Ledger {
     return this.engine(name)
   }
 
-  readonly openQueue: Ledger['openQueue'] = async (name, { payload } = {}) => {
+  readonly openQueue: Ledger['openQueue'] = async (name, options = {}) => {
     this.refuseWhenClosed()
+    const { payload } = accepted('options', options)
     return this.handle(await this.engine(name), payload)
   }
 
-  readonly createQueue: Ledger['createQueue'] = async (name, { payload, ...settings } = {}, by) => {
+  readonly createQueue: Ledger['createQueue'] = async (name, options = {}, by) => {
     this.refuseWhenClosed()
     refuseOtherNames(name)
+    const { payload, ...settings } = accepted('options', options)
     const actor = actorOf(by)
     await this.changeCatalog((catalog) => createQueue(catalog, name, settings, actor))
     return this.handle(await this.engine(name), payload)

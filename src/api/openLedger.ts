@@ -1,8 +1,10 @@
+import { isFields } from '../../domain/storedFields.js'
 import type { Blobs } from '../engine/blobPayloads.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
 import type { Ids } from '../ports/ids.js'
+import { accepted } from './acceptedOptions.js'
 import { openBlobs } from './blobs.js'
 import { LocalLedger } from './localLedger.js'
 import { type GuardOptions, withLogGuard } from './logGuard.js'
@@ -34,8 +36,27 @@ type OwnOptions = Readonly<{
 /** `partition` -1 = the queue as a whole: one of its schedules. */
 export type Trouble = Readonly<{ queue: string; partition: number; message: string; final: boolean }>
 
+/** All there are: the compiler asks for each. */
+const OPTIONS: Readonly<Record<keyof LedgerOptions, true>> = {
+  log: true,
+  node: true,
+  snapshotEveryEvents: true,
+  payloadCacheBytes: true,
+  onTrouble: true,
+  clock: true,
+  ids: true,
+  logging: true,
+  logGuard: true,
+  blobs: true,
+  claimCheckAboveBytes: true,
+  blobBytesMax: true,
+  autoCreateQueues: true,
+  streamPrefix: true,
+}
+
 /** Rejects with an `UnavailableError` that names the cause: directory in use, damage with file and offset, no permission. */
 export const openLedger = async (options: LedgerOptions): Promise<Ledger> => {
+  if (isFields(options)) accepted('options', options, Object.keys(OPTIONS))
   const { log, register } = await openStores((options as LedgerOptions | undefined)?.log)
   try {
     const directory = options.log.kind === 'embedded' ? blobDirectory(options.log.path, options) : undefined

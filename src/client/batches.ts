@@ -2,7 +2,7 @@
 import type * as t from 'io-ts'
 import type { BatchOperations } from '../api/types/index.js'
 import { BatchWorker } from '../worker/batchWorker.js'
-import { reporterOf } from '../worker/processOptions.js'
+import { checkProcessOptions, reporterOf } from '../worker/processOptions.js'
 import { type RemoteBatchDeps, RemoteBatchSource } from './remoteBatchSource.js'
 import type { WorkerHostDeps } from './workers.js'
 
@@ -12,6 +12,7 @@ export const batchCalls = <A>(
   codec: t.Type<A, unknown> | undefined,
 ): BatchOperations<A> => ({
   processBatch: (handler, options = {}) => {
+    checkProcessOptions('processBatch', options)
     const { name: queueName, ...calls } = queue
     const name = options.name ?? deps.nextWorkerName(queueName)
     const report = reporterOf(options)

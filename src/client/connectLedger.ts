@@ -1,5 +1,6 @@
 // The ledger behind HTTP: the same interface as `openLedger`, against a server.
 import { randomBytes } from 'node:crypto'
+import { accepted } from '../api/acceptedOptions.js'
 import { callbacksOn } from '../api/callbacks.js'
 import type {
   EventsPage,
@@ -53,7 +54,7 @@ export const connectLedger = (options: ClientOptions): RemoteLedger => {
   }
   const ledger: RemoteLedger = {
     queue: async <A>(name: string, queueOptions: QueueOptions<A> = {}) => {
-      const { payload, ...settings } = queueOptions
+      const { payload, ...settings } = accepted('options', queueOptions)
       await call('PUT', queuePath(name), { body: settings, repeatable: true })
       return remoteQueue<A>(deps, name, payload)
     },

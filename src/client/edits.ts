@@ -1,5 +1,6 @@
 // Changing messages and waiting for their end, behind HTTP.
 
+import { accepted } from '../api/acceptedOptions.js'
 import { checkedWaitMs } from '../api/queue/results.js'
 import type { EditOperations, Enqueued, EnqueueOptions, MessageResult } from '../api/types/index.js'
 import type { Clock } from '../ports/clock.js'
@@ -33,7 +34,8 @@ export const editCalls = <A>(deps: EditDeps<A>): EditOperations<A> => {
     }
   }
   return {
-    edit: async (id, { payload, notBefore, ...changes }, by) => {
+    edit: async (id, given, by) => {
+      const { payload, notBefore, ...changes } = accepted('changes', given)
       const fields = {
         ...changes,
         ...(notBefore === undefined

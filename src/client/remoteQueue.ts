@@ -4,6 +4,7 @@ import type * as t from 'io-ts'
 import { PathReporter } from 'io-ts/lib/PathReporter.js'
 import { failureMessage } from '../../domain/failure/index.js'
 import { acceptJson, DEFAULT_PAYLOAD_LIMITS, describePayloadRefusal } from '../../domain/payload/index.js'
+import { accepted, acceptedList } from '../api/acceptedOptions.js'
 import { NotFoundError, RefusedError } from '../api/errors.js'
 import type {
   Actor,
@@ -113,6 +114,7 @@ export const remoteQueue = <A>(
     return (answer as { messages: ReadonlyArray<ClaimedMessage> }).messages
   }
   const settle: Queue<A>['settle'] = async (settlements) => {
+    acceptedList('settlements', settlements)
     // A settlement that is repeated is the same fact or is refused, so it is safe to send again.
     const answer = await call('POST', `${path}/settlements`, { body: { settlements }, repeatable: true })
     return (answer as { results: ReadonlyArray<SettlementResult> }).results
@@ -167,7 +169,7 @@ export const remoteQueue = <A>(
       throw new Kind(result.code, result.message)
     },
     configure: async (settings, by) =>
-      (await call('PUT', path, { body: { ...settings, ...actor(by) } })) as QueueView,
+      (await call('PUT', path, { body: { ...accepted('settings', settings), ...actor(by) } })) as QueueView,
     view,
     whenSettled: () =>
       Promise.reject(

@@ -1,5 +1,6 @@
 // Re-runs behind HTTP (C16): the loop that runs in process, with the server making the steps. Where the caller has to be asked
 // about each message, the server shows those of a step first, and is told which of them to run again.
+import { accepted, SELECTION_OPTIONS } from '../api/acceptedOptions.js'
 import { operationOf, runRerun, type TakeRerunStep } from '../api/queue/rerun.js'
 import type { MessageView, Rerun, RerunOperations, RerunOptions } from '../api/types/index.js'
 import { OPERATION_STEP_MAX, RERUN_PREVIEW_MAX } from '../http/limits.js'
@@ -44,7 +45,7 @@ export const rerunCalls = (
 
   return {
     rerun: async (options = {}) => {
-      const operation = operationOf(options)
+      const operation = operationOf(accepted('options', options, SELECTION_OPTIONS.rerun))
       const { ids, reconcile, dryRun = false } = options
       const which = { ...selectionOf(options), operation }
       const take = (own: Fields): TakeRerunStep =>

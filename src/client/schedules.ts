@@ -1,4 +1,5 @@
 // The schedules of a queue behind HTTP.
+import { accepted } from '../api/acceptedOptions.js'
 import type { Actor, ScheduleOperations, ScheduleView } from '../api/types/index.js'
 import type { Transport } from './transport.js'
 
@@ -15,7 +16,8 @@ export const scheduleCalls = <A>(
 ): ScheduleOperations<A> => {
   const schedulePath = (name: string): string => `${path}/schedules/${encodeURIComponent(name)}`
   return {
-    schedule: async ({ name, payload, ...request }, by?: Actor) => {
+    schedule: async (given, by?: Actor) => {
+      const { name, payload, ...request } = accepted('schedule', given)
       const fields = Object.entries(request).map(([field, value]) => [field, instantText(value)])
       const rest = JSON.stringify({
         ...Object.fromEntries(fields),

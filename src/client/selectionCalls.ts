@@ -1,5 +1,6 @@
 // Lists and operations over many messages of a queue behind HTTP (A8, C3). The server makes steps of bounded length; the loop
 // is the one that runs in process, so progress, pace and ending are the same.
+import { accepted, SELECTION_OPTIONS } from '../api/acceptedOptions.js'
 import {
   clearedOf,
   discardedOf,
@@ -85,31 +86,42 @@ export const selectionCalls = (call: Call, path: string, pause: Pause): Selectio
     }
   }
   return {
-    list: async (query = {}) => (await call('GET', `${path}/messages`, { query: queryOf(query) })) as Listed,
+    list: async (query = {}) =>
+      (await call('GET', `${path}/messages`, {
+        query: queryOf(accepted('options', query, SELECTION_OPTIONS.list)),
+      })) as Listed,
     count: async (query = {}) =>
-      (await call('GET', `${path}/messages:count`, { query: queryOf(query) })) as MessageCounts,
+      (await call('GET', `${path}/messages:count`, {
+        query: queryOf(accepted('options', query, SELECTION_OPTIONS.count)),
+      })) as MessageCounts,
     deadLetters: async (query = {}) =>
-      (await call('GET', `${path}/dlq`, { query: queryOf(query) })) as DeadLetters,
-    clear: async (options = {}) =>
-      runSteps(
+      (await call('GET', `${path}/dlq`, {
+        query: queryOf(accepted('options', query, SELECTION_OPTIONS.deadLetters)),
+      })) as DeadLetters,
+    clear: async (options = {}) => {
+      accepted('options', options, SELECTION_OPTIONS.clear)
+      return runSteps(
         matching(':clear', options as never),
         NOTHING_DONE,
         options,
         pause,
         clearedOf(options.dryRun === true),
-      ),
+      )
+    },
     redrive: async (options = {}) => {
-      const { ids, dryRun = false } = options
+      const { ids, dryRun = false } = accepted('options', options, SELECTION_OPTIONS.redrive)
       const take = ids === undefined ? matching('/dlq:redrive', options as never) : named(options, ids)
       return runSteps(take, NOTHING_DONE, options, pause, redrivenOf(dryRun))
     },
-    discardAll: async (options = {}) =>
-      runSteps(
+    discardAll: async (options = {}) => {
+      accepted('options', options, SELECTION_OPTIONS.discardAll)
+      return runSteps(
         matching('/dlq:clear', options as never),
         NOTHING_DONE,
         options,
         pause,
         discardedOf(options.dryRun === true),
-      ),
+      )
+    },
   }
 }

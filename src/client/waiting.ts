@@ -1,5 +1,6 @@
 // A call that waits, over a restart of the server: as long as its wait lasts, a server that cannot be reached is asked again.
 // Only for calls that may be repeated.
+import { accepted } from '../api/acceptedOptions.js'
 import { UnavailableError } from '../api/errors.js'
 import type { ClaimedMessage, ClaimOptions } from '../api/types/index.js'
 import type { Clock } from '../ports/clock.js'
@@ -42,7 +43,7 @@ export const waitingClaim =
     claim: (options: ClaimOptions) => Promise<Claimed>,
   ) =>
   async (options: ClaimOptions): Promise<Claimed> => {
-    const { waitMs = 0 } = options
+    const { waitMs = 0 } = accepted('options', options)
     // What is no number is the server's to refuse.
     if (!(typeof waitMs === 'number' && waitMs > 0)) return claim(options)
     const named = { ...options, claimId: options.claimId ?? uniqueId() }

@@ -2,6 +2,7 @@
 import type * as t from 'io-ts'
 import type { QueueView, WorkerLifecycle, WorkerOperations } from '../api/types/index.js'
 import { throughSandboxes, withSandboxes } from '../sandbox/sandboxedWorker.js'
+import { checkProcessOptions } from '../worker/processOptions.js'
 import { processOneRemotely } from './remoteProcessOne.js'
 import { RemoteWorker, type RemoteWorkerDeps } from './remoteWorker.js'
 import type { Transport } from './transport.js'
@@ -38,13 +39,14 @@ export const workerCalls = <A>(
     process: (handlers, options = {}) => {
       const worker = withSandboxes(
         handlers,
-        options,
+        checkProcessOptions('process', options),
         (asked) => new RemoteWorker<A>(workerDeps(asked.name), handlers, codec, asked),
       )
       deps.started(worker)
       return worker
     },
-    processOne: (handlers, options = {}) => {
+    processOne: async (handlers, options = {}) => {
+      checkProcessOptions('processOne', options)
       const { started, ended } = deps
       return throughSandboxes(handlers, () =>
         processOneRemotely({ ...workerDeps(options.name), started, ended }, handlers, codec, options),

@@ -1,6 +1,14 @@
 // What `process()` may be asked for, wherever the worker runs: the number of slots, and how errors get their failure type.
 import { classify, composeClassifiers, type FailureType } from '../../domain/failure/index.js'
-import type { ProcessOptions, Worker, WorkerLifecycle } from '../api/types/index.js'
+import { isFields } from '../../domain/storedFields.js'
+import { unknownOption } from '../api/acceptedOptions.js'
+import type {
+  BatchOptions,
+  ProcessOneOptions,
+  ProcessOptions,
+  Worker,
+  WorkerLifecycle,
+} from '../api/types/index.js'
 import { errorFrom, tell } from '../runtime/tell.js'
 
 const WORKER_NAME = /^[\x21-\x7e]{1,128}$/
@@ -11,6 +19,50 @@ export const checkConcurrency = (concurrency: number | undefined, concurrencyMax
   if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > concurrencyMax) {
     throw new RangeError(`concurrency: accepted is a whole number from 1 to ${concurrencyMax}`)
   }
+}
+
+type Names<O> = Readonly<Record<keyof O, true>>
+const LISTENERS = { name: true, classify: true, onError: true } as const
+const ONE: Names<ProcessOneOptions<unknown>> = {
+  ...LISTENERS,
+  reconcile: true,
+  onFailure: true,
+  processors: true,
+  whenNone: true,
+  onHealth: true,
+  id: true,
+}
+const { id: _id, ...SHARED } = ONE
+const MANY: Names<ProcessOptions> = { ...SHARED, concurrency: true, autoStart: true }
+const BATCHES: Names<BatchOptions> = {
+  ...LISTENERS,
+  autoStart: true,
+  concurrency: true,
+  maxBatchSize: true,
+  batchTimeoutMs: true,
+  dynamic: true,
+}
+const KNOWN = { process: MANY, processOne: ONE, processBatch: BATCHES } as const
+const FUNCTIONS = ['classify', 'reconcile'] as const
+
+/** Of each kind of worker, wherever it runs. @throws RangeError for what is unknown, or of another type */
+export const checkProcessOptions = <O extends object>(kind: keyof typeof KNOWN, options: O): O => {
+  if (!isFields(options)) throw new RangeError(`${kind}: accepted as options is an object`)
+  const unknown = unknownOption(options, Object.keys(KNOWN[kind]))
+  if (unknown !== undefined) throw new RangeError(`${unknown.field}: ${unknown.problem}`)
+  const { whenNone, onFailure, autoStart } = options as Readonly<Record<string, unknown>>
+  if (whenNone !== undefined && whenNone !== 'systemError' && whenNone !== 'release')
+    throw new RangeError('whenNone: accepted are systemError and release')
+  for (const field of FUNCTIONS) {
+    const value = options[field]
+    if (value !== undefined && typeof value !== 'function')
+      throw new RangeError(`${field}: accepted is a function`)
+  }
+  if (onFailure !== undefined && !isFields(onFailure))
+    throw new RangeError('onFailure: accepted is an object of functions by failure type')
+  if (autoStart !== undefined && typeof autoStart !== 'boolean')
+    throw new RangeError('autoStart: accepted are true and false')
+  return options
 }
 
 /** It stands in the log with each attempt. @throws RangeError */

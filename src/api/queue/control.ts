@@ -2,6 +2,7 @@
 import { isLeft, right } from 'fp-ts/lib/Either.js'
 import { configureQueue, pauseQueue, resumeQueue } from '../../../domain/queue/index.js'
 import type { QueueEngine } from '../../engine/queueEngine.js'
+import { accepted } from '../acceptedOptions.js'
 import { actorOf } from '../actor.js'
 import { errorOf, errorOfFailure, withPublicErrors } from '../refusals.js'
 import type { Actor, Queue, QueueView } from '../types/index.js'
@@ -26,6 +27,7 @@ export const controlOperations = (engine: QueueEngine): ControlOperations => ({
     await withPublicErrors(engine.changeControl((control) => resumeQueue(control, actor)))
   },
   configure: async (settings, by) => {
+    accepted('settings', settings)
     const actor = actorOf(by)
     const change = engine.changeControl((control) => {
       const events = configureQueue(control, settings, actor)

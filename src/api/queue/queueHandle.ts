@@ -4,6 +4,8 @@ import { DEFAULT_PAYLOAD_LIMITS } from '../../../domain/payload/index.js'
 import type { Clock } from '../../ports/clock.js'
 import { throughSandboxes, withSandboxes } from '../../sandbox/sandboxedWorker.js'
 import type { Scheduler } from '../../schedules/scheduler.js'
+import { checkProcessOptions } from '../../worker/processOptions.js'
+import { accepted, acceptedList, SELECTION_OPTIONS } from '../acceptedOptions.js'
 import { actorOf } from '../actor.js'
 import { LedgerqError } from '../errors.js'
 import type { BatchHandler, Handlers, Queue, WorkerLifecycle } from '../types/index.js'
@@ -66,7 +68,7 @@ const messageOperations = <A>(deps: QueueHandleDeps, codec: Codec<A>, enqueuer: 
   const result: Queue<A>['result'] = (id, options) =>
     resultOf({ whenSettled: listen, message }, deps.clock, id, options)
   const edit: Queue<A>['edit'] = async (id, changes, by) => {
-    const { payload } = changes
+    const { payload } = accepted('changes', changes)
     const encoded = payload === undefined ? undefined : encodedPayload(codec, payload)
     if (encoded instanceof LedgerqError) throw encoded
     return editMessage(deps, id, changes, encoded, actorOf(by))
@@ -96,27 +98,42 @@ const messageOperations = <A>(deps: QueueHandleDeps, codec: Codec<A>, enqueuer: 
 const workerOperations = <A>(deps: QueueHandleDeps, codec: Codec<A>) => {
   const { engine } = deps
   const process: Queue<A>['process'] = (handlers, options = {}) =>
-    withSandboxes(handlers, options, (asked) =>
+    withSandboxes(handlers, checkProcessOptions('process', options), (asked) =>
       deps.startWorker(engine, handlers as Handlers<never>, codec, asked as never),
     )
-  const processOne: Queue<A>['processOne'] = (handlers, options = {}) =>
-    throughSandboxes(handlers, () => processOneHere(deps, handlers, codec, options))
+  const processOne: Queue<A>['processOne'] = async (handlers, options = {}) => {
+    checkProcessOptions('processOne', options)
+    return throughSandboxes(handlers, () => processOneHere(deps, handlers, codec, options))
+  }
   const processBatch: Queue<A>['processBatch'] = (handler, options = {}) =>
-    deps.startBatchWorker(engine, handler as BatchHandler<never>, codec, options)
-  const claim: Queue<A>['claim'] = (options) => claimHere(deps, options)
-  const settle: Queue<A>['settle'] = (settlements) => settleMessages(engine, settlements)
+    deps.startBatchWorker(
+      engine,
+      handler as BatchHandler<never>,
+      codec,
+      checkProcessOptions('processBatch', options),
+    )
+  const claim: Queue<A>['claim'] = async (options) => claimHere(deps, accepted('options', options))
+  const settle: Queue<A>['settle'] = async (settlements) =>
+    settleMessages(engine, acceptedList('settlements', settlements))
   return { process, processOne, processBatch, claim, settle }
 }
 
 const selectionOperations = (deps: QueueHandleDeps) => {
-  const list: Queue<unknown>['list'] = (options = {}) => listMessages(deps, options)
-  const count: Queue<unknown>['count'] = (selection = {}) => countMessages(deps, selection)
-  const deadLetters: Queue<unknown>['deadLetters'] = (options = {}) => listDeadLetters(deps, options)
   // async: what they refuse at once is a rejection, too.
-  const redrive: Queue<unknown>['redrive'] = async (options = {}) => redriveDeadLetters(deps, options)
-  const discardAll: Queue<unknown>['discardAll'] = async (options = {}) => discardDeadLetters(deps, options)
-  const clear: Queue<unknown>['clear'] = async (options = {}) => clearWaiting(deps, options)
-  const rerun: Queue<unknown>['rerun'] = (options = {}) => rerunMessages(deps, options)
+  const list: Queue<unknown>['list'] = async (options = {}) =>
+    listMessages(deps, accepted('options', options, SELECTION_OPTIONS.list))
+  const count: Queue<unknown>['count'] = async (options = {}) =>
+    countMessages(deps, accepted('options', options, SELECTION_OPTIONS.count))
+  const deadLetters: Queue<unknown>['deadLetters'] = async (options = {}) =>
+    listDeadLetters(deps, accepted('options', options, SELECTION_OPTIONS.deadLetters))
+  const redrive: Queue<unknown>['redrive'] = async (options = {}) =>
+    redriveDeadLetters(deps, accepted('options', options, SELECTION_OPTIONS.redrive))
+  const discardAll: Queue<unknown>['discardAll'] = async (options = {}) =>
+    discardDeadLetters(deps, accepted('options', options, SELECTION_OPTIONS.discardAll))
+  const clear: Queue<unknown>['clear'] = async (options = {}) =>
+    clearWaiting(deps, accepted('options', options, SELECTION_OPTIONS.clear))
+  const rerun: Queue<unknown>['rerun'] = async (options = {}) =>
+    rerunMessages(deps, accepted('options', options, SELECTION_OPTIONS.rerun))
   const stats: Queue<unknown>['stats'] = () => queueStats(deps)
   return { list, count, deadLetters, redrive, discardAll, clear, rerun, stats }
 }

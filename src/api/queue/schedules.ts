@@ -23,6 +23,7 @@ import { acceptCron } from '../../schedules/cronTimes.js'
 import { instantsOf, nextTickOf } from '../../schedules/nextTicks.js'
 import type { Scheduler } from '../../schedules/scheduler.js'
 import { SCHEDULE_HEADER, TICK_HEADER } from '../../schedules/tickMessage.js'
+import { accepted } from '../acceptedOptions.js'
 import { actorOf } from '../actor.js'
 import { LedgerqError, UnavailableError } from '../errors.js'
 import { errorOf, withPublicErrors } from '../refusals.js'
@@ -222,7 +223,7 @@ export const scheduleOperations = <A>(desk: ScheduleDesk<A>): ScheduleOperations
   return {
     schedule: async (request, by) => {
       const at = scheduler.now()
-      const schedule = scheduleOf(desk, request, at)
+      const schedule = scheduleOf(desk, accepted('schedule', request), at)
       return set(schedule.name, at, () => schedule, by)
     },
     pauseSchedule: (name, by) => setPaused(name, true, by),
