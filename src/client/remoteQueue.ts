@@ -15,6 +15,7 @@ import type {
   EnqueueOptions,
   HistoryEntry,
   MessageView,
+  NamedResult,
   Queue,
   QueueStats,
   QueueView,
@@ -163,7 +164,7 @@ export const remoteQueue = <A>(
     },
     discard: async (id, by) => {
       const answer = await call('POST', `${path}/dlq:discard`, { body: { ids: [id], ...actor(by) } })
-      const [result] = (answer as { results: ReadonlyArray<DiscardResult> }).results
+      const [result] = (answer as { results: ReadonlyArray<NamedResult> }).results
       if (result === undefined || result.ok) return
       const Kind = result.code === 'message_not_found' ? NotFoundError : RefusedError
       throw new Kind(result.code, result.message)
@@ -181,8 +182,6 @@ export const remoteQueue = <A>(
     stats: async () => ((await call('GET', path)) as { stats: QueueStats }).stats,
   }
 }
-
-type DiscardResult = Readonly<{ ok: true } | { ok: false; code: string; message: string }>
 
 /** A message that is not there is an answer; a queue that is not there is a mistake. */
 const orUndefined = async (answer: Promise<unknown>): Promise<unknown> => {

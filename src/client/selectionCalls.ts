@@ -18,6 +18,7 @@ import type {
   Discarded,
   Listed,
   MessageCounts,
+  NamedResult,
   OperationOptions,
   Redriven,
   RedriveOptions,
@@ -107,6 +108,15 @@ export const selectionCalls = (call: Call, path: string, pause: Pause): Selectio
         pause,
         clearedOf(options.dryRun === true),
       )
+    },
+    discardEach: async (ids, by) => {
+      const results: NamedResult[] = []
+      for (let from = 0; from < ids.length; from += NAMED_STEP_MAX) {
+        const body = { ids: ids.slice(from, from + NAMED_STEP_MAX), ...actor(by) }
+        const answer = await call('POST', `${path}/dlq:discard`, { body })
+        results.push(...(answer as { results: ReadonlyArray<NamedResult> }).results)
+      }
+      return results
     },
     redrive: async (options = {}) => {
       const { ids, dryRun = false } = accepted('options', options, SELECTION_OPTIONS.redrive)

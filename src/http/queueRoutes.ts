@@ -1,8 +1,6 @@
 // Queues as resources: their settings, pause, and dead letters.
 
-import { isLedgerqError, NotFoundError } from '../api/errors.js'
 import { DeleteQuery, DiscardBody, NoQuery, OperatorBody, QueueBody } from './codecs.js'
-import { problemFor } from './problem.js'
 import { queueNotFound } from './queueHandles.js'
 import { type Answer, actorOf, done, ok, type Route, route } from './route.js'
 
@@ -99,25 +97,9 @@ const discard = route({
   query: NoQuery,
   answer: async ({ queues }, call) => {
     const queue = await queues.find(name(call))
-    const by = actorOf(call.body.by, call.from)
-    const results: unknown[] = []
-    for (const id of call.body.ids) {
-      try {
-        await queue.discard(id, by)
-        results.push({ id, ok: true })
-      } catch (error) {
-        // A queue that went away in between is the answer to the whole call, and so is everything that is no refusal.
-        const problem = problemFor(error)
-        if (!isLedgerqError(error) || problem.status >= 500 || isQueueGone(error)) throw error
-        results.push({ id, ok: false, code: problem.code, message: problem.detail })
-      }
-    }
-    return ok({ results })
+    return ok({ results: await queue.discardEach(call.body.ids, actorOf(call.body.by, call.from)) })
   },
 })
-
-const isQueueGone = (error: unknown): boolean =>
-  error instanceof NotFoundError && error.code === 'queue_not_found'
 
 export const queueRoutes: ReadonlyArray<Route> = [
   listQueues,

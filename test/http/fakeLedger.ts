@@ -21,7 +21,7 @@ export const fakeQueue = (answers: Partial<Queue<unknown>>): Queue<unknown> => {
     'list',
     'deadLetters',
   ]
-  const others = ['redrive', 'cancel', 'discard', 'pause', 'resume', 'configure', 'stats']
+  const others = ['redrive', 'cancel', 'discard', 'discardEach', 'pause', 'resume', 'configure', 'stats']
   const refusing = Object.fromEntries([...names, ...others].map((name) => [name, unexpected]))
   return { name: 'orders', view: () => Promise.resolve(VIEW), ...refusing, ...answers } as Queue<unknown>
 }

@@ -12,6 +12,7 @@ import type { BatchHandler, Handlers, Queue, WorkerLifecycle } from '../types/in
 import type { StartBatchWorker } from './batches.js'
 import { settleMessages } from './claims.js'
 import { controlOperations, operateOn } from './control.js'
+import { discardEach as discardNamed } from './discarding.js'
 import { editMessage } from './editing.js'
 import { type EnqueueDeps, Enqueuer, encodedPayload } from './enqueueing.js'
 import { countMessages, listDeadLetters, listMessages } from './listing.js'
@@ -134,6 +135,7 @@ const selectionOperations = (deps: QueueHandleDeps) => {
     clearWaiting(deps, accepted('options', options, SELECTION_OPTIONS.clear))
   const rerun: Queue<unknown>['rerun'] = async (options = {}) =>
     rerunMessages(deps, accepted('options', options, SELECTION_OPTIONS.rerun))
+  const discardEach: Queue<unknown>['discardEach'] = (ids, by) => discardNamed(deps, ids, by)
   const stats: Queue<unknown>['stats'] = () => queueStats(deps)
-  return { list, count, deadLetters, redrive, discardAll, clear, rerun, stats }
+  return { list, count, deadLetters, redrive, discardAll, discardEach, clear, rerun, stats }
 }

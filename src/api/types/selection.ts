@@ -129,6 +129,10 @@ export type Discarded = Readonly<{
   cursor: string | undefined
 }>
 
+/** What came of one id of several. */
+export type NamedResult = Readonly<{ id: string }> &
+  (Readonly<{ ok: true }> | Readonly<{ ok: false; code: string; message: string }>)
+
 /** What a queue offers over many messages at once. */
 export type SelectionOperations = Readonly<{
   list: (options?: ListOptions) => Promise<Listed>
@@ -141,4 +145,6 @@ export type SelectionOperations = Readonly<{
   redrive: (options?: RedriveOptions) => Promise<Redriven>
   /** Drops dead letters for good: all, or those that match. Their history stays. */
   discardAll: (options?: DiscardOptions) => Promise<Discarded>
+  /** Drops the dead letters named for good, those of a partition in one append. A result for each id, in their order. */
+  discardEach: (ids: ReadonlyArray<string>, by?: Actor) => Promise<ReadonlyArray<NamedResult>>
 }>
