@@ -39,7 +39,7 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
     case 'QueueNotFound':
       return { code: 'queue_not_found', message: `there is no queue "${refusal.queue}"` }
     case 'QueueExists':
-      return { code: 'queue_exists', message: `the queue "${refusal.queue}" exists already` }
+      return { code: 'queue_exists', message: queueExistsText(refusal.queue, refusal.field) }
     case 'QueueNotEmpty':
       return {
         code: 'queue_not_empty',
@@ -113,6 +113,9 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
       return { code: 'message_not_expired', message: `the message is ${situation(refusal.now)}` }
   }
 }
+
+const queueExistsText = (queue: string, field: string): string =>
+  `the queue "${queue}" exists with other settings: it was created with another ${field}; configure changes a queue`
 
 type Situation = 'Absent' | 'Waiting' | 'Leased' | 'Dead' | 'Finished'
 

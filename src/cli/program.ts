@@ -2,6 +2,7 @@
 // and an exit code.
 import { Command, CommanderError } from 'commander'
 import { isLedgerqError } from '../api/errors.js'
+import { UnauthorizedError } from '../client/transport.js'
 import { addBenchCommand } from './benchCommand.js'
 import { addBlobCommands } from './blobCommands.js'
 import { addConfigCommands } from './configCommands.js'
@@ -57,6 +58,8 @@ export const programOf = (surroundings: Surroundings): Command => {
 /** What is said about a failure; nothing where it has been said, or where commander has. */
 const sentenceOf = (error: unknown): string => {
   if (error instanceof CommanderError) return ''
+  if (error instanceof UnauthorizedError && error.code === 'unauthorized')
+    return 'The server asks for a token, and none was sent or another one: --token or LEDGERQ_TOKEN says which.'
   const message = error instanceof Error ? error.message : String(error)
   // A mistake of ours: where it happened is what its report needs.
   const isOurs = !(

@@ -1,7 +1,9 @@
 // ledgerq gate list | close | open, ledgerq circuit list | open | close | auto, ledgerq queue pause | resume --group
 import type { Command } from 'commander'
 import type { CircuitStatus, ForcedCircuit } from '../api/types/index.js'
+import { CLEAN_TEXT, NAME_CHARS_MAX } from '../door/doorRules.js'
 import { type Context, contextOf, type Surroundings } from './context.js'
+import { UsageError } from './exitCode.js'
 import { type Column, clockTime, table } from './table.js'
 
 /** Both say what is so now, as the whole queue's pause does. */
@@ -11,6 +13,10 @@ export const setGroupPaused = async (
   group: string,
   paused: boolean,
 ): Promise<void> => {
+  if (group === '' || group.length > NAME_CHARS_MAX || !CLEAN_TEXT.test(group))
+    throw new UsageError(
+      `--group: accepted is the group that messages were enqueued with, text of 1 to ${NAME_CHARS_MAX} characters without control characters`,
+    )
   const queue = context.ledger.knownQueue(name)
   if (paused) await queue.pauseGroup(group, context.actor)
   else await queue.resumeGroup(group, context.actor)
