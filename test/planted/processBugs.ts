@@ -1,4 +1,4 @@
-// Mistakes of what runs around the partitions, which the simulation does not run: schedules, follow-ups, workers.
+// Mistakes of what runs around the partitions: schedules, follow-ups, and what a handler's answer means.
 import type { PlantedBug } from './bug.js'
 
 const SCHEDULES = 'src/schedules/queueSchedules.ts'
@@ -14,7 +14,7 @@ export const PROCESS_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'if (instant > 0) return Promise.resolve(false)',
       },
     ],
-    foundBy: 'test/schedules/scheduler.test.ts',
+    foundBy: 'simulation',
   },
   {
     name: 'schedule-never-ticks',
@@ -26,7 +26,7 @@ export const PROCESS_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'if (nextAt < notBeforeTick && notBeforeTick <= tick) names.push(name)',
       },
     ],
-    foundBy: 'test/schedules/scheduler.test.ts',
+    foundBy: 'simulation',
   },
   {
     name: 'schedule-skips-an-interval',
@@ -35,10 +35,10 @@ export const PROCESS_BUGS: ReadonlyArray<PlantedBug> = [
       {
         file: 'domain/schedule/ticks.ts',
         from: '(Math.floor((at - from) / everyMs) + 1) * everyMs',
-        to: '(Math.ceil((at - from) / everyMs) + 1) * everyMs',
+        to: '(Math.floor((at - from) / everyMs) + 2) * everyMs',
       },
     ],
-    foundBy: 'test/domain/schedule/ticks.test.ts',
+    foundBy: 'simulation',
   },
   {
     name: 'follow-up-cursor-early',
@@ -50,7 +50,7 @@ export const PROCESS_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'position = Math.max(position, one.position)',
       },
     ],
-    foundBy: 'test/engine/followUps.test.ts',
+    foundBy: 'simulation',
   },
   {
     name: 'follow-up-enqueued-twice',
@@ -62,7 +62,7 @@ export const PROCESS_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'return share',
       },
     ],
-    foundBy: 'test/engine/followUps.test.ts',
+    foundBy: 'simulation',
   },
   {
     name: 'partial-failure-acks-all',

@@ -1,6 +1,7 @@
 // Many seeded runs in a row: each is judged, what happened in them is counted, and at the end each fault and each rare state
 // must have happened often enough, or the runs prove nothing. Used by the test and by `npm run sim`.
 import { simulate } from './simulation.js'
+import { simulateLedger } from './simulationLedger.js'
 
 /** How a broken promise is told, at most; the seed shows the rest. */
 const SENTENCES_MAX = 10
@@ -8,6 +9,8 @@ const SENTENCES_MAX = 10
 /** Below so many runs chance decides what happens, and nothing is demanded of the counts. */
 export const COUNTED_FROM_RUNS = 200
 export const SEEN_MIN = 10
+/** Each so manieth seed also runs a whole ledger, which takes longer. */
+const LEDGER_EVERY_SEEDS = 5
 
 /** Faults, answers and states, by the names under which a run counts them. */
 export const SOMETIMES = [
@@ -40,6 +43,9 @@ export const SOMETIMES = [
   'CircuitHalfOpened',
   'CircuitClosed',
   'compared with replay',
+  'death of a ledger',
+  'follow-up',
+  'tick',
 ] as const
 
 export class BrokenPromise extends Error {
@@ -70,9 +76,22 @@ export class SeededRuns {
     const broken =
       left.length === 0 ? report.broken : [...report.broken, `left at the end: ${left.join(' ')}`]
     if (broken.length > 0) throw new BrokenPromise(seed, broken, report)
-    this.runs++
     this.events += report.events
-    for (const [what, n] of report.seen) this.seen.set(what, (this.seen.get(what) ?? 0) + n)
+    this.note(report.seen)
+    if (seed % LEDGER_EVERY_SEEDS === 0) await this.runLedger(seed)
+    this.runs++
+  }
+
+  private async runLedger(seed: number): Promise<void> {
+    const report = await simulateLedger(seed).catch((error: unknown) => {
+      throw new BrokenPromise(seed, [error instanceof Error ? error.message : String(error)], NOTHING)
+    })
+    if (report.broken.length > 0) throw new BrokenPromise(seed, report.broken, NOTHING)
+    this.note(report.seen)
+  }
+
+  private note(seen: ReadonlyMap<string, number>): void {
+    for (const [what, n] of seen) this.seen.set(what, (this.seen.get(what) ?? 0) + n)
   }
 
   /** What happened too seldom, with how often; empty as long as the runs are too few to say. */

@@ -1,0 +1,206 @@
+// One seeded run of a whole ledger: workers, follow-ups and a schedule, with faults of the log and deaths of the process; then all
+// is healed, and what the log tells is held against what had to come of it. What a single partition promises is simulation.ts's.
+import type { LedgerEvent } from '../../domain/batch.js'
+import type { FollowUpRequest } from '../../src/api/types/followUps.js'
+import { complete } from '../../src/worker/attempt.js'
+import type { FaultyLog, PlannedFault } from './faultyLog.js'
+import { TestLedger } from './ledger.js'
+import { Dice } from './simulationSwarm.js'
+
+const STEPS = 40
+const TICK_MS = 1_000
+const FAULTS: ReadonlyArray<PlannedFault> = ['full', 'lostReply', 'lostRequest', 'lateRequest', 'held']
+/** Healed, everything must be done with in so many rounds. */
+const ROUNDS_MAX = 200
+const ROUND_MS = 1_000
+
+type Work = Readonly<{ n: number; follow: number; fails: number }>
+
+export type LedgerReport = Readonly<{ broken: ReadonlyArray<string>; seen: ReadonlyMap<string, number> }>
+
+class LedgerRun {
+  private readonly dice: Dice
+  private readonly told = new Set<string>()
+  private readonly seen = new Map<string, number>()
+  private readonly olds: FaultyLog[] = []
+  private readonly failuresLeft = new Map<number, number>()
+  private readonly faultRate: number
+  private readonly deathRate: number
+  private readonly dedupWindowMs: number
+  /** A queue of so few that follow-ups have to wait for room. */
+  private readonly mailsMax: number
+  private isMailing = false
+  private n = 0
+
+  private constructor(
+    seed: number,
+    private readonly test: TestLedger,
+  ) {
+    this.dice = new Dice(seed)
+    this.faultRate = this.dice.pick([0, 0.1, 0.4])
+    this.deathRate = this.dice.pick([0, 0.05, 0.2])
+    this.dedupWindowMs = this.dice.pick([0, 500, 60_000])
+    this.mailsMax = this.dice.pick([2, 10_000])
+  }
+
+  static async start(seed: number): Promise<LedgerRun> {
+    return new LedgerRun(seed, await TestLedger.open())
+  }
+
+  async run(): Promise<LedgerReport> {
+    await this.work(true)
+    for (let step = 0; step < STEPS; step++) await this.step()
+    await this.heal()
+    const broken = [
+      ...(await this.checkFollowUps()),
+      ...(await this.checkTicks()),
+      ...(await this.checkEnds()),
+    ]
+    return { broken, seen: this.seen }
+  }
+
+  private saw(what: string): void {
+    this.seen.set(what, (this.seen.get(what) ?? 0) + 1)
+  }
+
+  /** Workers of this process, and once the schedule. */
+  private async work(isFirst = false): Promise<void> {
+    const { test, dedupWindowMs } = this
+    const settings = {
+      dedupWindowMs,
+      failures: { UNKNOWN: { kind: 'fixed', delayMs: 100, retriesMax: 5, jitter: 'none' } },
+    } as const
+    const orders = await test.done(test.ledger.queue<Work>('orders', settings))
+    const mails = await test.done(test.ledger.queue('mails', { ...settings, maxSize: this.mailsMax }))
+    if (isFirst) {
+      const payload: Work = { n: 0, follow: 0, fails: 0 }
+      await test.done(
+        orders.schedule({ name: 'tick', everyMs: TICK_MS, payload, missed: { kind: 'all', atMost: 1_000 } }),
+      )
+    }
+    orders.process(({ payload: { n, follow, fails } }) => {
+      const left = this.failuresLeft.get(n) ?? fails
+      this.failuresLeft.set(n, left - 1)
+      if (left > 0) throw new Error('not yet')
+      const followUps: FollowUpRequest[] = Array.from({ length: follow }, (_, k) => ({
+        queue: 'mails',
+        payload: `${n}.${k}`,
+      }))
+      return complete(n, { followUps })
+    })
+    this.isMailing = this.dice.chance(0.5)
+    if (this.isMailing) mails.process(() => undefined)
+  }
+
+  private async step(): Promise<void> {
+    const { test, dice } = this
+    if (dice.chance(this.faultRate)) {
+      const fault = dice.pick(FAULTS)
+      this.saw(fault)
+      test.log.plan(fault)
+    }
+    if (dice.chance(0.6)) await this.enqueue()
+    await test.clock.settle()
+    if (dice.chance(0.3)) test.log.release()
+    if (dice.chance(0.6)) await test.clock.advance(dice.pick([1, 100, 800, 3_000]))
+    if (dice.chance(0.05)) test.clock.jumpWall(dice.pick([5_000, -5_000, 300, -300]))
+    if (dice.chance(this.deathRate)) {
+      this.saw('death of a ledger')
+      this.olds.push(test.log)
+      await test.restart()
+      if (dice.chance(0.5)) for (const log of this.olds) log.release()
+      await this.work()
+    }
+  }
+
+  private async enqueue(): Promise<void> {
+    const { test, dice } = this
+    const work: Work = { n: ++this.n, follow: dice.pick([0, 1, 3]), fails: dice.pick([0, 0, 1, 2]) }
+    const orders = await test.done(test.ledger.queue<Work>('orders'))
+    orders.enqueue(work).then(
+      ({ id }) => this.told.add(id),
+      () => this.saw('told a failure'),
+    )
+  }
+
+  private async heal(): Promise<string[]> {
+    const { test } = this
+    for (const log of [...this.olds, test.log]) {
+      log.heal()
+      log.release()
+    }
+    const orders = await test.done(test.ledger.queue('orders'))
+    await test.clock.advance(30_000)
+    await test.done(orders.unschedule('tick'))
+    const mails = await test.done(test.ledger.queue('mails'))
+    if (!this.isMailing) mails.process(() => undefined)
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      await test.clock.advance(ROUND_MS)
+      const stats = await Promise.all(['orders', 'mails'].map((name) => this.unfinished(name)))
+      const waiting = [...(await this.followUpsMissing()).values()].some((n) => n > 0)
+      if (stats.every((n) => n === 0) && !waiting) return []
+    }
+    return ['the ledger does not come to its end']
+  }
+
+  private async unfinished(queue: string): Promise<number> {
+    const live = new Set<number>()
+    for (const event of await this.test.events(queue)) {
+      if (event.type === 'MessageEnqueued') live.add(event.ordinal)
+      if (isEnd(event) && 'ordinal' in event) live.delete(event.ordinal)
+    }
+    return live.size
+  }
+
+  /** How often each payload was recorded with a success, less how often it was enqueued. */
+  private async followUpsMissing(): Promise<ReadonlyMap<string, number>> {
+    const missing = new Map<string, number>()
+    const add = (payload: string, n: number) => missing.set(payload, (missing.get(payload) ?? 0) + n)
+    for (const event of await this.test.events('orders')) {
+      if (event.type === 'AttemptSucceeded') for (const { payload } of event.followUps ?? []) add(payload, 1)
+    }
+    for (const event of await this.test.events('mails')) {
+      if (event.type === 'MessageEnqueued') add(event.payload, -1)
+    }
+    return missing
+  }
+
+  /** C9: exactly one message for each that was recorded with a success, and none besides. */
+  private async checkFollowUps(): Promise<string[]> {
+    const missing = await this.followUpsMissing()
+    for (const n of missing.values()) if (n === 0) this.saw('follow-up')
+    return [...missing]
+      .filter(([, n]) => n !== 0)
+      .map(([payload, n]) => `C9 follow-up ${payload}: ${n} missing`)
+  }
+
+  /** B5: each planned instant once, none left out. */
+  private async checkTicks(): Promise<string[]> {
+    const instants: number[] = []
+    for (const event of await this.test.events('orders')) {
+      const tick = event.type === 'MessageEnqueued' ? event.attributes?.headers?.['ledgerq-tick'] : undefined
+      if (tick !== undefined) instants.push(Date.parse(tick))
+    }
+    instants.sort((a, b) => a - b)
+    for (const _ of instants) this.saw('tick')
+    if (instants.length === 0) return ['B5 no tick at all']
+    return instants.flatMap((at, n) => {
+      const gapMs = at - (instants[n - 1] ?? at - TICK_MS)
+      return gapMs === TICK_MS ? [] : [`B5 ${gapMs} ms between two ticks at ${at}`]
+    })
+  }
+
+  /** 1: what was told to be accepted has succeeded, or is dead with its reason. */
+  private async checkEnds(): Promise<string[]> {
+    const ended = new Set<string>()
+    for (const event of await this.test.events('orders'))
+      if (isEnd(event) && 'ordinal' in event) ended.add(`orders.0.${event.ordinal.toString(36)}`)
+    return [...this.told].filter((id) => !ended.has(id)).map((id) => `1 message ${id} did not end`)
+  }
+}
+
+const isEnd = ({ type }: LedgerEvent): boolean =>
+  type === 'AttemptSucceeded' || type === 'MessageDeadLettered'
+
+export const simulateLedger = async (seed: number): Promise<LedgerReport> =>
+  (await LedgerRun.start(seed)).run()
