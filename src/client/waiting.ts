@@ -10,7 +10,8 @@ const PAUSE_MS_FIRST = 100
 const PAUSE_MS_MAX = 2_000
 
 /**
- * `ask` gets what is left of the wait. With no wait it is asked once.
+ * `ask` gets what is left of the wait. With no wait it is asked once. An answer that is none, `isEnough` says, came early: a
+ * server that stops ends the waits of its callers.
  *
  * @throws UnavailableError of the last try, when the wait is over
  */
@@ -18,19 +19,20 @@ export const askUntilOver = async <A>(
   clock: Pick<Clock, 'tickMs' | 'after'>,
   waitMs: number,
   ask: (leftMs: number) => Promise<A>,
+  isEnough: (answer: A) => boolean = () => true,
 ): Promise<A> => {
   const until = clock.tickMs() + waitMs
   let leftMs = waitMs
   for (let pauseMs = PAUSE_MS_FIRST; ; pauseMs = Math.min(PAUSE_MS_MAX, 2 * pauseMs)) {
+    const restMs = (): number => until - clock.tickMs()
     try {
-      return await ask(leftMs)
+      const answer = await ask(leftMs)
+      if (isEnough(answer) || restMs() <= 0) return answer
     } catch (error) {
-      const restMs = until - clock.tickMs()
-      // Written so that a wait that is no number ends at once.
-      if (!(error instanceof UnavailableError) || !(restMs > 0)) throw error
-      await new Promise<void>((resolve) => void clock.after(Math.min(pauseMs, restMs), resolve))
-      leftMs = Math.max(0, Math.ceil(until - clock.tickMs()))
+      if (!(error instanceof UnavailableError) || restMs() <= 0) throw error
     }
+    await new Promise<void>((resolve) => void clock.after(Math.min(pauseMs, restMs()), resolve))
+    leftMs = Math.max(0, Math.ceil(restMs()))
   }
 }
 
@@ -47,5 +49,11 @@ export const waitingClaim =
     // What is no number is the server's to refuse.
     if (!(typeof waitMs === 'number' && waitMs > 0)) return claim(options)
     const named = { ...options, claimId: options.claimId ?? uniqueId() }
-    return askUntilOver(clock, waitMs, (leftMs) => claim({ ...named, waitMs: leftMs }))
+    return askUntilOver(
+      clock,
+      waitMs,
+      (leftMs) => claim({ ...named, waitMs: leftMs }),
+      // Under an id of the caller it may be the repeated answer to a claim whose messages have ended.
+      (messages) => messages.length > 0 || options.claimId !== undefined,
+    )
   }

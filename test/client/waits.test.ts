@@ -70,10 +70,10 @@ it('A10: a wait rejects when it is over and no server has come back, and a refus
 })
 
 it('D3: a waiting claim is sent again under one claim id until its wait is over; one that does not wait is not', async () => {
-  const { clock, asked, queue } = opened((tries) => (tries < 3 ? gone() : { messages: [] }))
+  const { clock, asked, queue } = opened((tries) => (tries < 3 ? gone() : { messages: [{ id: 'a' }] }))
   const claim = watch(queue.claim({ worker: 'w', waitMs: 5_000 }))
   await clock.advance(400)
-  expect(claim).toEqual({ isOpen: false, value: [] })
+  expect(claim).toEqual({ isOpen: false, value: [{ id: 'a' }] })
   const bodies = asked.map(({ options }) => options.body)
   expect(bodies).toEqual([
     { worker: 'w', claimId: 'claim-1', waitMs: 5_000 },
@@ -89,6 +89,12 @@ it('D3: a waiting claim is sent again under one claim id until its wait is over;
   await lost.clock.advance(5_000)
   expect(await late).toBeInstanceOf(UnavailableError)
   expect(lost.asked.at(-1)?.options.body).toMatchObject({ claimId: 'mine', waitMs: 0 })
+
+  // A server that stops answers early, with nothing.
+  const early = opened((tries) => ({ messages: tries < 2 ? [] : [{ id: 'a' }] }))
+  const claimed = watch(early.queue.claim({ worker: 'w', waitMs: 5_000 }))
+  await early.clock.advance(100)
+  expect(claimed).toEqual({ isOpen: false, value: [{ id: 'a' }] })
 
   const once = opened(gone)
   await expect(once.queue.claim({ worker: 'w' })).rejects.toBeInstanceOf(UnavailableError)
