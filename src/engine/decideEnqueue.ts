@@ -186,18 +186,22 @@ const newOnes = (
   let count = 0
   let lowest = Number.POSITIVE_INFINITY
   for (const message of messages) {
+    const { dedupKey, idempotencyKey } = remembersKeys ? (message.attributes ?? {}) : {}
+    const keys: string[] = []
+    if (dedupKey !== undefined) keys.push(`d${dedupKey}`)
+    if (idempotencyKey !== undefined) keys.push(`i${idempotencyKey}`)
+    const id = `c${message.callerId}`
     const earlier = duplicateOf(context, message)
-    if (earlier !== undefined) {
-      known.add(earlier)
+    const isRepeat = (message.callerId !== undefined && seen.has(id)) || keys.some((key) => seen.has(key))
+    if (earlier !== undefined) known.add(earlier)
+    if (earlier !== undefined || isRepeat) {
+      // What replaces another's contents brings its keys along; its own id is nobody's.
+      const isPlaced = earlier === undefined || isWaiting(context.state, earlier)
+      if (message.dedupMode !== undefined && isPlaced) for (const key of keys) seen.add(key)
       continue
     }
-    const { dedupKey, idempotencyKey } = remembersKeys ? (message.attributes ?? {}) : {}
-    const names: string[] = []
-    if (message.callerId !== undefined) names.push(`c${message.callerId}`)
-    if (dedupKey !== undefined) names.push(`d${dedupKey}`)
-    if (idempotencyKey !== undefined) names.push(`i${idempotencyKey}`)
-    if (names.some((name) => seen.has(name))) continue
-    for (const name of names) seen.add(name)
+    for (const key of keys) seen.add(key)
+    if (message.callerId !== undefined) seen.add(id)
     count++
     lowest = Math.min(lowest, message.priority)
   }

@@ -178,6 +178,20 @@ describe('a full queue that drops (A9)', () => {
     expect(await queue.drainPayloads()).toEqual(['latest', 'new'])
   })
 
+  it('A9, A11: nothing is dropped for a message whose key came with a replacement of the same call', async () => {
+    const queue = await open({ maxSize: 2, overflow: 'dropLowestPriority' })
+    await queue.enqueued(keyed('old', 'k'), message('other', { priority: -5 }))
+    const replacing = message('new', {
+      dedupMode: 'replace',
+      attributes: { dedupKey: 'k', idempotencyKey: 'i' },
+    })
+    const repeated = message('again', { attributes: { idempotencyKey: 'i' } })
+    const [first, second] = await queue.enqueued(replacing, repeated)
+    expect(second).toMatchObject({ id: first?.id, duplicate: true })
+    expect(await dropped(queue)).toEqual([])
+    expect(await queue.drainPayloads()).toEqual(['new', 'other'])
+  })
+
   it('A9: drops thousands one after another in order, with others enqueued in between', async () => {
     const queue = await open({ maxSize: 2_500, overflow: 'dropLowestPriority' })
     const waiting = Array.from({ length: 2_500 }, (_, n) => message(n, { priority: n % 5 }))
