@@ -14,7 +14,7 @@ export const PROCESS_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'if (instant > 0) return Promise.resolve(false)',
       },
     ],
-    foundBy: 'simulation',
+    foundBy: 'test/schedules/scheduler.test.ts',
   },
   {
     name: 'schedule-never-ticks',

@@ -22,7 +22,8 @@ export type PlannedFault =
 export type AskedAppend = Readonly<{ stream: string; expected: number; batch: EventBatch }>
 
 const unknown = (reason: string): AppendFault => ({ type: 'OutcomeUnknown', reason })
-const NEVER = new Promise<never>(() => undefined)
+/** A new one each time: whoever waits for a promise is kept by it, and a shared one would keep every log that ever died. */
+const never = (): Promise<never> => new Promise(() => undefined)
 
 export class FaultyLog {
   readonly asked: AskedAppend[] = []
@@ -38,8 +39,8 @@ export class FaultyLog {
       ...inner,
       append: (stream, expected, batch) => () => this.append(stream, expected, batch),
       saveSnapshot: (stream, revision, chunks) => () =>
-        this.isDead ? NEVER : inner.saveSnapshot(stream, revision, chunks)(),
-      close: () => (this.isDead ? NEVER : inner.close()),
+        this.isDead ? never() : inner.saveSnapshot(stream, revision, chunks)(),
+      close: () => (this.isDead ? never() : inner.close()),
     }
   }
 
@@ -72,9 +73,9 @@ export class FaultyLog {
     expected: number,
     batch: EventBatch,
   ): Promise<E.Either<AppendFault, Appended>> {
-    if (this.isDead) return NEVER
+    if (this.isDead) return never()
     const answer = await this.append1(stream, expected, batch)
-    return this.isDead ? NEVER : answer
+    return this.isDead ? never() : answer
   }
 
   private async append1(
