@@ -7,6 +7,7 @@ import { RetryPolicyCodec } from '../../domain/retry/index.js'
 import { isFields } from '../../domain/storedFields.js'
 import type { CallbackTarget, NamedCallback } from '../api/types/index.js'
 import { accepting, closedRecord, listOf } from './closedRecord.js'
+import { by, flag, instant, json, milliseconds, priority, strings, text, wholeNumber } from './fields.js'
 import {
   BATCH_MESSAGES_MAX,
   CLAIM_MESSAGES_MAX,
@@ -15,32 +16,8 @@ import {
   SETTLEMENTS_MAX,
 } from './limits.js'
 
-const text = accepting('a string', (value): value is string => typeof value === 'string')
-const flag = accepting('true or false', (value): value is boolean => typeof value === 'boolean')
-const wholeNumber = (from: number, to: number) =>
-  accepting(
-    to === Number.MAX_SAFE_INTEGER ? `a whole number from ${from}` : `a whole number from ${from} to ${to}`,
-    (value): value is number => Number.isSafeInteger(value) && Number(value) >= from && Number(value) <= to,
-  )
-const milliseconds = wholeNumber(0, Number.MAX_SAFE_INTEGER)
-const json = accepting('a JSON value', (value): value is unknown => value !== undefined)
-const strings = accepting(
-  'an object whose values are strings',
-  (value): value is Readonly<Record<string, string>> =>
-    isFields(value) && Object.values(value).every((field) => typeof field === 'string'),
-)
-const priority = accepting(
-  '"high", "normal", "low" or a whole number',
-  (value): value is number | 'high' | 'normal' | 'low' =>
-    Number.isSafeInteger(value) || value === 'high' || value === 'normal' || value === 'low',
-)
-const instant = accepting(
-  'an ISO 8601 string with a zone, or milliseconds since 1970',
-  (value): value is number | string => typeof value === 'string' || Number.isSafeInteger(value),
-)
 const retryPolicy: t.Type<t.TypeOf<typeof RetryPolicyCodec>, unknown, unknown> = RetryPolicyCodec
 
-const by = closedRecord('an actor', { who: text }, { why: text })
 export const OperatorBody = closedRecord('an operator action', {}, { by })
 
 /** Which of them go together is the door's to say. */

@@ -1,12 +1,11 @@
 // Creating a queue, and nothing else: what is there already is answered, or refused, and never changed. `PUT` on a queue
 // creates it or changes it, under the policy whether queues come into being by being used.
 import { QueueSettingsCodec } from '../../domain/queue/index.js'
-import { accepting, closedRecord } from './closedRecord.js'
+import { closedRecord } from './closedRecord.js'
 import { NoQuery } from './codecs.js'
+import { by, text } from './fields.js'
 import { actorOf, type Route, route } from './route.js'
 
-const text = accepting('a string', (value): value is string => typeof value === 'string')
-const by = closedRecord('an actor', { who: text }, { why: text })
 const NewQueueBody = closedRecord('a new queue', { queue: text }, { ...QueueSettingsCodec.props, by })
 
 const postQueue = route({

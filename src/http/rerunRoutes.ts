@@ -3,9 +3,10 @@ import type * as t from 'io-ts'
 import type { MessageView } from '../api/types/index.js'
 import { accepting, closedRecord, listOf } from './closedRecord.js'
 import { NoQuery } from './codecs.js'
+import { flag, text } from './fields.js'
 import { BATCH_MESSAGES_MAX, OPERATION_STEP_MAX, RERUN_PREVIEW_MAX } from './limits.js'
 import { ok, type Route, route } from './route.js'
-import { count, flag, messageFields, stateOrStates, text } from './selectionCodecs.js'
+import { count, messageFields, stateOrStates } from './selectionCodecs.js'
 
 const finishedState = stateOrStates as t.Type<'succeeded' | ReadonlyArray<'succeeded'>, unknown, unknown>
 

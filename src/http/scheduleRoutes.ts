@@ -5,38 +5,18 @@ import { NotFoundError } from '../api/errors.js'
 import type { MissedPolicy, Queue, ScheduleRequest, ScheduleView } from '../api/types/index.js'
 import { accepting, closedRecord } from './closedRecord.js'
 import { NoQuery, OperatorBody } from './codecs.js'
+import { by, flag, instant, json, priority, strings, text, wholeNumber } from './fields.js'
 import { type Answer, actorOf, done, ok, type Route, route } from './route.js'
 
 const SCHEDULES = '/api/v1/queues/{queue}/schedules'
 const SCHEDULE = `${SCHEDULES}/{name}`
 
-const text = accepting('a string', (value): value is string => typeof value === 'string')
-const flag = accepting('true or false', (value): value is boolean => typeof value === 'boolean')
-const count = accepting(
-  'a whole number from 1',
-  (value): value is number => Number.isSafeInteger(value) && Number(value) >= 1,
-)
-const instant = accepting(
-  'an ISO 8601 string with a zone, or milliseconds since 1970',
-  (value): value is number | string => typeof value === 'string' || Number.isSafeInteger(value),
-)
-const json = accepting('a JSON value', (value): value is unknown => value !== undefined)
-const strings = accepting(
-  'an object whose values are strings',
-  (value): value is Readonly<Record<string, string>> =>
-    isFields(value) && Object.values(value).every((field) => typeof field === 'string'),
-)
-const priority = accepting(
-  '"high", "normal", "low" or a whole number',
-  (value): value is number | 'high' | 'normal' | 'low' =>
-    Number.isSafeInteger(value) || value === 'high' || value === 'normal' || value === 'low',
-)
+const count = wholeNumber(1, Number.MAX_SAFE_INTEGER)
 /** Which of them are accepted is the ledger's to say, so that HTTP and library refuse alike. */
 const missed = accepting(
   '"skip", "one" or an object',
   (value): value is MissedPolicy => typeof value === 'string' || isFields(value),
 )
-const by = closedRecord('an actor', { who: text }, { why: text })
 
 const ScheduleBody = closedRecord(
   'a schedule',

@@ -5,10 +5,9 @@ import { MESSAGE_STATES } from '../../domain/message/index.js'
 import { FILTER_TEXTS } from '../../projections/queries/messageFilter.js'
 import type { MessageState, Priority } from '../api/types/index.js'
 import { accepting, closedRecord, listOf } from './closedRecord.js'
+import { by, flag, text } from './fields.js'
 import { BATCH_MESSAGES_MAX, LIST_LIMIT_MAX, OPERATION_STEP_MAX } from './limits.js'
 
-export const text = accepting('a string', (value): value is string => typeof value === 'string')
-export const flag = accepting('true or false', (value): value is boolean => typeof value === 'boolean')
 const ids = listOf(text, 1, BATCH_MESSAGES_MAX)
 export const count = (to: number) =>
   accepting(
@@ -105,7 +104,6 @@ export const messageFields = {
   enqueuedTo: instant,
 }
 const deadFields = { ...messageFields, kind, deadFrom: instant, deadTo: instant }
-const by = closedRecord('an actor', { who: text }, { why: text })
 const operation = { dryRun: flag, limit: count(OPERATION_STEP_MAX), cursor: text, by }
 
 export const ClearBody = closedRecord(

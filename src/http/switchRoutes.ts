@@ -1,14 +1,12 @@
 // What can be switched off in a queue: groups, resource gates, circuits.
 import type { Actor, ForcedCircuit, Queue } from '../api/types/index.js'
-import { accepting, closedRecord } from './closedRecord.js'
+import { closedRecord } from './closedRecord.js'
 import { NoQuery, OperatorBody } from './codecs.js'
+import { by, flag } from './fields.js'
 import { actorOf, done, ok, type Route, route } from './route.js'
 
 const QUEUE = '/api/v1/queues/{queue}'
 
-const flag = accepting('true or false', (value): value is boolean => typeof value === 'boolean')
-const text = accepting('a string', (value): value is string => typeof value === 'string')
-const by = closedRecord('an actor', { who: text }, { why: text })
 const CircuitBody = closedRecord('an operator action', {}, { by, ownOnly: flag })
 
 const nameIn = (params: Readonly<Record<string, string>>, name: string): string => params[name] ?? ''

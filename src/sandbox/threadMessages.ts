@@ -1,19 +1,10 @@
 // What goes between a pool and its threads (D12). Structured clone keeps neither an error's own fields nor symbols, so errors
 // and the outcomes that handlers return are written out field by field here, and built anew on the other side.
 import { causesOf, fieldOf, textOf } from '../../domain/failure/thrown.js'
+import type { Message } from '../api/types/index.js'
 
-export type SandboxMessage = Readonly<{
-  id: string
-  payload: unknown
-  type: string | undefined
-  topic: string | undefined
-  headers: Readonly<Record<string, string>>
-  correlationId: string | undefined
-  causationId: string | undefined
-  group: string | undefined
-  enqueuedAt: Date
-  priority: number
-}>
+/** As any handler gets it; its payload is cloned on the way. */
+export type SandboxMessage = Message<unknown>
 
 /** What a handler in a thread is told of its attempt. No signal: at the time limit its thread is ended. */
 export type SandboxContext = Readonly<{ attempt: number; leaseToken: string; inDoubt: boolean }>
