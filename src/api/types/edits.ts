@@ -15,7 +15,7 @@ export type MessageChanges<A> = Readonly<{
 
 /** How a message ended. `ended: false` = not within the time that was waited. */
 export type MessageResult =
-  | Readonly<{ id: string; ended: false; state: string }>
+  | Readonly<{ id: string; ended: false; state: string; result?: undefined; error?: undefined }>
   | Readonly<{
       id: string
       ended: true
