@@ -7,7 +7,6 @@ import { isLedgerqError, RefusedError } from '../api/errors.js'
 import type {
   ClaimedMessage,
   ClaimOptions,
-  Handler,
   Handlers,
   ProcessOptions,
   Processor,
@@ -19,7 +18,7 @@ import type {
 import type { Settlement } from '../engine/requests.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 import { settlementOfError, settlementOfValue } from '../worker/attempt.js'
-import { composedHandler } from '../worker/composedHandler.js'
+import { WorkerHandler } from '../worker/composedHandler.js'
 import { checkConcurrency, classifierOf, reporterOf } from '../worker/processOptions.js'
 import { Processors, type ProcessorsDeps } from '../worker/processors.js'
 import { QuietWait } from '../worker/quietWait.js'
@@ -72,7 +71,7 @@ export class RemoteWorker<A> implements Worker<A> {
   private readonly quietWait: QuietWait
   private readonly outcomes = { ack: 0, fail: 0, release: 0, extend: 0 }
   private concurrency: number | undefined
-  private handler: Handler<A>
+  private readonly handler: WorkerHandler<A>
   private stopSignal = AbortSignal.abort()
   private stopNow: (reason: Error) => void = () => undefined
   private claiming: Promise<void> | undefined
@@ -81,9 +80,9 @@ export class RemoteWorker<A> implements Worker<A> {
 
   constructor(
     private readonly deps: RemoteWorkerDeps,
-    private readonly handlers: Handlers<A>,
+    handlers: Handlers<A>,
     private readonly codec: t.Type<A, unknown> | undefined,
-    private readonly options: ProcessOptions<A>,
+    options: ProcessOptions<A>,
   ) {
     const { clock, settle, setZoneHealth } = deps
     this.name = deps.name
@@ -93,7 +92,8 @@ export class RemoteWorker<A> implements Worker<A> {
     const report = reporterOf(options)
     this.report = report
     this.processors = new Processors<A>({ clock, setZoneHealth, report }, options)
-    this.handler = this.composed()
+    const { classifier } = this
+    this.handler = new WorkerHandler<A>(handlers, options, this.processors, { classifier, report })
     this.leases = new RemoteLeases({ settle, clock, attempts: this.attempts, report })
     this.quietWait = new QuietWait(clock, () => this.attempts.size === 0 && this.claiming === undefined)
     this.outbox = new SettlementOutbox(settle, (ms) => this.pause(ms), report)
@@ -110,21 +110,10 @@ export class RemoteWorker<A> implements Worker<A> {
     return !this.isStopping
   }
 
-  private composed(): Handler<A> {
-    const { classifier, report } = this
-    return composedHandler(this.handlers, this.options, this.processors, { classifier, report })
-  }
-
   addProcessor(processor: Processor<A>): void {
-    this.processors.add(processor)
-    this.handler = this.composed()
+    this.handler.addProcessor(processor)
   }
-
-  readonly removeProcessor = (name: string): boolean => {
-    const removed = this.processors.remove(name)
-    if (removed) this.handler = this.composed()
-    return removed
-  }
+  readonly removeProcessor = (name: string): boolean => this.handler.removeProcessor(name)
 
   status(): WorkerStatus {
     const { ack, fail, release } = this.outcomes
@@ -266,7 +255,7 @@ export class RemoteWorker<A> implements Worker<A> {
     const { lease } = attempt
     // Started in a promise: a handler that throws before its first await is a failure like any other.
     Promise.resolve()
-      .then(() => this.handler(remoteMessage(claimed, this.codec), attempt))
+      .then(() => this.handler.run(remoteMessage(claimed, this.codec), attempt))
       .then(
         (value) => end(settlementOfValue(lease, value)),
         (error: unknown) => end(settlementOfError(lease, error, this.classifier)),

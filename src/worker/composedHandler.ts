@@ -1,12 +1,12 @@
 // From what `process()` was given to the one function a worker runs: which handler takes a message (D10, D11), what is asked
 // before it (C5), and who has a say after it failed (C11). Composed once, so that a plain handler is called as it is.
 import type { FailureType } from '../../domain/failure/index.js'
-import type { Handler, Handlers, ProcessOptions } from '../api/types/index.js'
+import { SYSTEM_FAILURE } from '../../domain/message/index.js'
+import type { Handler, Handlers, ProcessOptions, Processor } from '../api/types/index.js'
 import { failureReportedBy, failureTypeOf, isWishedOutcome, reconciledWith } from './attempt.js'
 import { NoHandler, type Processors } from './processors.js'
 
 const OTHERS = '*'
-const SYSTEM = 'SYSTEM'
 
 type Step = Handler<never>
 type Tools = Readonly<{
@@ -14,8 +14,35 @@ type Tools = Readonly<{
   report: (error: Error) => void
 }>
 
-/** @throws TypeError when a handler is no function */
-export const composedHandler = <A>(
+/** The function that a worker runs, composed anew when its processors change. */
+export class WorkerHandler<A> {
+  run: Handler<A>
+  private readonly composed: () => Handler<A>
+
+  /** @throws TypeError when a handler is no function */
+  constructor(
+    handlers: Handlers<A>,
+    options: ProcessOptions<A>,
+    private readonly processors: Processors<A>,
+    tools: Tools,
+  ) {
+    this.composed = () => composedHandler(handlers, options, processors, tools)
+    this.run = this.composed()
+  }
+
+  addProcessor(processor: Processor<A>): void {
+    this.processors.add(processor)
+    this.run = this.composed()
+  }
+
+  removeProcessor(name: string): boolean {
+    const removed = this.processors.remove(name)
+    if (removed) this.run = this.composed()
+    return removed
+  }
+}
+
+const composedHandler = <A>(
   handlers: Handlers<A>,
   options: ProcessOptions<A>,
   processors: Processors<A>,
@@ -95,7 +122,7 @@ const withFailureHandlers = <A>(
       isThrown = true
     }
     // Mistakes of the set-up are nobody's business rule: `*` does not mean them.
-    const handler = byType.get(type) ?? (type === SYSTEM ? undefined : byType.get(OTHERS))
+    const handler = byType.get(type) ?? (type === SYSTEM_FAILURE ? undefined : byType.get(OTHERS))
     // The attempt may have been ended meanwhile, by its time limit or with its lease: there is nothing left to decide.
     if (handler !== undefined && !context.signal.aborted) {
       try {

@@ -5,20 +5,13 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import type { FailureType } from '../../domain/failure/index.js'
 import { generatedIdPrefix, leaseToken } from '../../domain/ids.js'
-import type {
-  Handler,
-  Handlers,
-  ProcessOptions,
-  Processor,
-  Worker,
-  WorkerStatus,
-} from '../api/types/index.js'
+import type { Handlers, ProcessOptions, Processor, Worker, WorkerStatus } from '../api/types/index.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { Failure } from '../engine/replies.js'
 import type { Claimed, Delivery, Settlement } from '../engine/requests.js'
 import type { Clock } from '../ports/clock.js'
 import { Attempt, CancelledError, settlementOfError, settlementOfValue } from './attempt.js'
-import { composedHandler } from './composedHandler.js'
+import { WorkerHandler } from './composedHandler.js'
 import { LeaseKeeper } from './leaseKeeper.js'
 import { LocalOutbox } from './localOutbox.js'
 import { checkConcurrency, classifierOf, reporterOf } from './processOptions.js'
@@ -67,7 +60,7 @@ export class LocalWorker<A> implements Worker<A> {
   private readonly classifier: (error: unknown) => FailureType
   private readonly report: (error: unknown) => void
   private readonly outcomes = { ack: 0, fail: 0, release: 0, extend: 0 }
-  private handler: Handler<A>
+  private readonly handler: WorkerHandler<A>
   private claiming = false
   private stopping = true
   private stopped: Promise<void> | undefined
@@ -77,7 +70,7 @@ export class LocalWorker<A> implements Worker<A> {
 
   constructor(
     private readonly deps: LocalWorkerDeps,
-    private readonly handlers: Handlers<A>,
+    handlers: Handlers<A>,
     private readonly codec: t.Type<A, unknown> | undefined,
     private readonly options: ProcessOptions<A>,
   ) {
@@ -88,7 +81,8 @@ export class LocalWorker<A> implements Worker<A> {
     const report = reporterOf(options)
     this.report = report
     this.processors = new Processors<A>({ clock, setZoneHealth, report }, options)
-    this.handler = this.composed()
+    const { classifier } = this
+    this.handler = new WorkerHandler<A>(handlers, options, this.processors, { classifier, report })
     this.idPrefixes = engine.partitions.map(({ ref }) => generatedIdPrefix(ref))
     this.quietWait = new QuietWait(clock, () => this.isQuiet)
     this.outbox = new LocalOutbox({
@@ -117,21 +111,10 @@ export class LocalWorker<A> implements Worker<A> {
     return !this.stopping
   }
 
-  private composed(): Handler<A> {
-    const { classifier, report } = this
-    return composedHandler(this.handlers, this.options, this.processors, { classifier, report })
-  }
-
   addProcessor(processor: Processor<A>): void {
-    this.processors.add(processor)
-    this.handler = this.composed()
+    this.handler.addProcessor(processor)
   }
-
-  readonly removeProcessor = (name: string): boolean => {
-    const removed = this.processors.remove(name)
-    if (removed) this.handler = this.composed()
-    return removed
-  }
+  readonly removeProcessor = (name: string): boolean => this.handler.removeProcessor(name)
 
   private get concurrency(): number {
     return this.options.concurrency ?? this.deps.engine.control.config.concurrency
@@ -264,7 +247,7 @@ export class LocalWorker<A> implements Worker<A> {
     if (this.stopping) return this.handBack(attempt)
     let value: unknown
     try {
-      value = this.handler(message, attempt)
+      value = this.handler.run(message, attempt)
       // Not every promise is one of ours: query builders and older libraries only have a `then`.
       if (isThenable(value) && !(value instanceof Promise)) value = Promise.resolve(value)
     } catch (error) {
