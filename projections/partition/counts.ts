@@ -63,3 +63,15 @@ export const viewOf = (counts: Counts): CountsView => {
     failuresByType: Object.fromEntries(counts.failuresByType),
   }
 }
+
+/** Of several partitions as of one. */
+export const sumOfCounts = (views: ReadonlyArray<CountsView>): CountsView => {
+  const sum = new Counts()
+  for (const view of views) {
+    for (const name of COUNT_NAMES) sum[name] += view[name]
+    for (const [type, n] of Object.entries(view.failuresByType)) {
+      sum.failuresByType.set(type, (sum.failuresByType.get(type) ?? 0) + n)
+    }
+  }
+  return viewOf(sum)
+}

@@ -2,7 +2,7 @@
 import { Durations, type DurationView } from '../measures/durations.js'
 import { KIND_COLUMNS, type KindCount } from '../measures/kindCounts.js'
 import { RATE_COLUMNS, type RatesView } from '../measures/recentRates.js'
-import { type CountsView, type PartitionState, viewOf } from '../partition/index.js'
+import { type CountsView, type PartitionState, sumOfCounts, viewOf } from '../partition/index.js'
 import { oldestClaimableAgeMs } from './partitionQueries.js'
 
 /** A copy: the state goes on changing. */
@@ -83,7 +83,7 @@ export const combined = (parts: ReadonlyArray<PartitionMeasures>): QueueMeasures
   const size = sum(parts, (part) => part.size)
   const maxSize = sum(parts, (part) => part.maxSize)
   return {
-    counts: countsSum(parts),
+    counts: sumOfCounts(parts.map(({ counts }) => counts)),
     kinds: kindsSum(parts),
     processingTime: durations.view(),
     waitingTime: waits.view(),
@@ -105,17 +105,6 @@ const ratesSum = (views: ReadonlyArray<RatesView>): RatesView => {
   const sums: Record<string, number> = { windowMs: views[0]?.windowMs ?? MINUTE_MS }
   for (const name of RATE_COLUMNS) sums[name] = views.reduce((total, view) => total + view[name], 0)
   return sums as RatesView
-}
-
-const countsSum = (parts: ReadonlyArray<PartitionMeasures>): CountsView => {
-  const total: Record<string, number> = {}
-  const failuresByType: Record<string, number> = {}
-  for (const { counts } of parts) {
-    const { failuresByType: types, ...numbers } = counts
-    for (const [name, n] of Object.entries(numbers)) total[name] = (total[name] ?? 0) + n
-    for (const [type, n] of Object.entries(types)) failuresByType[type] = (failuresByType[type] ?? 0) + n
-  }
-  return { ...(total as Omit<CountsView, 'failuresByType'>), failuresByType } as CountsView
 }
 
 const kindsSum = (parts: ReadonlyArray<PartitionMeasures>): ReadonlyArray<KindCount> => {

@@ -3,7 +3,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { type PartitionRef, parseGeneratedId } from '../../../domain/ids.js'
 import * as L from '../../../projections/messageTable/layout.js'
-import { Counts, viewOf } from '../../../projections/partition/index.js'
+import { sumOfCounts, viewOf } from '../../../projections/partition/index.js'
 import { oldestClaimableAgeMs } from '../../../projections/queries/partitionQueries.js'
 import { type PastEvent, readHistory } from '../../engine/history.js'
 import type { QueueEngine } from '../../engine/queueEngine.js'
@@ -92,25 +92,15 @@ export const queueStats = async ({ engine }: Pick<ReadDeps, 'engine'>): Promise<
     oldestClaimableAgeMs: oldestClaimableAgeMs(state, at),
   }))
   if (isLeft(reply)) throw errorOfFailure(reply.left)
-  const { failuresByType, ...sums } = viewOf(new Counts())
-  const total: Record<string, number> = sums
-  const byType: Record<string, number> = { ...failuresByType }
-  let oldest = 0
-  for (const { value } of reply.right.value) {
-    const { failuresByType: types, ...counts } = value.counts
-    for (const [name, n] of Object.entries(counts)) total[name] = (total[name] ?? 0) + n
-    for (const [type, n] of Object.entries(types)) byType[type] = (byType[type] ?? 0) + n
-    oldest = Math.max(oldest, value.oldestClaimableAgeMs)
-  }
+  const seen = reply.right.value.map(({ value }) => value)
   const { control } = engine
   return {
     queue: engine.name,
     paused: control.paused,
     partitions: engine.partitions.length,
-    ...(total as Omit<typeof sums, never>),
-    failuresByType: byType,
+    ...sumOfCounts(seen.map(({ counts }) => counts)),
     maxSize: control.config.maxSize * engine.partitions.length,
-    oldestClaimableAgeMs: control.paused ? 0 : oldest,
+    oldestClaimableAgeMs: control.paused ? 0 : Math.max(0, ...seen.map((one) => one.oldestClaimableAgeMs)),
     position: reply.right.position,
   }
 }
