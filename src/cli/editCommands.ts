@@ -64,7 +64,8 @@ const wait = async (
   if (!result.ended || result.state !== 'succeeded') throw new CommandFailed(EXIT.failed, '')
 }
 
-const collect = (value: string, former: ReadonlyArray<string> = []): ReadonlyArray<string> => [
+/** Of an option that may be repeated. */
+export const collect = (value: string, former: ReadonlyArray<string> = []): ReadonlyArray<string> => [
   ...former,
   value,
 ]

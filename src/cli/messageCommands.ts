@@ -5,7 +5,7 @@ import { NotFoundError } from '../api/errors.js'
 import type { HistoryEntry, ListSort, MessageView } from '../api/types/index.js'
 import { LIST_LIMIT_MAX } from '../http/limits.js'
 import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
-import { addEditCommands, queueOfId } from './editCommands.js'
+import { addEditCommands, collect, queueOfId } from './editCommands.js'
 import { UsageError } from './exitCode.js'
 import { addRerunCommand } from './rerunCommand.js'
 import { addSelectionOptions, type SelectionFlags, selectionOf } from './selectionOptions.js'
@@ -135,11 +135,6 @@ const send = (
     ? sendFile(context, name, options.file ?? '-', options)
     : sendOne(context, name, payload, options)
 }
-
-const collect = (value: string, former: ReadonlyArray<string> = []): ReadonlyArray<string> => [
-  ...former,
-  value,
-]
 
 const addSend = (message: Command, surroundings: Surroundings): void => {
   message

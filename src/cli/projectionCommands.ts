@@ -1,10 +1,9 @@
 // ledgerq projection list|show|rebuild and ledgerq health.
-import cliProgress from 'cli-progress'
 import type { Command } from 'commander'
-import type { RebuildProgress } from '../api/types/index.js'
 import { PROJECTION_NAMES, type ProjectionName } from '../api/types/projections.js'
 import { type Context, contextOf, type Surroundings } from './context.js'
 import { CommandFailed, EXIT, UsageError } from './exitCode.js'
+import { operationProgress } from './operationProgress.js'
 import { duration, grouped } from './table.js'
 
 const nameOf = (name: string): ProjectionName => {
@@ -24,29 +23,15 @@ const show = async (context: Context, queue: string, name: string): Promise<void
   context.show(view, () => `${JSON.stringify(view.view, null, 2)}\nat log position ${grouped(view.position)}`)
 }
 
-/** Draws on stderr while a person watches it, and never otherwise. */
-const barOf = ({ terminal }: Context): ((progress: RebuildProgress | undefined) => void) => {
-  if (!terminal.isWatched) return () => undefined
-  const bar = new cliProgress.SingleBar({
-    format: '{bar} {percentage} %  {value} of {total} events  partition {partition}',
-    stream: process.stderr,
-    clearOnComplete: true,
-    hideCursor: true,
-  })
-  bar.start(1, 0, { partition: 0 })
-  return (progress) => {
-    if (progress === undefined) return bar.stop()
-    bar.setTotal(Math.max(1, progress.total))
-    bar.update(progress.done, { partition: progress.partition })
-  }
-}
-
 const rebuild = async (context: Context, queue: string): Promise<void> => {
-  const draw = barOf(context)
+  const progress = operationProgress(context, 1, 'events')
   const report = await context.ledger
     .knownQueue(queue)
-    .rebuildProjections({ onProgress: draw, signal: context.process.stopping() })
-    .finally(() => draw(undefined))
+    .rebuildProjections({
+      onProgress: ({ done, total }) => progress.update(done, total),
+      signal: context.process.stopping(),
+    })
+    .finally(() => progress.stop())
   const what = report.compared === 'all' ? 'every message' : 'the counts'
   context.show(report, () =>
     [
