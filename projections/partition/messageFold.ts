@@ -351,9 +351,8 @@ export class MessageFold {
     const { table } = this
     table.setWorker(slot, undefined)
     this.placement.attemptEnded(slot)
-    if (!table.hasFlag(slot, L.FLAG_COLD)) return
-    const { callerId, wishes } = table.cold(slot)
-    table.setCold(slot, { callerId, wishes })
+    const { callerId, wishes, zone, cancelRequested } = table.cold(slot)
+    if (zone !== undefined || cancelRequested !== undefined) table.setCold(slot, { callerId, wishes })
   }
 
   private becomeWaiting(slot: number, dueAt: EpochMs, at: EpochMs): void {

@@ -208,8 +208,7 @@ const attributesOf = (options: EnqueueOptions): Either<DoorRefusal, MessageAttri
   }
   const wishes = addWishes(options, found)
   if (wishes !== undefined) return left(wishes)
-  for (const _ in found) return right(found as MessageAttributes)
-  return right(undefined)
+  return right(Object.keys(found).length === 0 ? undefined : (found as MessageAttributes))
 }
 
 export const headersProblem = (headers: unknown): string | undefined => {

@@ -3,7 +3,7 @@
 // attributes. What is fetched has been compared with hash and length; a blob that is missing or altered is a failure of
 // the system, never a wrong payload.
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
-import type { BlobRef } from '../../domain/message/index.js'
+import { type BlobRef, SYSTEM_FAILURE } from '../../domain/message/index.js'
 import type { PayloadLimits } from '../../domain/payload/index.js'
 import type { BlobFault, BlobStore } from '../ports/blobStore.js'
 import type { Claimed, Delivery, NewMessage, Settlement } from './requests.js'
@@ -96,7 +96,7 @@ const withPayload = async (
     fence,
     outcome: 'fail',
     // A store that does not answer may answer later; what is lost or damaged stays so until somebody has put it back.
-    failureType: passes ? 'RESOURCE' : 'SYSTEM',
+    failureType: passes ? 'RESOURCE' : SYSTEM_FAILURE,
     message: describeBlobFault(found.left, blob, blobs === undefined),
     retryable: passes,
     delayMs: undefined,

@@ -2,7 +2,7 @@
 // when a handler asks for the signal: making one costs more than the rest of a short job.
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { type FailureType, failureMessage, isFailureType } from '../../domain/failure/index.js'
-import type { FollowUp } from '../../domain/message/index.js'
+import { type FollowUp, SYSTEM_FAILURE } from '../../domain/message/index.js'
 import { DURATION_MS_MAX } from '../../domain/queue/index.js'
 import type { FollowUpRequest } from '../api/types/followUps.js'
 import { acceptFollowUps } from '../door/followUps.js'
@@ -97,11 +97,9 @@ export const reconciledWith = (result: unknown): unknown =>
     result,
   }) satisfies WishedOutcome
 
-const SYSTEM: FailureType = 'SYSTEM'
-
 /** Nothing that the business said: the message cannot be handled here, and no retry will help (C3). */
 export class SystemError extends Error {
-  readonly failureType = SYSTEM
+  readonly failureType = SYSTEM_FAILURE
   readonly retryable = false
 }
 
@@ -188,7 +186,7 @@ const resultText = (value: unknown): string | undefined => {
 
 /** A system error keeps its type whatever the user's classifier thinks of it: it is none of theirs. */
 export const failureTypeOf = (error: unknown, classify: (error: unknown) => FailureType): FailureType =>
-  error instanceof SystemError ? SYSTEM : classify(error)
+  error instanceof SystemError ? SYSTEM_FAILURE : classify(error)
 
 export const settlementOfError = (
   lease: LeaseName,
