@@ -1,12 +1,11 @@
 // Reads blocks of durable frames through asynchronous file calls, beside the log thread and never through it. Each frame's
 // hash is checked when it is read. The last few blocks are kept, so that payloads read one after the other cost one read
 // per block; the newest block grows, and only what is new of it is read again.
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import type { ReadFault } from '../../ports/eventLog.js'
-import { readWhole } from './asyncFiles.js'
 import { corrupt, unavailable } from './errors.js'
+import { type Files, type OpenFile, readWhole } from './files.js'
 import { frameHeadAt, hashHolds, type LedgerId, type Section, sectionsOf, viewOf } from './frames.js'
 import { type BlockPlace, type LogIndex, segmentOf } from './logIndex.js'
 import { segmentName } from './segments.js'
@@ -18,14 +17,15 @@ export type BlockFrame = Readonly<{ offset: number; position: number; sections: 
 export type Block = Readonly<{ file: string; frames: ReadonlyArray<BlockFrame> }>
 type Cached = { frames: BlockFrame[]; start: number; end: number; nextPosition: number }
 
-type OpenFile = { readonly handle: ReturnType<typeof open>; users: number; closing: boolean }
+type ReadFile = { readonly handle: Promise<OpenFile>; users: number; closing: boolean }
 
 export class BlockCache {
   private readonly blocks = new Map<number, Cached>()
   private bytes = 0
-  private readonly files = new Map<number, OpenFile>()
+  private readonly opened = new Map<number, ReadFile>()
 
   constructor(
+    private readonly files: Files,
     private readonly folder: string,
     private readonly ledgerId: LedgerId,
     private readonly index: LogIndex,
@@ -57,8 +57,8 @@ export class BlockCache {
 
   async close(): Promise<void> {
     this.blocks.clear()
-    const files = [...this.files.values()]
-    this.files.clear()
+    const files = [...this.opened.values()]
+    this.opened.clear()
     await Promise.all(files.map((file) => this.letGo(file)))
   }
 
@@ -119,7 +119,7 @@ export class BlockCache {
       const done = await readWhole(await file.handle, into, offset)
       if (done < into.length) throw new Error(`${this.path(segment)} ends at offset ${offset + done}`)
     } catch (cause) {
-      if (this.files.get(segment) === file) this.files.delete(segment)
+      if (this.opened.get(segment) === file) this.opened.delete(segment)
       file.closing = true
       throw cause
     } finally {
@@ -128,21 +128,25 @@ export class BlockCache {
     }
   }
 
-  private openFile(segment: number): OpenFile {
-    const known = this.files.get(segment)
+  private openFile(segment: number): ReadFile {
+    const known = this.opened.get(segment)
     if (known !== undefined) return known
-    const opened: OpenFile = { handle: open(this.path(segment), 'r'), users: 0, closing: false }
-    this.files.set(segment, opened)
-    for (const [oldest, file] of this.files) {
-      if (this.files.size <= FILES_OPEN_MAX) break
-      this.files.delete(oldest)
+    const opened: ReadFile = {
+      handle: this.files.open(this.path(segment), 'read'),
+      users: 0,
+      closing: false,
+    }
+    this.opened.set(segment, opened)
+    for (const [oldest, file] of this.opened) {
+      if (this.opened.size <= FILES_OPEN_MAX) break
+      this.opened.delete(oldest)
       void this.letGo(file)
     }
     return opened
   }
 
   /** Closes the file, or has the last of its readers do it. */
-  private async letGo(file: OpenFile): Promise<void> {
+  private async letGo(file: ReadFile): Promise<void> {
     file.closing = true
     if (file.users > 0) return
     const handle = await file.handle.catch(() => undefined)

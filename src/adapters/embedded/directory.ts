@@ -3,14 +3,12 @@
 // checksum and are replaced as a whole (write aside, sync, rename, sync the directory), never changed in place.
 //
 //   lock  meta.json  marks.json  head  segments/0000000001.seg ...  snapshots/<stream>/<revision>.snap
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { LogCorrupt } from '../../ports/eventLog.js'
-import { syncFolder } from './asyncFiles.js'
 import { codeOf, corrupt, type ForeignDirectory, reasonOf } from './errors.js'
+import { ensureFolder, type Files, readFile, realFiles, writeWhole } from './files.js'
 import { FORMAT_VERSION, firstPlace, LEDGER_ID_BYTES, type LedgerId, sha256 } from './frames.js'
 import { firstHeadFile, HEAD_FILE } from './headMark.js'
 import { SEGMENT_HEADER_BYTES } from './segments.js'
@@ -48,10 +46,10 @@ type SmallFile = 'missing' | 'damaged' | Readonly<{ content: unknown }>
 const checksumOf = (content: unknown): string =>
   Buffer.from(sha256(Buffer.from(JSON.stringify(content)))).toString('hex')
 
-const readChecked = async (path: string): Promise<SmallFile> => {
+const readChecked = async (files: Files, path: string): Promise<SmallFile> => {
   let text: string
   try {
-    text = await readFile(path, 'utf8')
+    text = (await readFile(files, path)).toString('utf8')
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') return 'missing'
     throw cause
@@ -66,21 +64,28 @@ const readChecked = async (path: string): Promise<SmallFile> => {
   }
 }
 
-const replaceFile = async (directory: string, name: string, bytes: string | Uint8Array): Promise<void> => {
+const replaceFile = async (
+  files: Files,
+  directory: string,
+  name: string,
+  bytes: Uint8Array,
+): Promise<void> => {
   const unfinished = join(directory, `${name}.tmp`)
-  await writeFile(unfinished, bytes, { mode: 0o600 })
-  const file = await open(unfinished, 'r+')
+  const file = await files.open(unfinished, 'new')
   try {
+    await writeWhole(file, bytes, 0)
     await file.sync()
   } finally {
     await file.close()
   }
-  await rename(unfinished, join(directory, name))
-  await syncFolder(directory)
+  await files.rename(unfinished, join(directory, name))
+  await files.syncFolder(directory)
 }
 
-const writeChecked = (directory: string, name: string, content: unknown): Promise<void> =>
-  replaceFile(directory, name, `${JSON.stringify({ content, sha256: checksumOf(content) })}\n`)
+const writeChecked = (files: Files, directory: string, name: string, content: unknown): Promise<void> => {
+  const text = `${JSON.stringify({ content, sha256: checksumOf(content) })}\n`
+  return replaceFile(files, directory, name, Buffer.from(text, 'utf8'))
+}
 
 const foreign = (directory: string, reason: string): ForeignDirectory => ({
   type: 'ForeignDirectory',
@@ -93,18 +98,21 @@ const ledgerIdOf = (text: string): LedgerId | undefined => {
   return id.length === LEDGER_ID_BYTES ? id : undefined
 }
 
+const namesIn = (files: Files, folder: string): Promise<ReadonlyArray<string>> =>
+  files.list(folder).catch((cause: unknown) => {
+    if (codeOf(cause) === 'ENOENT') return []
+    throw cause
+  })
+
 type Identity = E.Either<ForeignDirectory | LogCorrupt, LedgerId | 'new'>
 
 /** Whose directory this is, without changing anything in it; `new`: nobody's yet. */
-export const identify = async (directory: string): Promise<Identity> => {
-  const meta = await readChecked(join(directory, META_FILE))
+export const identify = async (directory: string, files: Files = realFiles): Promise<Identity> => {
+  const meta = await readChecked(files, join(directory, META_FILE))
   if (meta === 'damaged')
     return E.left(corrupt(join(directory, META_FILE), 0, 'the checksum does not hold, or it is not a ledger'))
   if (meta === 'missing') {
-    const names = await readdir(directory).catch((cause: unknown) => {
-      if (codeOf(cause) === 'ENOENT') return []
-      throw cause
-    })
+    const names = await namesIn(files, directory)
     const strange = names.find(
       (name) => !BEFORE_BIRTH.has(name) && !name.endsWith('.tmp') && !name.startsWith(`${LOCK_FILE}-`),
     )
@@ -112,7 +120,7 @@ export const identify = async (directory: string): Promise<Identity> => {
       return E.left(
         foreign(directory, `it holds "${strange}" and no ${META_FILE}: choose an empty directory`),
       )
-    const segments = await readdir(join(directory, SEGMENTS_FOLDER)).catch(() => [])
+    const segments = await namesIn(files, join(directory, SEGMENTS_FOLDER))
     if (segments.length > 0)
       return E.left(foreign(directory, `it holds segments and no ${META_FILE}, which says whose they are`))
     return E.right('new')
@@ -131,10 +139,11 @@ export const identify = async (directory: string): Promise<Identity> => {
 }
 
 /** Makes a ledger of an empty directory. `meta.json` comes last: with it, everything before it is there and durable. */
-export const giveBirth = async (directory: string): Promise<LedgerId> => {
-  const ledgerId = randomBytes(LEDGER_ID_BYTES)
-  await mkdir(join(directory, SEGMENTS_FOLDER), { recursive: true, mode: 0o700 })
-  await mkdir(join(directory, SNAPSHOTS_FOLDER), { recursive: true, mode: 0o700 })
+export const giveBirth = async (files: Files, directory: string, ledgerId: LedgerId): Promise<void> => {
+  // Whoever made the directory may not have come to this.
+  await files.syncFolder(dirname(directory))
+  await ensureFolder(files, join(directory, SEGMENTS_FOLDER))
+  await ensureFolder(files, join(directory, SNAPSHOTS_FOLDER))
   const mark = {
     frame: 0,
     nextPosition: 0,
@@ -142,47 +151,48 @@ export const giveBirth = async (directory: string): Promise<LedgerId> => {
     end: SEGMENT_HEADER_BYTES,
     hash: firstPlace(ledgerId).previousHash,
   }
-  await replaceFile(directory, HEAD_FILE, firstHeadFile(ledgerId, mark))
-  await writeChecked(directory, META_FILE, {
+  await replaceFile(files, directory, HEAD_FILE, firstHeadFile(ledgerId, mark))
+  await writeChecked(files, directory, META_FILE, {
     format: FORMAT_NAME,
     version: FORMAT_VERSION,
-    ledgerId: ledgerId.toString('hex'),
+    ledgerId: Buffer.from(ledgerId).toString('hex'),
   })
-  return ledgerId
 }
 
-export const readMarks = async (directory: string): Promise<E.Either<LogCorrupt, Marks>> => {
+export const readMarks = async (files: Files, directory: string): Promise<E.Either<LogCorrupt, Marks>> => {
   const path = join(directory, MARKS_FILE)
-  const file = await readChecked(path)
+  const file = await readChecked(files, path)
   if (file === 'missing') return E.right(NO_MARKS)
   if (file === 'damaged') return E.left(corrupt(path, 0, 'the checksum does not hold'))
   const decoded = MarksCodec.decode(file.content)
   return E.isLeft(decoded) ? E.left(corrupt(path, 0, 'not the marks of a ledger')) : E.right(decoded.right)
 }
 
-export const writeMarks = (directory: string, marks: Marks): Promise<void> =>
-  writeChecked(directory, MARKS_FILE, marks)
+export const writeMarks = (files: Files, directory: string, marks: Marks): Promise<void> =>
+  writeChecked(files, directory, MARKS_FILE, marks)
 
 /**
  * From the first folder that is missing. Node's own recursive way does not end where a folder cannot be made although the
- * one above is there, as under /proc: it asks again for ever.
+ * one above is there, as under /proc: it asks again for ever. Each new name is durable before anything is put below it.
  */
-const makeFolders = async (folder: string): Promise<void> => {
+const makeFolders = async (files: Files, folder: string): Promise<void> => {
+  const above = dirname(folder)
   try {
-    await mkdir(folder, { mode: 0o700 })
+    await files.makeFolder(folder)
   } catch (cause) {
     const code = codeOf(cause)
-    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
-    const above = dirname(folder)
-    if (code !== 'ENOENT' || above === folder || (await isThere(above))) throw cause
-    await makeFolders(above)
-    await makeFolders(folder)
+    if (code === 'EEXIST' && (await files.isFolder(folder))) return
+    if (code !== 'ENOENT' || above === folder || (await isThere(files, above))) throw cause
+    await makeFolders(files, above)
+    await makeFolders(files, folder)
+    return
   }
+  await files.syncFolder(above)
 }
 
-const isThere = async (path: string): Promise<boolean> => {
+const isThere = async (files: Files, path: string): Promise<boolean> => {
   try {
-    await stat(path)
+    await files.isFolder(path)
     return true
   } catch {
     return false
@@ -190,9 +200,12 @@ const isThere = async (path: string): Promise<boolean> => {
 }
 
 /** Creates the directory for its first use; a path that cannot be one is told in words. */
-export const ensureDirectory = async (directory: string): Promise<E.Either<string, void>> => {
+export const ensureDirectory = async (
+  directory: string,
+  files: Files = realFiles,
+): Promise<E.Either<string, void>> => {
   try {
-    await makeFolders(directory)
+    await makeFolders(files, directory)
     return E.right(undefined)
   } catch (cause) {
     return E.left(reasonOf(cause))

@@ -21,8 +21,8 @@ export type Disk = Readonly<{
   syncDirectory: (directory: string) => void
 }>
 
-/** The part of `fs` that `write` stands on, so that short writes can be tried. */
-export type WriteCall = (
+/** The parts of `fs` that `write` and `read` stand on, so that short and interrupted calls can be tried. */
+export type DiskCall = (
   fd: number,
   bytes: Uint8Array,
   start: number,
@@ -33,28 +33,58 @@ export type WriteCall = (
 /** In a row: a file that is never ready is an I/O error like any other. */
 const INTERRUPTIONS_MAX = 100
 
-/** Nothing was written, and nothing is wrong. */
+/** Nothing was done, and nothing is wrong. */
 const isInterruption = (cause: unknown): boolean => {
   const code = codeOf(cause)
   return code === 'EINTR' || code === 'EAGAIN'
 }
 
-export const writeFully = (call: WriteCall, fd: number, bytes: Uint8Array, offset: number): void => {
-  let interruptions = 0
+export class InterruptionCount {
+  private inARow = 0
+
+  /** Throws what is no interruption, or one too many. */
+  readonly count = (cause: unknown): undefined => {
+    this.inARow += 1
+    if (!isInterruption(cause) || this.inARow > INTERRUPTIONS_MAX) throw cause
+  }
+
+  reset(): void {
+    this.inARow = 0
+  }
+}
+
+export const writeFully = (call: DiskCall, fd: number, bytes: Uint8Array, offset: number): void => {
+  const interruptions = new InterruptionCount()
   for (let done = 0; done < bytes.length; ) {
     let written: number
     try {
       written = call(fd, bytes, done, bytes.length - done, offset + done)
     } catch (cause) {
-      interruptions += 1
-      if (!isInterruption(cause) || interruptions > INTERRUPTIONS_MAX) throw cause
+      interruptions.count(cause)
       continue
     }
     // A disk that takes nothing and reports no error would keep us here for ever.
     if (written <= 0) throw new Error(`wrote ${written} of ${bytes.length - done} bytes`)
-    interruptions = 0
+    interruptions.reset()
     done += written
   }
+}
+
+export const readFully = (call: DiskCall, fd: number, into: Uint8Array, offset: number): number => {
+  const interruptions = new InterruptionCount()
+  for (let done = 0; done < into.length; ) {
+    let count: number
+    try {
+      count = call(fd, into, done, into.length - done, offset + done)
+    } catch (cause) {
+      interruptions.count(cause)
+      continue
+    }
+    if (count === 0) return done
+    interruptions.reset()
+    done += count
+  }
+  return into.length
 }
 
 const syncDirectory = (directory: string): void => {
@@ -70,15 +100,7 @@ export const realDisk: Disk = {
   list: (directory) => fs.readdirSync(directory),
   open: (path, create = false) => fs.openSync(path, create ? 'wx+' : 'r+', 0o600),
   sizeOf: (fd) => fs.fstatSync(fd).size,
-  read: (fd, into, offset) => {
-    let done = 0
-    while (done < into.length) {
-      const count = fs.readSync(fd, into, done, into.length - done, offset + done)
-      if (count === 0) break
-      done += count
-    }
-    return done
-  },
+  read: (fd, into, offset) => readFully(fs.readSync, fd, into, offset),
   write: (fd, bytes, offset) => writeFully(fs.writeSync, fd, bytes, offset),
   datasync: fs.fdatasyncSync,
   close: fs.closeSync,

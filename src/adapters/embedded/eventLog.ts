@@ -1,7 +1,6 @@
 // The embedded log: one process, one directory, durable before the reply. This file puts the parts together and decides
 // nothing about bytes: frames.ts and docs/format.md say what is on disk, recovery.ts what damage means, commitQueue.ts when
 // a frame leaves, logThread.ts how it gets to the disk.
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { type EventBatch, NO_REVISION } from '../../../domain/batch.js'
@@ -18,11 +17,13 @@ import {
   SEGMENTS_FOLDER,
   SNAPSHOTS_FOLDER,
 } from './directory.js'
-import { type DirectoryLock, lockFile } from './directoryLock.js'
+import type { DirectoryLock } from './directoryLock.js'
 import { type OpenFault, outcomeUnknown, stopped, unavailable } from './errors.js'
+import { ensureFolder } from './files.js'
 import { FRAME_HEADER_BYTES, type LedgerId, SECTION_HEADER_BYTES } from './frames.js'
 import { HEAD_FILE } from './headMark.js'
-import { LogThreadHandle } from './logThreadHandle.js'
+import type { LogThreadHandle } from './logThreadHandle.js'
+import { type Machine, realMachine } from './machine.js'
 import { LogReader } from './reader.js'
 import type { Recovered } from './recovery.js'
 import { SegmentSupply } from './segmentSupply.js'
@@ -84,21 +85,22 @@ const boundsOf = (options: EmbeddedLogOptions): Bounds => {
 
 export const openEmbeddedLog = async (
   options: EmbeddedLogOptions,
+  machine: Machine = realMachine(options.logThreadProgram),
 ): Promise<E.Either<OpenFault, EventLog>> => {
   const { directory } = options
   const bounds = boundsOf(options)
   try {
-    const seen = await identify(directory)
+    const seen = await identify(directory, machine.files)
     if (E.isLeft(seen)) return seen
-    const made = await ensureDirectory(directory)
+    const made = await ensureDirectory(directory, machine.files)
     if (E.isLeft(made)) return E.left(unavailable(made.left))
-    const lock = lockFile(join(directory, LOCK_FILE))
+    const lock = machine.lock(join(directory, LOCK_FILE))
     if (E.isLeft(lock)) {
       if (!lock.left.held) return E.left(unavailable(lock.left.reason))
       const reason = 'another process, or another log of this one, has it open'
       return E.left({ type: 'DirectoryLocked', directory, reason })
     }
-    const opened = await openLocked(options, bounds, lock.right).catch((cause: unknown) =>
+    const opened = await openLocked(options, bounds, machine, lock.right).catch((cause: unknown) =>
       E.left(unavailable(cause)),
     )
     if (E.isLeft(opened)) lock.right.release()
@@ -111,17 +113,20 @@ export const openEmbeddedLog = async (
 const openLocked = async (
   options: EmbeddedLogOptions,
   bounds: Bounds,
+  machine: Machine,
   lock: DirectoryLock,
 ): Promise<E.Either<OpenFault, EventLog>> => {
   const { directory } = options
+  const { files } = machine
   // Before we had the lock, another process may have made a ledger of it.
-  const identity = await identify(directory)
+  const identity = await identify(directory, files)
   if (E.isLeft(identity)) return identity
-  const ledgerId = identity.right === 'new' ? await giveBirth(directory) : identity.right
-  const marks = await readMarks(directory)
+  const ledgerId = identity.right === 'new' ? machine.newLedgerId() : identity.right
+  if (identity.right === 'new') await giveBirth(files, directory, ledgerId)
+  const marks = await readMarks(files, directory)
   if (E.isLeft(marks)) return marks
   const segmentsFolder = join(directory, SEGMENTS_FOLDER)
-  const thread = new LogThreadHandle({
+  const thread = machine.startLogThread({
     recovery: {
       segmentsFolder,
       headFile: join(directory, HEAD_FILE),
@@ -133,7 +138,6 @@ const openLocked = async (
     strict: options.strict ?? false,
     headSyncMs: HEAD_SYNC_MS,
     frameBytesMax: bounds.frameBytesMax,
-    program: options.logThreadProgram,
   })
   const recovered = await thread.opened()
   if (E.isLeft(recovered)) {
@@ -141,10 +145,10 @@ const openLocked = async (
     return recovered
   }
   const snapshotsFolder = join(directory, SNAPSHOTS_FOLDER)
-  await mkdir(snapshotsFolder, { recursive: true, mode: 0o700 })
+  await ensureFolder(files, snapshotsFolder)
   const { index } = recovered.right
-  const truncation = new Truncation(directory, segmentsFolder, index, marks.right.dropped)
-  const snapshots = new SnapshotStore(snapshotsFolder)
+  const truncation = new Truncation(files, directory, segmentsFolder, index, marks.right.dropped)
+  const snapshots = new SnapshotStore(files, snapshotsFolder)
   return E.right(
     new EmbeddedLog({
       bounds,
@@ -155,6 +159,7 @@ const openLocked = async (
       truncation,
       snapshots,
       lock,
+      machine,
     }).asPort(),
   )
 }
@@ -168,6 +173,7 @@ type Parts = Readonly<{
   truncation: Truncation
   snapshots: SnapshotStore
   lock: DirectoryLock
+  machine: Machine
 }>
 
 class EmbeddedLog {
@@ -180,13 +186,15 @@ class EmbeddedLog {
   private closed = false
 
   constructor(private readonly parts: Parts) {
-    const { bounds, ledgerId, segmentsFolder, recovered, thread } = parts
+    const { bounds, ledgerId, segmentsFolder, recovered, thread, machine } = parts
+    const { files } = machine
     const { index, tail } = recovered
-    this.blocks = new BlockCache(segmentsFolder, ledgerId, index)
+    this.blocks = new BlockCache(files, segmentsFolder, ledgerId, index)
     this.reader = new LogReader(index, this.blocks)
     this.supply = new SegmentSupply(
-      (segment, pace) => prepareSegment(segmentsFolder, segment, bounds.segmentBytes, ledgerId, pace),
+      (segment, pace) => prepareSegment(files, segmentsFolder, segment, bounds.segmentBytes, ledgerId, pace),
       () => this.queue.supplyChanged(),
+      machine.after,
     )
     this.queue = new CommitQueue({
       ...bounds,

@@ -4,20 +4,31 @@ import { Worker } from 'node:worker_threads'
 import * as E from 'fp-ts/lib/Either.js'
 import type { LogCorrupt, LogUnavailable } from '../../ports/eventLog.js'
 import { reasonOf, unavailable } from './errors.js'
+import type { FrameWriterOptions } from './frameWriter.js'
 import { COMMAND, CONTROL_BYTES, type FromLogThread, type LogThreadData, WORD } from './logThread.js'
 import type { Recovered } from './recovery.js'
 
-const SLABS = 2
+/** One is gathered while the other is in flight. */
+export const SLABS = 2
 const PROGRAM = new URL('./logThreadMain.js', import.meta.url)
 
-export type LogThreadOptions = Omit<LogThreadData, 'control' | 'slabs'> &
-  Readonly<{
-    frameBytesMax: number
-    /** Another program that calls `runLogThread`, on a disk that fails. */
-    program?: URL | undefined
-  }>
+export type LogThreadOptions = FrameWriterOptions & Readonly<{ frameBytesMax: number }>
 
-export class LogThreadHandle {
+/** As the commit queue sees the thread; a simulation gives it another one. */
+export interface LogThreadHandle {
+  onDurable: () => void
+  onDeath: (reason: string) => void
+  readonly slabs: ReadonlyArray<Uint8Array>
+  readonly syncs: number
+  /** Asked once, at the beginning. */
+  opened(): Promise<E.Either<LogCorrupt | LogUnavailable, Recovered>>
+  /** One frame at a time: the next only after `onDurable`. */
+  commit(slab: number, bytes: number, segment: number, offset: number): void
+  /** After the last frame was answered. Ends the thread; also one that is dead already. */
+  close(): Promise<void>
+}
+
+export class WorkerLogThread implements LogThreadHandle {
   onDurable: () => void = () => {}
   onDeath: (reason: string) => void = () => {}
   readonly slabs: ReadonlyArray<Uint8Array>
@@ -26,14 +37,15 @@ export class LogThreadHandle {
   private closing = false
   private readonly ended: Promise<void>
 
-  constructor(options: LogThreadOptions) {
-    const { frameBytesMax, program, ...rest } = options
+  /** `program`: another one that calls `runLogThread`, on a disk that fails. */
+  constructor(options: LogThreadOptions, program: URL = PROGRAM) {
+    const { frameBytesMax, ...rest } = options
     const control = new SharedArrayBuffer(CONTROL_BYTES)
     const slabs = Array.from({ length: SLABS }, () => new SharedArrayBuffer(frameBytesMax))
     this.control = new Int32Array(control)
     this.slabs = slabs.map((slab) => new Uint8Array(slab))
     const workerData: LogThreadData = { ...rest, control, slabs }
-    this.worker = new Worker(program ?? PROGRAM, { workerData, name: 'ledgerq-log' })
+    this.worker = new Worker(program, { workerData, name: 'ledgerq-log' })
     this.ended = new Promise((resolve) => this.worker.once('exit', () => resolve()))
   }
 
@@ -58,7 +70,6 @@ export class LogThreadHandle {
     })
   }
 
-  /** One frame at a time: the next only after `onDurable`. */
   commit(slab: number, bytes: number, segment: number, offset: number): void {
     const { control } = this
     control[WORD.slab] = slab
@@ -72,7 +83,6 @@ export class LogThreadHandle {
     return Atomics.load(this.control, WORD.syncs)
   }
 
-  /** After the last frame was answered. Ends the thread; also one that is dead already. */
   async close(): Promise<void> {
     this.closing = true
     this.command(COMMAND.close)

@@ -2,10 +2,11 @@
 // a page in memory and never touches the disk; one for an older page waits in a small Map until that page is read anyway.
 // Everything on disk happens one after another in `turn`. A crash at any point is harmless: the header promises only
 // what was synced before, and notes after it come again from the log.
-import { type FileHandle, open, rm } from 'node:fs/promises'
 import { NO_REVISION } from '../../../domain/batch.js'
 import type { FinishedEntry, FinishedQuery } from '../../ports/finishedRegister.js'
 import { collect, entryOf, PAGE_ENTRIES, pageOf, startOf } from '../../views/finishedCodes.js'
+import { codeOf } from './errors.js'
+import { type OpenFile, readWhole, realFiles, writeWhole } from './files.js'
 import { HEADER_BYTES, headerBytes, headerOf, type RegisterHeader } from './registerHeader.js'
 import { LATE_NOTE_BYTES, PAGE_BYTES, type PageBudget, type RegisterPage } from './registerPages.js'
 
@@ -17,42 +18,23 @@ const PAGES_PER_TURN = 32
 
 const turnOfLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-const readFully = async (handle: FileHandle, into: Uint8Array, offset: number): Promise<number> => {
-  let done = 0
-  while (done < into.length) {
-    const { bytesRead } = await handle.read(into, done, into.length - done, offset + done)
-    if (bytesRead === 0) break
-    done += bytesRead
-  }
-  return done
-}
-
-const writeFully = async (handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> => {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done)
-    if (bytesWritten === 0) throw new Error(`the disk took ${done} of ${bytes.length} bytes`)
-    done += bytesWritten
-  }
-}
-
-const openOrCreate = async (path: string): Promise<FileHandle> => {
+const openOrCreate = async (path: string): Promise<OpenFile> => {
   try {
-    return await open(path, 'r+')
+    return await realFiles.open(path, 'existing')
   } catch (cause) {
     // Any other reason may pass, and creating the file would then have emptied it.
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
-      return await open(path, 'wx+', 0o600)
+    if (codeOf(cause) === 'ENOENT') return await realFiles.open(path, 'new')
     throw cause
   }
 }
 
 /** The header of a file that is whole; undefined if it is anything else. */
 export const readRegisterHeader = async (path: string): Promise<RegisterHeader | undefined> => {
-  const handle = await open(path, 'r')
+  const handle = await realFiles.open(path, 'read')
   try {
     const bytes = new Uint8Array(HEADER_BYTES)
-    const header = headerOf(bytes.subarray(0, await readFully(handle, bytes, 0)))
-    const { size } = await handle.stat()
+    const header = headerOf(bytes.subarray(0, await readWhole(handle, bytes, 0)))
+    const size = await handle.size()
     return header !== undefined && size >= HEADER_BYTES + header.pages * PAGE_BYTES ? header : undefined
   } finally {
     await handle.close()
@@ -74,7 +56,7 @@ export class RegisterFile {
   private lastPage = -1
   /** Set when something noted was lost: no revision is covered before the stream is dropped and noted again. */
   private isLost = false
-  private handle: Promise<FileHandle> | undefined
+  private handle: Promise<OpenFile> | undefined
 
   /** `turn`: what must have happened on this path before. */
   constructor(
@@ -141,7 +123,7 @@ export class RegisterFile {
       const coveredTo = this.covers(revision)
       const { stream, pagesOnDisk: pages, hasCallerIds } = this
       await handle.datasync()
-      await writeFully(handle, headerBytes({ stream, coveredTo, pages, hasCallerIds }), 0)
+      await writeWhole(handle, headerBytes({ stream, coveredTo, pages, hasCallerIds }), 0)
       await handle.datasync()
       if (!this.isLost) this.coveredTo = coveredTo
     })
@@ -152,7 +134,7 @@ export class RegisterFile {
     this.discard()
     return this.inTurn(async () => {
       await this.closeFile()
-      await rm(this.path, { force: true })
+      await realFiles.remove(this.path)
     })
   }
 
@@ -224,7 +206,7 @@ export class RegisterFile {
   /** A page that is being read is not in `pages`, so notes for it meanwhile are late ones and end up on top. */
   private async load(index: number): Promise<RegisterPage> {
     const codes = new Float64Array(PAGE_ENTRIES)
-    await readFully(await this.file(), new Uint8Array(codes.buffer), HEADER_BYTES + index * PAGE_BYTES)
+    await readWhole(await this.file(), new Uint8Array(codes.buffer), HEADER_BYTES + index * PAGE_BYTES)
     const page = this.addPage(index, codes)
     const notes = this.late.get(index)
     if (notes !== undefined) {
@@ -248,7 +230,7 @@ export class RegisterFile {
       try {
         page.writing = true
         // A note during the write may or may not be in it: the page is dirty again, and written again.
-        await writeFully(handle, new Uint8Array(page.codes.buffer), HEADER_BYTES + index * PAGE_BYTES)
+        await writeWhole(handle, new Uint8Array(page.codes.buffer), HEADER_BYTES + index * PAGE_BYTES)
       } catch (cause) {
         if (!page.dirty && this.pages.get(index) === page) this.budget.soilPage(page)
         throw cause
@@ -271,7 +253,7 @@ export class RegisterFile {
     this.currentFirst = NO_PAGE_FIRST
   }
 
-  private file(): Promise<FileHandle> {
+  private file(): Promise<OpenFile> {
     this.handle ??= openOrCreate(this.path).catch((cause: unknown) => {
       this.handle = undefined
       throw cause

@@ -3,6 +3,7 @@
 // is done when that is a quarter full. Where there is no room for it, it tries again and again: the log serves what fits
 // the segment it has, and is back to normal when space is (R07).
 import { reasonOf } from './errors.js'
+import type { Machine } from './machine.js'
 import type { Pace } from './segments.js'
 
 const RETRY_MS = 1_000
@@ -15,7 +16,7 @@ export class SegmentSupply {
   state: SupplyState = 'preparing'
   /** Why the last try failed. */
   reason: string | undefined
-  private retry: NodeJS.Timeout | undefined
+  private cancelRetry = (): void => {}
   private running: Promise<void> = Promise.resolve()
   private closed = false
   private used = 0
@@ -24,6 +25,7 @@ export class SegmentSupply {
   constructor(
     private readonly prepare: (segment: number, pace: Pace) => Promise<void>,
     private readonly onChange: () => void,
+    private readonly after: Machine['after'],
   ) {}
 
   startReady(): void {
@@ -45,7 +47,7 @@ export class SegmentSupply {
 
   async close(): Promise<void> {
     this.closed = true
-    clearTimeout(this.retry)
+    this.cancelRetry()
     this.waiting?.goOn()
     await this.running
   }
@@ -75,10 +77,9 @@ export class SegmentSupply {
     }
     if (this.closed) return
     if (this.state === 'failed') {
-      this.retry = setTimeout(() => {
+      this.cancelRetry = this.after(RETRY_MS, () => {
         this.running = this.tryOnce(segment)
-      }, RETRY_MS)
-      this.retry.unref()
+      })
     }
     this.onChange()
   }

@@ -5,9 +5,8 @@
 //    0  32 B  SHA-256 over the other 32
 //   32  u32   magic "LQSG"    36  u16  format version    38  u16  0
 //   40  16 B  ledger's id     56  u64  segment number, from 1
-import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncFolder, writeWhole } from './asyncFiles.js'
+import { type Files, writeWhole } from './files.js'
 import { FORMAT_VERSION, HASH_BYTES, type LedgerId, putU64, sameBytes, sha256, viewOf } from './frames.js'
 
 export const SEGMENT_HEADER_BYTES = 64
@@ -69,6 +68,7 @@ export type Pace = (done: number) => Promise<void>
  * all), after taking back the unfinished file: its blocks may be just what acks need elsewhere.
  */
 export const prepareSegment = async (
+  files: Files,
   directory: string,
   segment: number,
   bytes: number,
@@ -78,7 +78,7 @@ export const prepareSegment = async (
   const path = join(directory, segmentName(segment))
   const unfinished = path + UNFINISHED_ENDING
   try {
-    const file = await open(unfinished, 'w+', 0o600)
+    const file = await files.open(unfinished, 'new')
     try {
       for (const [chunk, offset] of fillSteps(0, bytes)) {
         await pace(offset / bytes)
@@ -90,10 +90,10 @@ export const prepareSegment = async (
     } finally {
       await file.close()
     }
-    await rename(unfinished, path)
-    await syncFolder(directory)
+    await files.rename(unfinished, path)
+    await files.syncFolder(directory)
   } catch (cause) {
-    await rm(unfinished, { force: true }).catch(() => {})
+    await files.remove(unfinished).catch(() => {})
     throw cause
   }
 }

@@ -6,16 +6,17 @@
 //   manifest   JSON: format, version, stream, revision, chunks (offset and bytes each), SHA-256 over all before it
 //   last 12 B  u32 bytes of the manifest, u32 CRC-32 of the manifest, "LQSN"
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import * as E from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import type { ReadFault, StoredSnapshot } from '../../ports/eventLog.js'
-import { readWhole, syncFolder, writeWhole } from './asyncFiles.js'
 import { codeOf, corrupt, unavailable } from './errors.js'
+import { ensureFolder, type Files, type OpenFile, readWhole, writeWhole } from './files.js'
 
 const SNAPSHOTS_KEPT = 2
+/** Saves one after the other may remove files under a listing again and again. */
+const LISTINGS_MAX = 5
 const MAGIC = Buffer.from('LQSN', 'latin1')
 const CHUNK_HEADER_BYTES = 8
 const FOOTER_BYTES = 12
@@ -42,34 +43,38 @@ export class SnapshotStore {
   /** Files that are being written now. */
   private readonly unfinished = new Set<string>()
 
-  constructor(private readonly folder: string) {}
+  constructor(
+    private readonly files: Files,
+    private readonly folder: string,
+  ) {}
 
   async save(
     stream: string,
     revision: number,
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<E.Either<ReadFault, void>> {
+    const { files } = this
     const folder = join(this.folder, folderName(stream))
     const path = join(folder, fileName(revision))
     const unfinished = `${path}.tmp`
     this.unfinished.add(unfinished)
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 })
-      await syncFolder(this.folder)
+      await ensureFolder(files, folder)
+      await files.syncFolder(this.folder)
       await this.removeLeftovers(folder)
-      await writeSnapshot(unfinished, stream, revision, chunks)
-      const problem = await problemOf(unfinished)
+      await writeSnapshot(files, unfinished, stream, revision, chunks)
+      const problem = await problemOf(files, unfinished)
       if (problem !== undefined) {
-        await rm(unfinished, { force: true })
+        await files.remove(unfinished)
         return E.left(corrupt(path, 0, `read back after writing: ${problem}`, { stream, revision }))
       }
-      await rename(unfinished, path)
-      await syncFolder(folder)
-      for (const old of (await revisionsIn(folder)).slice(SNAPSHOTS_KEPT))
-        await rm(join(folder, fileName(old)), { force: true })
+      await files.rename(unfinished, path)
+      await files.syncFolder(folder)
+      for (const old of (await revisionsIn(files, folder)).slice(SNAPSHOTS_KEPT))
+        await files.remove(join(folder, fileName(old)))
       return E.right(undefined)
     } catch (cause) {
-      await rm(unfinished, { force: true }).catch(() => {})
+      await files.remove(unfinished).catch(() => {})
       return E.left(unavailable(cause))
     } finally {
       this.unfinished.delete(unfinished)
@@ -77,9 +82,9 @@ export class SnapshotStore {
   }
 
   private async removeLeftovers(folder: string): Promise<void> {
-    for (const name of await readdir(folder)) {
+    for (const name of await this.files.list(folder)) {
       const path = join(folder, name)
-      if (name.endsWith(UNFINISHED_ENDING) && !this.unfinished.has(path)) await rm(path, { force: true })
+      if (name.endsWith(UNFINISHED_ENDING) && !this.unfinished.has(path)) await this.files.remove(path)
     }
   }
 
@@ -87,23 +92,39 @@ export class SnapshotStore {
   async list(stream: string): Promise<E.Either<ReadFault, ReadonlyArray<StoredSnapshot>>> {
     const folder = join(this.folder, folderName(stream))
     try {
-      const found: StoredSnapshot[] = []
-      for (const revision of await revisionsIn(folder)) {
-        const path = join(folder, fileName(revision))
-        const manifest = await readManifest(path)
-        if (typeof manifest === 'string' || manifest.stream !== stream || manifest.revision !== revision)
-          continue
-        found.push(storedSnapshot(path, manifest))
+      for (let tries = 1; ; tries++) {
+        const found = await this.listOnce(stream, folder, tries === LISTINGS_MAX)
+        if (found !== undefined) return E.right(found)
       }
-      return E.right(found)
     } catch (cause) {
       return E.left(unavailable(cause))
     }
   }
+
+  /** Undefined: a save removed one of them meanwhile, and there is a newer one to be found. */
+  private async listOnce(
+    stream: string,
+    folder: string,
+    takesWhatIsLeft: boolean,
+  ): Promise<ReadonlyArray<StoredSnapshot> | undefined> {
+    const found: StoredSnapshot[] = []
+    for (const revision of await revisionsIn(this.files, folder)) {
+      const path = join(folder, fileName(revision))
+      const manifest = await readManifest(this.files, path).catch((cause: unknown) => {
+        if (codeOf(cause) === 'ENOENT') return undefined
+        throw cause
+      })
+      if (manifest === undefined && !takesWhatIsLeft) return undefined
+      if (typeof manifest !== 'object' || manifest.stream !== stream || manifest.revision !== revision)
+        continue
+      found.push(storedSnapshot(this.files, path, manifest))
+    }
+    return found
+  }
 }
 
-const revisionsIn = async (folder: string): Promise<ReadonlyArray<number>> => {
-  const names = await readdir(folder).catch((cause: unknown) => {
+const revisionsIn = async (files: Files, folder: string): Promise<ReadonlyArray<number>> => {
+  const names = await files.list(folder).catch((cause: unknown) => {
     if (codeOf(cause) === 'ENOENT') return []
     throw cause
   })
@@ -114,12 +135,13 @@ const revisionsIn = async (folder: string): Promise<ReadonlyArray<number>> => {
 }
 
 const writeSnapshot = async (
+  files: Files,
   path: string,
   stream: string,
   revision: number,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<void> => {
-  const file = await open(path, 'w', 0o600)
+  const file = await files.open(path, 'new')
   try {
     const total = createHash('sha256')
     const places: Array<[number, number]> = []
@@ -155,16 +177,16 @@ const writeSnapshot = async (
   }
 }
 
-const readExactly = async (file: FileHandle, bytes: number, offset: number): Promise<Buffer | undefined> => {
+const readExactly = async (file: OpenFile, bytes: number, offset: number): Promise<Buffer | undefined> => {
   const into = Buffer.alloc(bytes)
   return (await readWhole(file, into, offset)) === bytes ? into : undefined
 }
 
 /** The manifest, or what is wrong with it. */
-const readManifest = async (path: string): Promise<Manifest | string> => {
-  const file = await open(path, 'r')
+const readManifest = async (files: Files, path: string): Promise<Manifest | string> => {
+  const file = await files.open(path, 'read')
   try {
-    const { size } = await file.stat()
+    const size = await file.size()
     const footer =
       size < FOOTER_BYTES ? undefined : await readExactly(file, FOOTER_BYTES, size - FOOTER_BYTES)
     if (footer === undefined || !footer.subarray(8).equals(MAGIC)) return 'no end mark'
@@ -180,7 +202,7 @@ const readManifest = async (path: string): Promise<Manifest | string> => {
   }
 }
 
-const readChunk = async (file: FileHandle, offset: number, bytes: number): Promise<Buffer | undefined> => {
+const readChunk = async (file: OpenFile, offset: number, bytes: number): Promise<Buffer | undefined> => {
   const record = await readExactly(file, CHUNK_HEADER_BYTES + bytes, offset)
   if (record === undefined || record.readUInt32LE(0) !== bytes) return undefined
   const chunk = record.subarray(CHUNK_HEADER_BYTES)
@@ -188,10 +210,10 @@ const readChunk = async (file: FileHandle, offset: number, bytes: number): Promi
 }
 
 /** Reads everything back: what is wrong with it, or undefined. */
-const problemOf = async (path: string): Promise<string | undefined> => {
-  const manifest = await readManifest(path)
+const problemOf = async (files: Files, path: string): Promise<string | undefined> => {
+  const manifest = await readManifest(files, path)
   if (typeof manifest === 'string') return manifest
-  const file = await open(path, 'r')
+  const file = await files.open(path, 'read')
   try {
     const total = createHash('sha256')
     for (const [offset, bytes] of manifest.chunks) {
@@ -205,7 +227,7 @@ const problemOf = async (path: string): Promise<string | undefined> => {
   }
 }
 
-const storedSnapshot = (path: string, manifest: Manifest): StoredSnapshot => ({
+const storedSnapshot = (files: Files, path: string, manifest: Manifest): StoredSnapshot => ({
   revision: manifest.revision,
   bytes: manifest.bytes,
   read: (chunk) => async () => {
@@ -213,7 +235,7 @@ const storedSnapshot = (path: string, manifest: Manifest): StoredSnapshot => ({
     if (place === undefined) return E.right(undefined)
     const [offset, bytes] = place
     try {
-      const file = await open(path, 'r')
+      const file = await files.open(path, 'read')
       try {
         const record = await readChunk(file, offset, bytes)
         if (record !== undefined) return E.right(record.subarray(CHUNK_HEADER_BYTES))

@@ -2,16 +2,15 @@
 // every batch decoded and its digest computed again, revisions and positions without gaps, times that do not go back (I9).
 // It changes nothing and takes no lock. In a ledger that is in use, or was not closed, one unfinished commit may stand
 // behind the head mark; it is counted, not judged.
-import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import { decodeBatch } from '../../../domain/wire/batchRows.js'
 import { batchDigest } from '../../chain/batchDigest.js'
 import type { LogCorrupt, LogUnavailable } from '../../ports/eventLog.js'
-import { readWhole } from './asyncFiles.js'
 import { identify, type Marks, readMarks, SEGMENTS_FOLDER } from './directory.js'
 import { corrupt, type ForeignDirectory, unavailable } from './errors.js'
+import { type Files, readFile, realFiles } from './files.js'
 import { type ChainPlace, firstPlace, hashOf, type LedgerId, type Section, sameBytes } from './frames.js'
 import { HEAD_FILE, type HeadMark, headMarkOf } from './headMark.js'
 import {
@@ -45,33 +44,24 @@ const STEP_BYTES = 1024 * 1024
 export const verify = async (
   directory: string,
   onProgress: VerifyProgress = () => {},
+  files: Files = realFiles,
 ): Promise<E.Either<LogCorrupt | ForeignDirectory | LogUnavailable, Verified>> => {
   try {
-    const identity = await identify(directory)
+    const identity = await identify(directory, files)
     if (E.isLeft(identity)) return identity
     if (identity.right === 'new') {
       const reason = 'there is no ledger in it'
       return E.left({ type: 'ForeignDirectory', directory, reason })
     }
-    const marks = await readMarks(directory)
+    const marks = await readMarks(files, directory)
     if (E.isLeft(marks)) return marks
     // Before the segments: a mark that was read later could be ahead of what we saw of them.
     const headFile = join(directory, HEAD_FILE)
-    const mark = headMarkOf(await readFile(headFile), identity.right)
+    const mark = headMarkOf(await readFile(files, headFile), identity.right)
     if (mark === undefined) return E.left(corrupt(headFile, 0, 'neither head mark holds'))
-    return await new Verification(directory, identity.right, marks.right, mark, onProgress).run()
+    return await new Verification(files, directory, identity.right, marks.right, mark, onProgress).run()
   } catch (cause) {
     return E.left(unavailable(cause))
-  }
-}
-
-const readFile = async (path: string): Promise<Buffer> => {
-  const file = await open(path, 'r')
-  try {
-    const bytes = Buffer.allocUnsafe((await file.stat()).size)
-    return bytes.subarray(0, await readWhole(file, bytes, 0))
-  } finally {
-    await file.close()
   }
 }
 
@@ -88,6 +78,7 @@ class Verification {
   private readonly folder: string
 
   constructor(
+    private readonly files: Files,
     directory: string,
     private readonly ledgerId: LedgerId,
     private readonly marks: Marks,
@@ -101,7 +92,7 @@ class Verification {
   }
 
   async run(): Promise<E.Either<LogCorrupt, Verified>> {
-    const numbers = (await readdir(this.folder))
+    const numbers = (await this.files.list(this.folder))
       .map((name) => segmentNumberOf(name) ?? Number.NaN)
       .filter((n) => n >= 1 && !this.marks.dropped.some(({ from, through }) => from <= n && n <= through))
       .sort((a, b) => a - b)
@@ -142,7 +133,7 @@ class Verification {
   }
 
   private async segment(number: number, index: number, count: number): Promise<LogCorrupt | undefined> {
-    const bytes = await readFile(this.path(number))
+    const bytes = await readFile(this.files, this.path(number))
     if (!headerHolds(bytes, this.ledgerId, number))
       return corrupt(this.path(number), 0, 'the segment header does not hold')
     if (this.unfinishedBytes > 0) {

@@ -1,7 +1,7 @@
 // R09: writes that are short or interrupted leave the same bytes behind as writes that are neither.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Disk, type WriteCall, writeFully } from '../../../src/adapters/embedded/disk.js'
+import { type Disk, type DiskCall, writeFully } from '../../../src/adapters/embedded/disk.js'
 import { recover } from '../../../src/adapters/embedded/recovery.js'
 import { copyOf, type MemoryFiles, memoryDisk } from '../../support/embedded/memoryDisk.js'
 import { HEAD_PATH, RECOVERY, SmallLog, segmentPath } from '../../support/embedded/smallLog.js'
@@ -19,7 +19,7 @@ const answers = fc.array(
 )
 
 /** Follows the list of answers, then takes all it gets. */
-const writing = (disk: Disk, script: ReadonlyArray<Answer>): WriteCall => {
+const writing = (disk: Disk, script: ReadonlyArray<Answer>): DiskCall => {
   const left = [...script]
   return (fd, bytes, start, length, offset) => {
     const answer = left.shift() ?? length
@@ -83,7 +83,7 @@ describe('R09: short and interrupted writes', () => {
     'a write that %s interrupts again and again is an error in the end',
     (code) => {
       const calls = { count: 0 }
-      const call: WriteCall = () => {
+      const call: DiskCall = () => {
         calls.count += 1
         throw systemError(code)
       }
@@ -100,7 +100,7 @@ describe('R09: short and interrupted writes', () => {
       },
     ]
     const calls = { count: 0 }
-    const failing: WriteCall = () => {
+    const failing: DiskCall = () => {
       calls.count += 1
       return script.shift()?.() ?? 8
     }
