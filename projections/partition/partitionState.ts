@@ -79,8 +79,8 @@ export class PartitionState {
   }
 
   /**
-   * Takes in the next event of the stream. `tick` is the monotonic time of this term, 0 in replay (leases are granted
-   * anew after it, §4.11). Answers the revision of the message's event before this one.
+   * Takes in the next event of the stream. `tick` is the monotonic time from which leases count: 0 in replay (they are
+   * granted anew after it, §4.11). Answers the revision of the message's event before this one.
    */
   apply(event: LedgerEvent, at: EpochMs, tick: number): number {
     const revision = this.nextRevision++
@@ -207,6 +207,11 @@ export class PartitionState {
   /** Grants every lease anew, in full, on the clock of this term (§4.11). */
   regrantLeases(tick: number): void {
     this.placement.regrantLeases(tick)
+  }
+
+  /** The lease lasts from this tick on, unless it has ended. */
+  beginLease(ordinal: number, fence: number, tick: number): void {
+    this.placement.beginLease(ordinal, fence, tick)
   }
 
   /**

@@ -264,6 +264,15 @@ export class Placement {
     }
   }
 
+  /** See {@link PartitionState.beginLease}. */
+  beginLease(ordinal: number, fence: number, tick: number): void {
+    const { table } = this
+    const slot = table.slotOf(ordinal)
+    if (slot < 0 || table.int(slot, L.TAG) !== L.TAG_LEASED || table.double(slot, L.FENCE) !== fence) return
+    table.touch(slot)
+    this.leases.set(slot, tick + table.int(slot, L.LEASE_MS))
+  }
+
   /** After the table was loaded. In order of ordinals, so that orders and groups are filled as they were in the first place. */
   relink(at: EpochMs): void {
     const { table, counts } = this

@@ -2,6 +2,7 @@
 // durable. One recorded time for all of it.
 import { type EventBatch, type LedgerEvent, NO_REVISION } from '../../domain/batch.js'
 import type { PartitionState } from '../../projections/partition/index.js'
+import { NOT_BEGUN } from './leaseTimes.js'
 import type { Failure } from './replies.js'
 
 /** Called once: with where the batch begins, or with why it is not there. */
@@ -20,7 +21,8 @@ export class OpenBatch {
 
   constructor(
     readonly at: number,
-    private readonly tick: number,
+    /** The same moment on the monotonic clock. */
+    readonly tick: number,
     private readonly state: PartitionState,
   ) {
     this.firstRevision = state.nextRevision
@@ -28,7 +30,7 @@ export class OpenBatch {
 
   /** Applies the event at once: the next decision of the batch sees it. */
   add(event: LedgerEvent): void {
-    this.previous.push(this.state.apply(event, this.at, this.tick))
+    this.previous.push(this.state.apply(event, this.at, NOT_BEGUN))
     this.events.push(event)
     const carriesPayload = event.type === 'MessageEnqueued' || event.type === 'MessageEdited'
     this.roughBytes += carriesPayload ? event.payload.length + 48 : 24

@@ -22,6 +22,7 @@ import {
   messageIdOf,
 } from './decideRequests.js'
 import { Intake, takeWhile } from './intake.js'
+import { LeaseTimes } from './leaseTimes.js'
 import { LogClock } from './logClock.js'
 import { type BatchOutcome, OpenBatch, type WhenDurable } from './openBatch.js'
 import type { Payloads } from './payloads.js'
@@ -61,6 +62,7 @@ export class PartitionWriter {
   private readonly term: string
   private readonly logClock: LogClock
   private readonly claims: ClaimDesk
+  private readonly leaseTimes: LeaseTimes
   private readonly intake = new Intake()
   private open: OpenBatch | undefined
   private readonly appends: AppendLoop
@@ -88,6 +90,7 @@ export class PartitionWriter {
     })
     this.logClock = new LogClock(deps.clock, state.lastAt)
     this.claims = new ClaimDesk(ref, state, payloads)
+    this.leaseTimes = new LeaseTimes(state)
     this.alarm = new Alarm(deps.clock, () => this.schedule())
     state.regrantLeases(deps.clock.tickMs())
   }
@@ -111,6 +114,8 @@ export class PartitionWriter {
   }
 
   private begun(resolve: () => void): void {
+    // Until now no heartbeat could reach us, however long the first append took.
+    this.state.regrantLeases(this.deps.clock.tickMs())
     resolve()
     // Leases and due times of the term before need their timer though nobody asks for anything.
     this.schedule()
@@ -247,7 +252,9 @@ export class PartitionWriter {
       for (const settlement of request.settlements) results.push(decideSettlement(context, settlement))
       this.answerWhenDurable(batch, request.answer, () => results)
     }
-    decideExpiries(context, tick)
+    // Some may have been left for the next turn, and among them the heartbeat of what would run out in this one.
+    const areAllHeard = this.intake.settlements.length === 0
+    decideExpiries(context, areAllHeard ? this.leaseTimes.overBy(batch.tick) : Number.NEGATIVE_INFINITY)
     for (const request of takeWhile(this.intake.others, enough)) this.decideOther(context, request)
     for (const request of takeWhile(this.intake.enqueues, enough)) this.decideOneEnqueue(context, request)
     this.claims.endCancelled(this.whenDurable(batch))
@@ -326,6 +333,7 @@ export class PartitionWriter {
   private landed(batch: OpenBatch, sealed: EventBatch, appended: Appended): void {
     // What was decided meanwhile goes out before the callers hear of this batch: the disk works while they do.
     this.send()
+    const hasLeases = this.leaseTimes.begin(sealed.events, this.deps.clock.tickMs())
     this.hooks.onDurable(sealed, appended)
     const outcome: BatchOutcome = {
       ok: true,
@@ -334,6 +342,7 @@ export class PartitionWriter {
     }
     for (const waiting of batch.waiting) waiting(outcome)
     if (this.overdue || this.intake.size + this.claims.size > 0) this.schedule()
+    else if (hasLeases) this.alarm.setFor(this.leaseTimes.nextTick())
     this.wakeIdle()
   }
 
@@ -369,10 +378,12 @@ export class PartitionWriter {
     const { state } = this
     const tick = this.deps.clock.tickMs()
     const now = this.logClock.now()
-    const dueIn = Math.min(state.nextDueAt(), this.claims.nextOpenAt(now)) - now
+    const dueAt = tick + Math.min(state.nextDueAt(), this.claims.nextOpenAt(now)) - now
+    const leaseAt = this.leaseTimes.nextTick()
     // The open batch keeps its time while an append is in flight: what is due by now is seen when that has landed.
-    this.overdue = dueIn <= 0 && this.appends.inFlight !== undefined
-    const dueAt = this.overdue ? Number.POSITIVE_INFINITY : tick + dueIn
-    this.alarm.setFor(Math.min(dueAt, state.leases.nextAt(), this.claims.nextTick()))
+    const isHeld = this.appends.inFlight !== undefined
+    this.overdue = isHeld && Math.min(dueAt, leaseAt) <= tick
+    const wakeAt = (at: number): number => (isHeld && at <= tick ? Number.POSITIVE_INFINITY : at)
+    this.alarm.setFor(Math.min(wakeAt(dueAt), wakeAt(leaseAt), this.claims.nextTick()))
   }
 }

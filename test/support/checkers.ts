@@ -9,6 +9,9 @@ export type Told = 'ok' | 'definite' | 'unknown'
 
 export type EnqueueCall = {
   told: Told
+  readonly partition: number
+  /** The same messages were asked for before. */
+  readonly repeats: boolean
   messages: ReadonlyArray<{ payload: string; dedupMode?: 'replace' | 'debounce' | undefined }>
   results: ReadonlyArray<{ id: string; duplicate: boolean; replaced?: true }>
 }
@@ -16,18 +19,26 @@ export type ClaimCall = {
   told: Told
   worker: string
   repeats: boolean
-  given: ReadonlyArray<{ ordinal: number; fence: number; payload: string }>
+  given: ReadonlyArray<{ partition: number; ordinal: number; fence: number; payload: string }>
 }
 export type SettleCall = {
   told: Told
+  partition: number
   ordinal: number
   fence: number
   outcome: string
   retryable: boolean
   failureType: string | undefined
+  delayMs: number | undefined
   accepted: boolean
 }
-export type OperateCall = { told: Told; ordinal: number; command: string; accepted: boolean }
+export type OperateCall = {
+  told: Told
+  partition: number
+  ordinal: number
+  command: string
+  accepted: boolean
+}
 export type Calls = {
   enqueues: EnqueueCall[]
   claims: ClaimCall[]
@@ -38,8 +49,6 @@ export type Calls = {
 export type Rules = Readonly<{
   /** What the queue was told about each failure type. */
   policies: Readonly<Record<string, Readonly<{ delayMs: number; retriesMax: number; budgetMs?: number }>>>
-  /** Appends took no time, so leases ran out when the log says. */
-  isLogPrompt: boolean
 }>
 
 export const SETTLED_BY: Record<string, LedgerEvent['type']> = {
@@ -50,6 +59,7 @@ export const SETTLED_BY: Record<string, LedgerEvent['type']> = {
   cancel: 'MessageCancelled',
   redrive: 'MessageRedriven',
   purge: 'MessagePurged',
+  discard: 'MessagePurged',
 }
 /** Recorded times are whole milliseconds, leases are not. */
 const LEASE_ROUNDING_MS = 2
@@ -92,14 +102,15 @@ export class Story {
   constructor(
     private readonly rules: Rules,
     calls: Calls,
+    readonly partition: number,
   ) {
     const must = (holds: boolean, rule: string): void => this.must(holds, rule)
-    this.turns = new Turns(this.live, must)
+    this.turns = new Turns(this.live, must, partition)
     this.circuits = new Circuits(must)
     for (const { messages } of calls.enqueues)
       for (const { payload, dedupMode } of messages) this.modes.set(payload, dedupMode)
-    for (const { ordinal, fence, outcome, retryable, failureType } of calls.settles)
-      if (outcome === 'fail')
+    for (const { partition: at, ordinal, fence, outcome, retryable, failureType } of calls.settles)
+      if (outcome === 'fail' && at === partition)
         (retryable ? this.mayRetry : this.neverRetry).add(`${ordinal}/${fence}/${failureType}`)
   }
 
@@ -124,7 +135,7 @@ export class Story {
   }
 
   must(holds: boolean, rule: string): void {
-    if (!holds) this.broken.push(`revision ${this.revision}: ${rule}`)
+    if (!holds) this.broken.push(`partition ${this.partition} revision ${this.revision}: ${rule}`)
   }
 
   private batchEnds(): void {
@@ -267,6 +278,7 @@ export class Story {
       firstStartedAt: 0,
       inDoubt: false,
       cancelRequested: false,
+      worker: '',
       failureType: undefined,
       undecided: false,
       grantedAt: 0,
@@ -333,6 +345,7 @@ export class Story {
     }
     const one = this.in(ordinal, 'waiting', event.type)
     if (one === undefined) return
+    one.worker = event.worker
     this.starts.set(`${ordinal}/${fence}`, one.payload)
     this.must(!this.paused, 'a paused queue hands out nothing')
     this.must(one.dueAt <= this.at, `3 started ${one.dueAt - this.at} ms early`)
@@ -351,9 +364,12 @@ export class Story {
     if (one === undefined) return
     const missingMs = one.grantedAt + one.leaseMs - this.at
     const isEarly = event.ended === 'leaseExpired' && missingMs > LEASE_ROUNDING_MS
-    this.must(!this.rules.isLogPrompt || !isEarly, `3 a lease ran out ${missingMs} ms early`)
+    this.must(!isEarly, `3 a lease ran out ${missingMs} ms early`)
     this.waits(one, 0)
     one.inDoubt = event.ended === 'workerLost'
+    const [, incarnation = ''] = /^local:([^:]+):/.exec(one.worker) ?? []
+    const isDead = this.rules.dead.has(incarnation)
+    this.must(event.ended !== 'workerLost' || isDead, `C13 ${one.worker} is said to be dead`)
     one.failureType = event.failureType
     one.undecided = true
   }
