@@ -6,6 +6,8 @@ const AFTER = 'domain/message/afterAttempt.ts'
 const FOLD = 'projections/partition/messageFold.ts'
 const REQUESTS = 'src/engine/decideRequests.ts'
 const ENQUEUE = 'src/engine/decideEnqueue.ts'
+const WRITER = 'src/engine/partitionWriter.ts'
+const LEASE_TIMES = 'src/engine/leaseTimes.ts'
 
 export const MESSAGE_BUGS: ReadonlyArray<PlantedBug> = [
   {
@@ -67,8 +69,40 @@ export const MESSAGE_BUGS: ReadonlyArray<PlantedBug> = [
   {
     name: 'extension-does-not-extend',
     breaks: 'I3: a lease lasts as long as it was granted',
-    edits: [{ file: FOLD, from: 'this.placement.leases.set(slot, tick + event.leaseMs)', to: '' }],
+    edits: [
+      { file: FOLD, from: 'this.placement.leases.set(slot, tick + event.leaseMs)', to: '' },
+      {
+        file: LEASE_TIMES,
+        from: "if (event.type !== 'AttemptStarted' && event.type !== 'LeaseExtended') continue",
+        to: "if (event.type !== 'AttemptStarted') continue",
+      },
+    ],
     foundBy: 'simulation',
+  },
+  {
+    name: 'lease-begins-when-decided',
+    breaks: 'R12: a slow log takes nothing off a lease',
+    edits: [
+      {
+        file: 'src/engine/openBatch.ts',
+        from: 'apply(event, this.at, NOT_BEGUN)',
+        to: 'apply(event, this.at, this.tick)',
+      },
+      { file: LEASE_TIMES, from: 'this.state.beginLease(event.ordinal, event.fence, tick)', to: '' },
+    ],
+    foundBy: 'test/engine/leaseTimes.test.ts',
+  },
+  {
+    name: 'expiry-at-the-time-of-the-turn',
+    breaks: 'I3: no lease ends at a recorded time before its end',
+    edits: [{ file: WRITER, from: 'this.leaseTimes.overBy(batch.tick)', to: 'this.leaseTimes.overBy(tick)' }],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'nobody-is-heard-after-a-hold-up',
+    breaks: 'R20: heartbeats that arrived during a hold-up count',
+    edits: [{ file: LEASE_TIMES, from: 'if (tick - endTick <= HELD_UP_MS) return tick', to: 'return tick' }],
+    foundBy: 'test/engine/leaseTimes.test.ts',
   },
   {
     name: 'one-retry-too-many',
