@@ -49,6 +49,8 @@ export type Calls = {
 export type Rules = Readonly<{
   /** What the queue was told about each failure type. */
   policies: Readonly<Record<string, Readonly<{ delayMs: number; retriesMax: number; budgetMs?: number }>>>
+  /** Processes that have died, by incarnation. */
+  dead: ReadonlySet<string>
 }>
 
 export const SETTLED_BY: Record<string, LedgerEvent['type']> = {

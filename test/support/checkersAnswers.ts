@@ -3,37 +3,49 @@ import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
 import { type Calls, type Rules, SETTLED_BY, Story } from './checkers.js'
 
 /** 1: every ok is in the log, every definite failure is not. */
-const checkAnswers = (story: Story, calls: Calls, idPrefix: string): void => {
-  const ordinalOf = (id: string): number[] =>
+const checkEnqueues = (story: Story, calls: Calls): void => {
+  const idPrefix = `orders.${story.partition}.`
+  const ordinalsOf = (id: string): number[] =>
     id.startsWith(idPrefix)
       ? [Number.parseInt(id.slice(idPrefix.length), 36)]
       : [...story.ids].filter(([, callerId]) => callerId === id).map(([ordinal]) => ordinal)
-  for (const { told, messages, results } of calls.enqueues) {
+  // Asked again, a message may come of either call: what one of them was told says nothing about the other.
+  const asked = new Map<string, number>()
+  for (const { messages } of calls.enqueues)
+    for (const { payload } of messages) asked.set(payload, (asked.get(payload) ?? 0) + 1)
+  for (const { told, partition, messages, results } of calls.enqueues) {
+    if (partition !== story.partition) continue
+    const isOnly = messages.every(({ payload }) => asked.get(payload) === 1)
     const found = messages.map(({ payload }) => story.byPayload.get(payload) ?? [])
     const edits = messages.map(({ payload }) => story.edits.get(payload))
-    if (told === 'definite')
+    if (told === 'definite' && isOnly)
       story.must(
         found.flat().length === 0 && edits.every((ordinal) => ordinal === undefined),
         `1 a refused enqueue is in the log: ${messages.map(({ payload }) => payload)}`,
       )
-    for (const ordinals of found) story.must(ordinals.length <= 1, '1 one message was enqueued twice')
+    if (isOnly)
+      for (const ordinals of found) story.must(ordinals.length <= 1, '1 one message was enqueued twice')
     if (told !== 'ok') continue
     results.forEach(({ id, duplicate, replaced }, index) => {
-      const [ordinal] = found[index] ?? []
+      const ordinals = found[index] ?? []
       const edited = edits[index]
       story.must((edited !== undefined) === (replaced === true), `A11 message ${id} and the log disagree`)
       if (edited !== undefined)
-        story.must(ordinalOf(id).includes(edited), `A11 id ${id} is of another message`)
-      story.must((ordinal === undefined) === duplicate, `1 message ${id} and the log disagree`)
-      if (ordinal !== undefined)
-        story.must(ordinalOf(id).includes(ordinal), `1 id ${id} is of another message`)
-      else story.must(ordinalOf(id).length > 0, `6 duplicate of ${id}, which is not there`)
+        story.must(ordinalsOf(id).includes(edited), `A11 id ${id} is of another message`)
+      const isThere = ordinals.some((ordinal) => ordinalsOf(id).includes(ordinal))
+      if (isOnly) story.must((ordinals.length === 0) === duplicate, `1 message ${id} and the log disagree`)
+      if (!duplicate) story.must(isThere, `1 id ${id} is of another message`)
+      else story.must(ordinalsOf(id).length > 0, `6 duplicate of ${id}, which is not there`)
     })
   }
+}
+
+const checkClaims = (story: Story, calls: Calls): void => {
   for (const { told, worker, repeats, given } of calls.claims) {
     if (told === 'definite' && !repeats)
-      story.must(!story.workers.has(worker), '1 a refused claim started something')
-    for (const { ordinal, fence, payload } of given) {
+      story.must(!story.workers.has(worker), `1 a refused claim of ${worker} started something`)
+    for (const { partition, ordinal, fence, payload } of given) {
+      if (partition !== story.partition) continue
       story.must(
         story.starts.has(`${ordinal}/${fence}`),
         `1 message ${ordinal} was handed out without an attempt`,
@@ -48,7 +60,8 @@ const checkChanges = (story: Story, calls: Calls): void => {
   const mayHave = new Set<string>()
   const name = (outcome: string, ordinal: number, fence: number): string =>
     `${SETTLED_BY[outcome]}/${ordinal}/${fence}`
-  for (const { told, ordinal, fence, outcome, accepted } of calls.settles) {
+  for (const { told, partition, ordinal, fence, outcome, accepted } of calls.settles) {
+    if (partition !== story.partition) continue
     if (told === 'ok' && accepted)
       story.must(
         story.happened.has(name(outcome, ordinal, fence)),
@@ -56,7 +69,8 @@ const checkChanges = (story: Story, calls: Calls): void => {
       )
     if (told === 'unknown' || accepted) mayHave.add(name(outcome, ordinal, fence))
   }
-  for (const { told, ordinal, command, accepted } of calls.operates) {
+  for (const { told, partition, ordinal, command, accepted } of calls.operates) {
+    if (partition !== story.partition) continue
     if (told === 'ok' && accepted)
       story.must(
         story.happened.has(name(command, ordinal, 0)),
@@ -72,16 +86,20 @@ const checkChanges = (story: Story, calls: Calls): void => {
   }
 }
 
-/** All broken rules, empty when all is well; `live` = what is left at the end, by situation. */
-export const checkLog = (
-  batches: ReadonlyArray<RecordedBatch>,
+/** All broken rules, empty when all is well; `left` = what is left at the end, by situation. */
+export const checkPartitions = (
+  logs: ReadonlyArray<ReadonlyArray<RecordedBatch>>,
   calls: Calls,
   rules: Rules,
-  idPrefix: string,
 ): { broken: ReadonlyArray<string>; left: ReadonlyArray<string> } => {
-  const story = new Story(rules, calls)
-  story.tell(batches)
-  checkAnswers(story, calls, idPrefix)
-  checkChanges(story, calls)
-  return { broken: story.broken, left: [...story.live.values()].map(({ situation }) => situation) }
+  const stories = logs.map((batches, partition) => {
+    const story = new Story(rules, calls, partition)
+    story.tell(batches)
+    checkEnqueues(story, calls)
+    checkClaims(story, calls)
+    checkChanges(story, calls)
+    return story
+  })
+  const left = stories.flatMap(({ live }) => [...live.values()].map(({ situation }) => situation))
+  return { broken: stories.flatMap(({ broken }) => broken), left }
 }

@@ -19,6 +19,8 @@ export type Live = {
   inDoubt: boolean
   cancelRequested: boolean
   failureType: string | undefined
+  /** Who has it, or had it last. */
+  worker: string
   /** An attempt ended, and what follows was not said yet. */
   undecided: boolean
   /** Of a running attempt: when its lease was granted last, and for how long. */

@@ -22,6 +22,7 @@ export class Turns {
   constructor(
     private readonly live: ReadonlyMap<number, Live>,
     private readonly must: Must,
+    private readonly partition: number,
   ) {}
 
   /** Turns of bands are not recorded: a new term begins a new round. */
@@ -107,7 +108,8 @@ export class Turns {
 
   /** B8: one more may start now. */
   private withinLimits(tenant: string, cap: Limits['perTenant'], at: number): void {
-    const { concurrencyMax = Number.POSITIVE_INFINITY, rate } = cap ?? {}
+    const concurrencyMax = this.shareOf(cap?.concurrencyMax ?? Number.POSITIVE_INFINITY)
+    const rate = cap?.rate === undefined ? undefined : { ...cap.rate, count: this.shareOf(cap.rate.count) }
     let running = 0
     for (const { situation, attributes } of this.live.values()) {
       if (situation === 'leased' && (tenant === '' || attributes.tenant === tenant)) running++
@@ -124,6 +126,15 @@ export class Turns {
         `B8 ${starts.length - n} starts of ${tenant} in ${at - first} ms`,
       )
     })
+  }
+
+  /** 10 over 4 partitions are 3, 3, 2 and 2. */
+  private shareOf(limit: number): number {
+    const partitions = this.config?.partitions ?? 1
+    if (limit === Number.POSITIVE_INFINITY) return limit
+    let share = 0
+    for (let n = this.partition; n < limit; n += partitions) share++
+    return share
   }
 
   private isReady(one: Live, at: number): boolean {

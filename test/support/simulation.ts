@@ -1,20 +1,32 @@
-// One seeded run: clients, workers, operators, faults and crashes against the real engine, on a clock moved by hand; then
-// everything is healed and the queue must drain. What was asked and answered is kept for the checkers.
+// One seeded run: clients, workers, operators, faults, pauses and deaths against the real engine in one to three processes, on
+// time that is moved by hand; then everything is healed, and the queue must drain. What was asked and answered is kept for
+// the checkers. Each step draws from dice of its own, so that a run with fewer steps is the same run with less in it.
 import { strict as assert } from 'node:assert'
 import { createHash } from 'node:crypto'
-import type { RecordedBatch } from '../../domain/batch.js'
-import type { ControlEvent, QueueControl } from '../../domain/queue/index.js'
-import type { Reply } from '../../src/engine/replies.js'
-import type { Delivery, Settlement } from '../../src/engine/requests.js'
-import type { Calls, Told } from './checkers.js'
-import { checkLog } from './checkersAnswers.js'
-import type { FaultyLog, PlannedFault } from './faultyLog.js'
-import { ack, batchesOfQueue, extend, fail, release, TestQueue } from './ledger.js'
-import { Dice, GATES, GROUPS, POLICIES, Swarm } from './simulationSwarm.js'
+import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
+import { partitionStream } from '../../domain/ids.js'
+import { configure } from '../../domain/queue/index.js'
+import { stateHash } from '../../projections/partition/index.js'
+import { type Recovered, recoverPartition } from '../../src/engine/recovery.js'
+import type { EventLog } from '../../src/ports/eventLog.js'
+import { checkPartitions } from './checkersAnswers.js'
+import { ack, batchesOf } from './ledger.js'
+import { Clients, newCalls } from './simulationClients.js'
+import { type LogHome, memoryHome, type ProcessLog } from './simulationLog.js'
+import { SimulationNode, type World } from './simulationNode.js'
+import { ALL_CLEAR, Operators } from './simulationOperators.js'
+import { Dice, POLICIES, Swarm, seeded } from './simulationSwarm.js'
+import { SimulatedTime } from './simulationTime.js'
 
-const STEPS = 60
+export const STEPS = 240
 /** Healed, a run must come to its end within so many rounds of claim, ack and waiting. */
-const DRAIN_ROUNDS_MAX = 120
+const DRAIN_ROUNDS_MAX = 160
+const DRAIN_ROUND_MS = 500
+/** What was held back or paused has to go on within this. */
+const HEALING_MS = 30_000
+/** Openings that faults may spoil at the end, before it must succeed: all is healed by then. */
+const OPENINGS_MAX = 3
+const LOG_SHOWN = 25
 
 export type RunReport = {
   broken: ReadonlyArray<string>
@@ -29,331 +41,343 @@ export type RunReport = {
   seen: Map<string, number>
 }
 
-const LOG_SHOWN = 25
+/** To look closer at a seed: only these steps of it, and without these features and faults. */
+export type RunOptions = Readonly<{ steps?: ReadonlySet<number>; without?: ReadonlySet<string> }>
 
-const logUpTo = (broken: ReadonlyArray<string>, batches: ReadonlyArray<RecordedBatch>): string[] => {
-  const found = broken
-    .map((sentence) => /^revision (\d+)/.exec(sentence)?.[1])
-    .find((one) => one !== undefined)
+const logUpTo = (
+  broken: ReadonlyArray<string>,
+  logs: ReadonlyArray<ReadonlyArray<RecordedBatch>>,
+): string[] => {
   if (broken.length === 0) return []
-  const lines = batches.flatMap(({ at, epoch, firstRevision, events }) =>
-    events.map((event, n) => `${firstRevision + n} at ${at} epoch ${epoch} ${JSON.stringify(event)}`),
+  const [, inPartition = '0', at] =
+    broken.map((sentence) => /^partition (\d+) revision (\d+)/.exec(sentence)).find((one) => one !== null) ??
+    []
+  const lines = (logs[Number(inPartition)] ?? []).flatMap(({ at, epoch, firstRevision, events }) =>
+    events.map((event, n) => `${firstRevision + n} at ${at} epoch ${epoch} ${shown(event)}`),
   )
-  const end = found === undefined ? lines.length : Number(found) + 1
+  const end = at === undefined ? lines.length : Number(at) + 1
   return lines.slice(Math.max(0, end - LOG_SHOWN), end)
 }
 
-/** Without the names of processes, which are counted over all runs of this process. */
-const hashOf = (batches: ReadonlyArray<RecordedBatch>): string => {
+/** A configuration fills the screen, and says nothing about the messages. */
+const shown = (event: LedgerEvent): string =>
+  JSON.stringify('config' in event ? { ...event, config: '...' } : event)
+
+const hashOf = (logs: ReadonlyArray<ReadonlyArray<RecordedBatch>>): string => {
   const hash = createHash('sha256')
-  for (const { at, epoch, events } of batches) {
-    hash.update(`${at} ${epoch};`)
-    for (const event of events) hash.update(JSON.stringify({ ...event, worker: 0, incarnation: 0 }))
-  }
+  for (const { at, epoch, events } of logs.flat()) hash.update(`${at} ${epoch} ${JSON.stringify(events)};`)
   return hash.digest('hex')
 }
 
-type IsSo = (control: QueueControl) => boolean
-type NamedChange = [name: string, change: (control: QueueControl) => ReadonlyArray<ControlEvent>]
-
 class Run {
-  private readonly calls: Calls = { enqueues: [], claims: [], settles: [], operates: [] }
-  private readonly held: Delivery[] = []
-  private readonly olds: Array<{ log: FaultyLog; die: () => void }> = []
+  private readonly calls = newCalls()
   private readonly seen = new Map<string, number>()
   private readonly trace: string[] = []
-  private claimIds: Array<{ claimId: string; worker: string }> = []
-  private payloads = 0
-  private workers = 0
-  private ordinals = 0
+  private readonly clients: Clients
+  private readonly operators: Operators
+  private readonly world: World
+  /** One place for each process that may live at the same time. */
+  private readonly nodes: Array<SimulationNode | undefined> = []
+  /** Of processes that have died: what they had sent may still arrive. */
+  private readonly oldLogs: ProcessLog[] = []
+  private booted = 0
+  private step = 0
 
-  private constructor(
-    private readonly dice: Dice,
-    private readonly swarm: Swarm,
-    private readonly queue: TestQueue,
-  ) {}
-
-  static async start(seed: number): Promise<Run> {
-    const dice = new Dice(seed)
-    const swarm = new Swarm(dice)
-    const { settings, snapshotEveryEvents, payloadCacheBytes } = swarm
-    const { random } = new Dice(seed ^ 0x5bd1e995)
-    const queue = await TestQueue.open({ settings, snapshotEveryEvents, payloadCacheBytes, random })
-    return new Run(dice, swarm, queue)
+  constructor(
+    private readonly seed: number,
+    private readonly options: RunOptions,
+    private readonly home: LogHome,
+  ) {
+    const swarm = new Swarm(new Dice(seed), options.without)
+    const diary = {
+      calls: this.calls,
+      note: (text: string) => this.trace.push(`${this.step} ${text}`),
+      saw: this.saw,
+    }
+    this.clients = new Clients(swarm, diary)
+    this.operators = new Operators(swarm, diary, this.clients)
+    const created = configure(swarm.settings)
+    assert.ok(created._tag === 'Right', JSON.stringify(created))
+    let named = 0
+    this.world = {
+      time: new SimulatedTime(seeded(seed ^ 0x2545f491)),
+      home,
+      entry: { queue: 'orders', generation: 1, created: created.right, deleted: false },
+      snapshotEveryEvents: swarm.snapshotEveryEvents,
+      payloadCacheBytes: swarm.payloadCacheBytes,
+      random: seeded(seed ^ 0x5bd1e995),
+      unique: () => `u${++named}`,
+      dead: new Set(),
+      defects: [],
+    }
   }
 
-  private pick<A>(from: ReadonlyArray<A>): A {
-    return this.dice.pick(from)
+  private get swarm(): Swarm {
+    return this.operators.swarm
   }
-  private chance(p: number): boolean {
-    return this.dice.chance(p)
+  private get time(): SimulatedTime {
+    return this.world.time
   }
-  private saw(what: string): void {
+  private get nodesMax(): number {
+    return Math.min(this.swarm.nodes, this.home.processesMax)
+  }
+  private readonly saw = (what: string): void => {
     this.seen.set(what, (this.seen.get(what) ?? 0) + 1)
   }
 
   async run(): Promise<RunReport> {
-    for (let step = 0; step < STEPS; step++) {
-      if (this.chance(this.swarm.faultRate)) this.planFault()
-      for (let n = this.pick([1, 1, 2, 5]); n > 0; n--) this.ask()
-      await this.let()
-      if (this.chance(0.05)) await this.compareWithReplay()
+    for (let place = 0; place < this.nodesMax; place++) void this.boot(place, new Dice(this.seed + place))
+    await this.time.settle()
+    for (this.step = 0; this.step < STEPS; this.step++) {
+      if (this.options.steps?.has(this.step) === false) continue
+      await this.take(new Dice(Math.imul(this.seed, 0x9e3779b1) + this.step))
     }
-    await this.heal()
-    await this.drain()
-    await this.queue.assertReplayAgrees()
-    const batches = await batchesOfQueue(this.queue)
-    const rules = { policies: POLICIES, isLogPrompt: this.swarm.faultRate === 0 }
-    const { broken, left } = checkLog(batches, this.calls, rules, 'orders.0.')
-    for (const { events } of batches) for (const { type } of events) this.saw(type)
+    const node = await this.heal()
+    await this.drain(node)
+    const logs = await this.readLogs()
+    await this.compareWithReplay(node)
+    const rules = { policies: POLICIES, dead: this.world.dead }
+    const { broken, left } = checkPartitions(logs, this.calls, rules)
+    let events = 0
+    for (const batch of logs.flat()) for (const { type } of batch.events) this.saw(type)
+    for (const { events: inBatch } of logs.flat()) events += inBatch.length
+    for (const [what, n] of this.home.seen) this.seen.set(what, n)
     // A defect is healed by a restart, so it would go unseen otherwise.
-    const defects = this.queue.troubles.filter((trouble) => /^I\d/.test(trouble.message))
-    const events = batches.reduce((sum, batch) => sum + batch.events.length, 0)
-    const told = [...broken, ...defects.map((defect) => `defect: ${defect.message}`)]
+    const defects = this.world.defects.map((defect) => `defect: ${defect}`)
+    const told = [...broken, ...defects, ...(await this.home.check())]
     const { trace, seen } = this
-    return { broken: told, left, trace, log: logUpTo(told, batches), hash: hashOf(batches), events, seen }
+    return { broken: told, left, trace, log: logUpTo(told, logs), hash: hashOf(logs), events, seen }
   }
 
-  private ask(): void {
-    const what = this.dice.random()
-    if (what < 0.35) this.enqueue()
-    else if (what < 0.6) this.claim()
-    else if (what < 0.88) this.settle()
-    else if (what < 0.95) this.operate()
-    else this.control()
+  private take(dice: Dice): Promise<void> | void {
+    const what = dice.random()
+    if (what < 0.55) return this.ask(dice)
+    if (what < 0.9) return this.go(dice)
+    if (what < 0.95) return dice.chance(this.swarm.faultRate) ? this.planFault(dice) : this.release()
+    if (what < 0.98) return dice.chance(this.swarm.crashRate) ? this.shake(dice) : this.mend(dice)
+    if (what < 0.99) return this.turnClocks(dice)
+    return this.compareWithReplay(this.someNode(dice))
   }
 
-  private planFault(): void {
-    // No made-up conflicts: a log never answers so while the place is free. Processes that take over make real ones.
-    const faults: PlannedFault[] = ['full', 'lostReply', 'lostRequest', 'lateRequest', 'held', 'held']
-    const fault = this.pick(faults)
-    this.trace.push(`fault ${fault}`)
+  private someNode(dice: Dice): SimulationNode | undefined {
+    const up = this.nodes.filter((node) => node?.state === 'up')
+    return up.length === 0 ? undefined : dice.pick(up)
+  }
+
+  private ask(dice: Dice): void {
+    const node = this.someNode(dice)
+    if (node === undefined) return this.mend(dice)
+    const what = dice.random()
+    if (what < 0.35) this.clients.enqueue(dice, node)
+    else if (what < 0.6) this.clients.claim(dice, node)
+    else if (what < 0.88) this.clients.settle(dice, node)
+    else if (what < 0.95) this.operators.operate(dice, node)
+    else this.operators.control(dice, node)
+  }
+
+  /** Processes have their turns, and time passes. */
+  private async go(dice: Dice): Promise<void> {
+    const { time } = this
+    const what = dice.random()
+    if (what < 0.4) {
+      const turns = dice.pick([1, 2, 5, 20])
+      if (this.swarm.turnByTurn) await time.steps(turns)
+      else await time.settle()
+    } else if (what < 0.6) await time.settle()
+    else await time.advance(dice.pick([1, 20, 120, 120, 700, 2_500]))
+  }
+
+  private planFault(dice: Dice): void {
+    const node = this.someNode(dice)
+    if (node?.log === undefined) return
+    const fault = dice.pick(this.home.faults)
+    if (this.options.without?.has(fault)) return
+    this.trace.push(`${this.step} ${node.name}: fault ${fault}`)
     this.saw(fault)
-    this.queue.log.plan(fault)
+    node.log.plan(fault)
   }
 
-  private enqueue(): void {
-    const asked = Array.from({ length: this.pick([1, 1, 3]) }, () =>
-      this.swarm.message(this.dice, ++this.payloads),
-    )
-    this.trace.push(`enqueue ${asked.map(({ payload }) => payload).join(' ')}`)
-    const call: Calls['enqueues'][number] = {
-      told: 'unknown',
-      messages: asked.map(({ payload, dedupMode }) => ({ payload, dedupMode })),
-      results: [],
-    }
-    this.calls.enqueues.push(call)
-    this.answer(this.queue.enqueue(...asked), call, (results) => {
-      call.results = results
-    })
+  private release(): void {
+    for (const node of this.nodes) node?.log?.release()
+    for (const log of this.oldLogs) log.release()
   }
 
-  private claim(): void {
-    const again = this.claimIds.length > 0 && this.chance(0.3) ? this.pick(this.claimIds) : undefined
-    const number = ++this.workers
-    const isLocal = this.chance(0.5)
-    const worker = again?.worker ?? (isLocal ? `local:${this.queue.incarnation}:${number}` : `w${number}`)
-    const claimId = again?.claimId ?? (this.chance(0.4) ? `c${number}` : undefined)
-    if (again === undefined && claimId !== undefined) this.claimIds.push({ claimId, worker })
-    this.trace.push(`claim ${worker} ${claimId ?? ''}`)
-    const call: Calls['claims'][number] = { told: 'unknown', worker, repeats: again !== undefined, given: [] }
-    this.calls.claims.push(call)
-    // A repeat shares the name of the first, so what the first did is no proof against the repeat, nor the other way.
-    if (again !== undefined)
-      for (const other of this.calls.claims) if (other.worker === worker) other.repeats = true
-    const wish = {
-      worker,
-      claimId,
-      max: this.pick([1, 1, 3]),
-      waitMs: this.pick([0, 0, 200]),
-      leaseMs: this.pick([100, 5_000]),
-    }
-    this.answer(this.queue.claim({ ...wish, mayRunInDoubt: this.chance(0.7) }), call, ({ deliveries }) => {
-      call.given = deliveries.map(({ ordinal, fence, enqueued }) => ({
-        ordinal,
-        fence,
-        payload: enqueued.payload,
-      }))
-      this.held.push(...deliveries)
-    })
-  }
-
-  private settle(): void {
-    if (this.held.length === 0) return
-    // Mostly the latest ones, sometimes one that was settled or lost long ago.
-    const from = this.chance(0.7) ? this.held.slice(-5) : this.held
-    const delivery = this.pick(from)
-    const settlement = this.settlementOf(delivery)
-    this.trace.push(`${settlement.outcome} ${delivery.ordinal}/${delivery.fence}`)
-    const { ordinal, fence } = delivery
-    const call: Calls['settles'][number] = {
-      told: 'unknown',
-      ordinal,
-      fence,
-      outcome: settlement.outcome,
-      retryable: settlement.outcome !== 'fail' || settlement.retryable,
-      failureType: settlement.outcome === 'fail' ? settlement.failureType : undefined,
-      accepted: false,
-    }
-    this.calls.settles.push(call)
-    this.answer(this.queue.settle(settlement), call, ([result]) => {
-      call.accepted = result?._tag === 'Right'
-      if (!call.accepted) this.saw('late settlement refused')
-    })
-  }
-
-  private settlementOf(delivery: Delivery): Settlement {
-    switch (this.swarm.outcome(this.dice)) {
-      case 'ack':
-        return ack(delivery, this.chance(0.3) ? '"done"' : undefined)
-      case 'fail':
-        return fail(delivery, {
-          failureType: this.swarm.failureType(this.dice),
-          retryable: !this.chance(0.1),
-        })
-      case 'release':
-        return release(delivery, this.pick([0, 50]))
-      default:
-        return extend(delivery, this.pick([100, 5_000]))
-    }
-  }
-
-  private operate(): void {
-    const state = this.queue.engine.partition(0).state
-    this.ordinals = Math.max(this.ordinals, (state?.nextOrdinal ?? 1) - 1)
-    const dead = [...(state?.deadLetters ?? [])]
-    const command = this.pick(['cancel', 'redrive', 'redrive', 'purge'] as const)
-    const ordinal =
-      command !== 'cancel' && dead.length > 0
-        ? this.pick(dead)
-        : Math.ceil(this.dice.random() * (this.ordinals + 1))
-    this.trace.push(`${command} ${ordinal}`)
-    const call: Calls['operates'][number] = { told: 'unknown', ordinal, command, accepted: false }
-    this.calls.operates.push(call)
-    this.answer(this.queue.engine.operate(0, command, [ordinal], undefined), call, ([result]) => {
-      call.accepted = result?._tag === 'Right'
-    })
-  }
-
-  private control(): void {
-    const [name, change] = this.pick([
-      this.pausing(this.chance(0.3)),
-      this.groupPausing(this.pick(GROUPS), this.chance(0.5)),
-      this.gateClosing(this.pick(GATES), this.chance(0.5)),
-    ])
-    this.trace.push(name)
-    this.queue.engine.changeControl(change).catch(() => undefined)
-  }
-
-  private pausing(pause: boolean): NamedChange {
-    const type = pause ? 'QueuePaused' : 'QueueResumed'
-    return [type, ({ paused }) => (paused === pause ? [] : [{ type, by: undefined }])]
-  }
-  private groupPausing(group: string, pause: boolean): NamedChange {
-    const type = pause ? 'GroupPaused' : 'GroupResumed'
-    const isSo: IsSo = ({ switches }) => switches.pausedGroups.includes(group) === pause
-    return [`${type} ${group}`, (control) => (isSo(control) ? [] : [{ type, group, by: undefined }])]
-  }
-  private gateClosing(gate: string, close: boolean): NamedChange {
-    const type = close ? 'GateClosed' : 'GateOpened'
-    const isSo: IsSo = ({ switches }) => switches.closedGates.includes(gate) === close
-    return [`${type} ${gate}`, (control) => (isSo(control) ? [] : [{ type, gate, by: undefined }])]
-  }
-
-  private answer<A>(reply: Promise<Reply<A>>, call: { told: Told }, accept: (value: A) => void): void {
-    reply.then((answer) => {
-      if (answer._tag === 'Right') {
-        call.told = 'ok'
-        accept(answer.right.value)
-      } else {
-        call.told = answer.left.kind === 'unknown' ? 'unknown' : 'definite'
-        this.saw(`told ${answer.left.kind}`)
-      }
-    })
-  }
-
-  /** Time, the network and the processes have their turn. */
-  private async let(): Promise<void> {
-    const { queue } = this
-    if (this.chance(0.3)) return
-    await queue.clock.settle()
-    if (this.chance(0.3)) queue.log.release()
-    if (this.chance(0.5)) await queue.clock.advance(this.pick([1, 20, 120, 700]))
-    if (this.chance(0.05)) {
+  private turnClocks(dice: Dice): void {
+    if (this.options.without?.has('clocks')) return
+    const node = this.someNode(dice)
+    const what = dice.pick(['all', 'one', 'held up'])
+    this.trace.push(`${this.step} clocks: ${what}`)
+    if (what === 'all') {
       this.saw('wall clock jumps')
-      queue.clock.jumpWall(this.pick([3_600_000, -3_600_000, 5, -5]))
-    }
-    if (this.chance(0.05)) {
+      this.time.jumpWall(dice.pick([3_600_000, -3_600_000, 5, -5]))
+    } else if (what === 'one' && node !== undefined) {
+      this.saw('the clock of a node jumps')
+      node.process.skewMs += dice.pick([180_000, -180_000, 700, -700])
+    } else {
       this.saw('the process is held up')
-      queue.clock.block(this.pick([50, 6_000]))
+      this.time.block(dice.pick([50, 6_000]))
     }
-    if (this.chance(this.swarm.crashRate)) await this.lose()
   }
 
-  /** At the end little is left to compare. Only when all that this process decided is in the log, and nobody else's after it. */
-  private async compareWithReplay(): Promise<void> {
-    const { queue } = this
-    await queue.clock.settle()
-    const { state } = queue.engine.partition(0)
-    const last = (await batchesOfQueue(queue)).at(-1)
-    if (state === undefined || last?.batchId !== queue.log.asked.at(-1)?.batch.batchId) return
-    if (last === undefined || last.firstRevision + last.events.length !== state.nextRevision) return
-    this.saw('compared with replay')
-    await queue.assertReplayAgrees()
+  private boot(place: number, dice: Dice): Promise<void> {
+    if (this.nodes.some((node) => node?.state === 'up')) this.saw('take-over')
+    const skewMs = this.nodesMax > 1 ? dice.pick([0, 0, 120_000, -120_000]) : 0
+    const node = new SimulationNode(this.world, `n${place}.${++this.booted}`, {
+      skewMs,
+      bootedMs: 1_000 * this.booted,
+    })
+    this.trace.push(`${this.step} ${node.name} begins, ${skewMs} ms ahead`)
+    this.nodes[place] = node
+    return node.open()
   }
 
-  private async lose(): Promise<void> {
-    const { queue } = this
-    const takeOver = this.chance(0.3)
-    this.trace.push(takeOver ? 'another process takes over' : 'crash')
-    this.saw(takeOver ? 'take-over' : 'crash')
-    if (takeOver) this.olds.push(await queue.takeOver())
-    else {
-      this.olds.push({ log: queue.log, die: () => undefined })
-      await queue.restart()
+  /** Something happens to a process: it dies, stops for a while, or goes on. */
+  private shake(dice: Dice): void {
+    const place = dice.pick([...this.nodes.keys()])
+    const node = this.nodes[place]
+    if (node === undefined || node.state === 'dead') return void this.boot(place, dice)
+    if (node.process.isStopped) return this.goOn(node)
+    if (dice.chance(0.3) && this.options.without?.has('stops') !== true) {
+      this.saw('a process is stopped')
+      this.trace.push(`${this.step} ${node.name} is stopped`)
+      node.process.isStopped = true
+      return
     }
+    if (this.options.without?.has('crash') === true) return
+    this.kill(node)
+    if (dice.chance(this.nodesMax === 1 ? 0.9 : 0.6)) void this.boot(place, dice)
     // What the old process had sent arrives before, or long after.
-    if (this.chance(0.5)) for (const { log } of this.olds) log.release()
+    if (dice.chance(0.5)) this.release()
   }
 
-  private async heal(): Promise<void> {
-    const { queue } = this
-    this.trace.push('heal')
-    queue.log.heal()
-    for (const { log } of [...this.olds, queue]) {
-      log.heal()
-      log.release()
-    }
-    // Two that both live take the partition from each other for ever: who may is not decided here.
-    for (const old of this.olds) old.die()
-    await queue.clock.advance(30_000)
-    for (const { log } of this.olds) log.release()
-    await queue.clock.settle()
-    // One that lost its place to a process that has died since finds out with its next append: it begins anew here.
-    if (this.olds.length > 0 || queue.engine.partition(0).failure !== undefined) await queue.restart()
-    const changes = [
-      this.pausing(false),
-      ...GROUPS.map((group) => this.groupPausing(group, false)),
-      ...GATES.map((gate) => this.gateClosing(gate, false)),
-    ]
-    for (const [, change] of changes) await queue.clock.settled(queue.engine.changeControl(change))
+  private goOn(node: SimulationNode): void {
+    this.trace.push(`${this.step} ${node.name} goes on`)
+    node.process.isStopped = false
   }
 
-  private async drain(): Promise<void> {
-    const { queue } = this
-    for (let round = 0; round < DRAIN_ROUNDS_MAX; round++) {
-      const { counts } = queue.engine.partition(0).state ?? assert.fail('the partition is not open')
-      if (counts.scheduled + counts.pending + counts.retrying + counts.processing === 0) return
-      for (const delivery of await queue.claimed({ max: 50, worker: 'drain' })) {
-        await queue.settled(ack(delivery))
-        const { ordinal, fence } = delivery
-        const drained = { ordinal, fence, outcome: 'ack', retryable: true, failureType: undefined }
-        this.calls.settles.push({ ...drained, told: 'ok', accepted: true })
+  private kill(node: SimulationNode): void {
+    this.saw(node.state === 'opening' ? 'crash while opening' : 'crash')
+    this.trace.push(`${this.step} ${node.name} dies`)
+    node.die()
+    if (node.log !== undefined) this.oldLogs.push(node.log)
+  }
+
+  /** Somebody looks after processes that are gone, stand still, or have given up. */
+  private mend(dice: Dice): void {
+    for (let place = 0; place < this.nodesMax; place++) {
+      const node = this.nodes[place]
+      if (node === undefined || node.state === 'dead') void this.boot(place, dice)
+      else if (node.process.isStopped && dice.chance(0.5)) this.goOn(node)
+      else if (node.isStuck) {
+        this.saw('a process gave up')
+        this.kill(node)
+        void this.boot(place, dice)
       }
-      await queue.clock.advance(500)
+    }
+  }
+
+  /** Only when all that this process decided is in the log, and nobody else's after it. */
+  private async compareWithReplay(node: SimulationNode | undefined): Promise<void> {
+    await this.time.settle()
+    const reader = this.home.reader()
+    if (node === undefined || reader === undefined || node.state !== 'up') return
+    for (const { ref } of node.engine.partitions) {
+      const last = (await this.time.until(batchesOf(reader, partitionStream(ref)))).at(-1)
+      const { state } = node.engine.partition(ref.partition)
+      if (state === undefined || last === undefined || last.epoch !== state.epoch) continue
+      if (last.firstRevision + last.events.length !== state.nextRevision) continue
+      this.saw('compared with replay')
+      const stream = partitionStream(ref)
+      const live = stateHash(state)
+      for (const useSnapshots of [false, true]) {
+        const again: Recovered = await this.time.until(recoverPartition(reader, stream, { useSnapshots }))
+        const how = useSnapshots ? 'snapshot and tail' : 'the whole log'
+        assert.equal(stateHash(again.state), live, `I6 replay of ${how}`)
+      }
+    }
+  }
+
+  private async heal(): Promise<SimulationNode> {
+    this.trace.push('heal')
+    const survivor = this.nodes[0]
+    for (const node of this.nodes) {
+      if (node === undefined) continue
+      node.process.isStopped = false
+      node.log?.heal()
+      // Two that both live take the partition from each other for ever: who may is not decided here.
+      if (node !== survivor && node.state !== 'dead') this.kill(node)
+    }
+    for (const log of this.oldLogs) log.heal()
+    this.release()
+    await this.time.advance(HEALING_MS)
+    this.release()
+    await this.time.settle()
+    const isAlone = this.booted === 1 && survivor?.state === 'up' && !survivor.isStuck
+    const isWell = isAlone && survivor.engine.partitions.every((one) => one.failure === undefined)
+    // One that lost its place to a process that has died since finds out with its next append: it begins anew here.
+    const node = isWell ? survivor : await this.bootAlone(survivor)
+    for (const [, change] of ALL_CLEAR) await this.time.until(node.engine.changeControl(change))
+    return node
+  }
+
+  private async bootAlone(old: SimulationNode | undefined): Promise<SimulationNode> {
+    let before = old
+    for (let n = 0; n < OPENINGS_MAX; n++) {
+      if (before !== undefined && before.state !== 'dead') this.kill(before)
+      for (const log of this.oldLogs) log.heal()
+      await this.time.until(this.boot(0, new Dice(this.seed + n)))
+      before = this.nodes[0]
+      if (before?.state === 'up') return before
+    }
+    return assert.fail('healed, and yet it does not open')
+  }
+
+  private async drain(node: SimulationNode): Promise<void> {
+    const { engine } = node
+    for (let round = 0; round < DRAIN_ROUNDS_MAX; round++) {
+      let waiting = 0
+      for (const { ref } of engine.partitions) {
+        const { counts } = engine.partition(ref.partition).state ?? assert.fail('a partition is not open')
+        waiting += counts.scheduled + counts.pending + counts.retrying + counts.processing
+        if (counts.pending + counts.scheduled + counts.retrying > 0) await this.ackAll(node, ref.partition)
+      }
+      if (waiting === 0) return
+      await this.time.advance(DRAIN_ROUND_MS)
     }
     assert.fail('the queue does not drain')
   }
+
+  private async ackAll({ engine }: SimulationNode, partition: number): Promise<void> {
+    const wish = { worker: 'drain', leaseMs: 30_000, claimId: undefined, waitMs: 0, mayRunInDoubt: true }
+    const reply = await this.time.until(
+      engine.claimFrom(partition, { ...wish, max: () => 50, cancelled: () => false }),
+    )
+    assert.ok(reply._tag === 'Right', `healed, and yet a claim fails: ${JSON.stringify(reply)}`)
+    const { deliveries } = reply.right.value
+    if (deliveries.length === 0) return
+    const settled = await this.time.until(
+      engine.settle(
+        partition,
+        deliveries.map((one) => ack(one)),
+      ),
+    )
+    assert.ok(settled._tag === 'Right', `healed, and yet an ack fails: ${JSON.stringify(settled)}`)
+    for (const { ordinal, fence } of deliveries) {
+      const drained = { partition, ordinal, fence, outcome: 'ack', retryable: true, delayMs: undefined }
+      this.calls.settles.push({ ...drained, failureType: undefined, told: 'ok', accepted: true })
+    }
+  }
+
+  private async readLogs(): Promise<ReadonlyArray<ReadonlyArray<RecordedBatch>>> {
+    await this.time.settle()
+    const reader: EventLog = this.home.reader() ?? assert.fail('nobody has the log open')
+    const logs: Array<ReadonlyArray<RecordedBatch>> = []
+    const { queue, generation, created } = this.world.entry
+    for (let partition = 0; partition < created.partitions; partition++)
+      logs.push(await this.time.until(batchesOf(reader, partitionStream({ queue, generation, partition }))))
+    return logs
+  }
 }
 
-export const simulate = async (seed: number): Promise<RunReport> => (await Run.start(seed)).run()
+export const simulate = (seed: number, options: RunOptions = {}): Promise<RunReport> =>
+  new Run(seed, options, memoryHome()).run()

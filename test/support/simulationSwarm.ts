@@ -2,7 +2,7 @@
 // Uniform mixes hide mistakes: a run that uses everything at once seldom gets far with any of it.
 import { DEFAULT_FAILURE_RULES } from '../../domain/failure/index.js'
 import type { MessageAttributes } from '../../domain/message/index.js'
-import type { QueueSettings } from '../../domain/queue/index.js'
+import type { Cap, Limits, QueueSettings } from '../../domain/queue/index.js'
 import { fixed } from '../../domain/retry/index.js'
 import type { NewMessage } from '../../src/engine/requests.js'
 import { message } from './ledger.js'
@@ -51,7 +51,7 @@ const CIRCUITS = [
   { ...CIRCUIT, failureThreshold: 2, windowMs: 2_000, openMs: 250, probesMax: 1, successThreshold: 2 },
   { ...CIRCUIT, failureThreshold: 2, windowMs: 120, openMs: 120, probesMax: 2, successThreshold: 2 },
 ]
-const LIMITS: ReadonlyArray<NonNullable<QueueSettings['limits']>> = [
+const LIMITS: ReadonlyArray<Limits> = [
   {},
   {},
   {},
@@ -59,7 +59,19 @@ const LIMITS: ReadonlyArray<NonNullable<QueueSettings['limits']>> = [
   { rate: { count: 3, perMs: 300 } },
   { perTenant: { concurrencyMax: 1 } },
   { perTenant: { rate: { count: 2, perMs: 300 } } },
+  { concurrencyMax: 5, rate: { count: 4, perMs: 400 }, perTenant: { concurrencyMax: 2 } },
 ]
+
+/** Over several partitions a limit is split, and not always evenly. */
+const overPartitions = (limits: Limits, partitions: number): Limits => {
+  if (partitions === 1) return limits
+  const times = (n: number): number => n * partitions + 1
+  const each = ({ concurrencyMax, rate }: Cap): Cap => ({
+    ...(concurrencyMax === undefined ? {} : { concurrencyMax: times(concurrencyMax) }),
+    ...(rate === undefined ? {} : { rate: { ...rate, count: times(rate.count) } }),
+  })
+  return { ...each(limits), ...(limits.perTenant === undefined ? {} : { perTenant: each(limits.perTenant) }) }
+}
 
 export const GATES = ['g', 'h'] as const
 export const GROUPS = ['a', 'b'] as const
@@ -75,6 +87,12 @@ type Features = Readonly<{
 }>
 
 export class Swarm {
+  /** How many processes live at the same time. */
+  readonly nodes: number
+  /** Answers that get lost on their way to the client. */
+  readonly lossRate: number
+  /** Turns of processes and answers from outside come one at a time, and time goes on between them. */
+  readonly turnByTurn: boolean
   readonly settings: QueueSettings
   readonly snapshotEveryEvents: number
   readonly payloadCacheBytes: number
@@ -82,9 +100,10 @@ export class Swarm {
   readonly crashRate: number
   readonly features: Features
 
-  constructor(dice: Dice) {
+  constructor(dice: Dice, _without: ReadonlySet<string> = new Set()) {
     const circuit = dice.pick(CIRCUITS)
-    const limits = dice.pick(LIMITS)
+    const partitions = dice.pick([1, 1, 1, 2, 4])
+    const limits = overPartitions(dice.pick(LIMITS), partitions)
     this.features = {
       tenants: limits.perTenant !== undefined || dice.chance(0.1),
       zones: circuit !== null && dice.chance(0.5),
@@ -93,7 +112,11 @@ export class Swarm {
       wishes: dice.chance(0.3),
       groupShare: dice.pick([0.1, 0.3, 0.8]),
     }
+    this.nodes = dice.pick([1, 1, 1, 2, 3])
+    this.lossRate = dice.pick([0, 0, 0.05])
+    this.turnByTurn = dice.chance(0.6)
     this.settings = {
+      partitions,
       maxSize: dice.pick([6, 15, 1_000]),
       overflow: dice.pick(['reject', 'reject', 'dropOldest', 'dropLowestPriority']),
       order: dice.pick(['priority', 'priority', 'fifo', 'lifo', 'weighted', 'adaptive']),
@@ -107,8 +130,8 @@ export class Swarm {
     }
     this.snapshotEveryEvents = dice.pick([0, 5, 20])
     this.payloadCacheBytes = dice.pick([0, 600, 1_000_000])
-    this.faultRate = dice.pick([0, 0.1, 0.4])
-    this.crashRate = dice.pick([0, 0.03, 0.1])
+    this.faultRate = dice.pick([0, 0.3, 1])
+    this.crashRate = dice.pick([0, 0.3, 1])
   }
 
   /** How the attempts of this run end: where circuits are, many fail. */

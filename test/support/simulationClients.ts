@@ -1,0 +1,165 @@
+// What clients and workers ask of the nodes of a simulated run, and what they were told: kept for the checkers. An answer may
+// get lost on its way; a client that was told nothing, or "unknown", may ask again, at another node.
+import type { Reply } from '../../src/engine/replies.js'
+import type { Delivery, NewMessage, Settlement } from '../../src/engine/requests.js'
+import type { Calls, EnqueueCall, Told } from './checkers.js'
+import { ack, extend, fail, release } from './ledger.js'
+import type { SimulationNode } from './simulationNode.js'
+import type { Dice, Swarm } from './simulationSwarm.js'
+
+type Held = Readonly<{ partition: number; delivery: Delivery }>
+/** Enqueues whose messages carry a key, so that they may be asked for again. */
+type Repeatable = Readonly<{ partition: number; messages: ReadonlyArray<NewMessage>; call: EnqueueCall }>
+
+export type Diary = Readonly<{
+  calls: Calls
+  /** What was asked, in order. */
+  note: (text: string) => void
+  saw: (what: string) => void
+}>
+
+export const newCalls = (): Calls => ({ enqueues: [], claims: [], settles: [], operates: [] })
+
+export class Clients {
+  private readonly held: Held[] = []
+  private readonly claimIds: Array<{ claimId: string; worker: string }> = []
+  private readonly repeatable: Repeatable[] = []
+  private payloads = 0
+  private workers = 0
+
+  constructor(
+    private readonly swarm: Swarm,
+    private readonly diary: Diary,
+  ) {}
+
+  enqueue(dice: Dice, node: SimulationNode): void {
+    if (this.repeatable.length > 0 && dice.chance(0.1)) return this.enqueueAgain(dice, node)
+    const asked = Array.from({ length: dice.pick([1, 1, 3]) }, () =>
+      this.swarm.message(dice, ++this.payloads),
+    )
+    const byPartition = new Map<number, NewMessage[]>()
+    for (const message of asked) {
+      const partition = node.engine.route(message)
+      byPartition.set(partition, [...(byPartition.get(partition) ?? []), message])
+    }
+    for (const [partition, messages] of byPartition) this.send(dice, node, partition, messages)
+  }
+
+  private send(
+    dice: Dice,
+    node: SimulationNode,
+    partition: number,
+    messages: ReadonlyArray<NewMessage>,
+    repeats = false,
+  ): void {
+    const { calls, note } = this.diary
+    note(`${node.name}: enqueue ${messages.map(({ payload }) => payload).join(' ')} in ${partition}`)
+    const call: EnqueueCall = { told: 'unknown', partition, messages, repeats, results: [] }
+    calls.enqueues.push(call)
+    const isKeyed = messages.every((one) => one.dedupMode === undefined && isKnownAgain(one))
+    if (isKeyed && !repeats) this.repeatable.push({ partition, messages, call })
+    this.answer(dice, node.engine.enqueue(partition, messages), call, (results) => {
+      call.results = results
+    })
+  }
+
+  /** Safe for whoever does not know what became of the first: the key says that it is the same. */
+  private enqueueAgain(dice: Dice, node: SimulationNode): void {
+    const open = this.repeatable.filter(({ call }) => call.told === 'unknown')
+    if (open.length === 0) return
+    const { partition, messages } = dice.pick(open)
+    this.diary.saw('asked again')
+    this.send(dice, node, partition, messages, true)
+  }
+
+  claim(dice: Dice, node: SimulationNode): void {
+    const again = this.claimIds.length > 0 && dice.chance(0.3) ? dice.pick(this.claimIds) : undefined
+    const number = ++this.workers
+    const isLocal = dice.chance(0.5)
+    const worker = again?.worker ?? (isLocal ? `local:${node.incarnation}:${number}` : `w${number}`)
+    const claimId = again?.claimId ?? (dice.chance(0.4) ? `c${number}` : undefined)
+    if (again === undefined && claimId !== undefined) this.claimIds.push({ claimId, worker })
+    this.diary.note(`${node.name}: claim ${worker} ${claimId ?? ''}`)
+    const { claims } = this.diary.calls
+    const call: Calls['claims'][number] = { told: 'unknown', worker, repeats: again !== undefined, given: [] }
+    claims.push(call)
+    // A repeat shares the name of the first, so what the first did is no proof against the repeat, nor the other way.
+    if (again !== undefined) for (const other of claims) if (other.worker === worker) other.repeats = true
+    const max = dice.pick([1, 1, 3])
+    const wish = {
+      worker,
+      claimId,
+      max: () => max,
+      waitMs: dice.pick([0, 0, 200]),
+      leaseMs: dice.pick([100, 5_000]),
+      mayRunInDoubt: dice.chance(0.7),
+      cancelled: () => false,
+    }
+    this.answer(dice, node.engine.claim(wish), call, ({ deliveries, partition }) => {
+      call.given = deliveries.map(({ ordinal, fence, enqueued }) => ({
+        partition,
+        ordinal,
+        fence,
+        payload: enqueued.payload,
+      }))
+      for (const delivery of deliveries) this.held.push({ partition, delivery })
+    })
+  }
+
+  settle(dice: Dice, node: SimulationNode): void {
+    if (this.held.length === 0) return
+    // Mostly the latest ones, sometimes one that was settled or lost long ago.
+    const { partition, delivery } = dice.pick(dice.chance(0.7) ? this.held.slice(-5) : this.held)
+    const settlement = this.settlementOf(dice, delivery)
+    const { ordinal, fence } = delivery
+    this.diary.note(`${node.name}: ${settlement.outcome} ${ordinal}/${fence} in ${partition}`)
+    const call: Calls['settles'][number] = {
+      told: 'unknown',
+      partition,
+      ordinal,
+      fence,
+      outcome: settlement.outcome,
+      retryable: settlement.outcome !== 'fail' || settlement.retryable,
+      failureType: settlement.outcome === 'fail' ? settlement.failureType : undefined,
+      delayMs: 'delayMs' in settlement ? settlement.delayMs : undefined,
+      accepted: false,
+    }
+    this.diary.calls.settles.push(call)
+    this.answer(dice, node.engine.settle(partition, [settlement]), call, ([result]) => {
+      call.accepted = result?._tag === 'Right'
+      if (!call.accepted) this.diary.saw('late settlement refused')
+    })
+  }
+
+  private settlementOf(dice: Dice, delivery: Delivery): Settlement {
+    const { swarm } = this
+    switch (swarm.outcome(dice)) {
+      case 'ack':
+        return ack(delivery, dice.chance(0.3) ? '"done"' : undefined)
+      case 'fail':
+        return fail(delivery, { failureType: swarm.failureType(dice), retryable: !dice.chance(0.1) })
+      case 'release':
+        return release(delivery, dice.pick([0, 50]))
+      default:
+        return extend(delivery, dice.pick([100, 5_000]))
+    }
+  }
+
+  answer<A>(dice: Dice, reply: Promise<Reply<A>>, call: { told: Told }, accept: (value: A) => void): void {
+    const isLost = dice.chance(this.swarm.lossRate)
+    reply.then((answer) => {
+      if (isLost) return this.diary.saw('an answer gets lost')
+      if (answer._tag === 'Right') {
+        call.told = 'ok'
+        accept(answer.right.value)
+        return
+      }
+      const { left: failure } = answer
+      call.told = failure.kind === 'unknown' ? 'unknown' : 'definite'
+      this.diary.saw(failure.kind === 'refused' ? `told ${failure.refusal.type}` : `told ${failure.kind}`)
+    })
+  }
+}
+
+const isKnownAgain = ({ callerId, attributes }: NewMessage): boolean =>
+  callerId !== undefined || attributes?.dedupKey !== undefined || attributes?.idempotencyKey !== undefined
