@@ -1,0 +1,134 @@
+// Would the tests notice a small mistake? Every small mistake of the sources that decide (`mutation/operators.mjs`) is made, one
+// at a time, in a copy; the share that a test notices is the score. `npm run mutation -- --only domain/retry --sample 50`.
+// Not a part of CI: all of it takes an hour or more. What no test notices is printed, to be read by people.
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { instrument } from './mutation/instrument.mjs'
+import { verdictsOn } from './mutation/run.mjs'
+import { TARGETS } from './mutation/targets.mjs'
+
+const COPIED = ['domain', 'projections', 'src', 'test', 'docs', 'scripts', 'package.json', 'tsconfig.json']
+const SHOWN_MAX = 90
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    file: { type: 'string', multiple: true, default: [] },
+    sample: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    json: { type: 'string' },
+    all: { type: 'boolean', default: false },
+  },
+})
+const refuse = (text) => {
+  console.error(text)
+  process.exit(2)
+}
+const wholeNumber = (name) => {
+  const number = Number(values[name])
+  return Number.isSafeInteger(number) && number > 0
+    ? number
+    : refuse(`--${name} takes a whole number from 1, not ${values[name]}`)
+}
+const sampleMax = values.sample === undefined ? Number.POSITIVE_INFINITY : wholeNumber('sample')
+const seed = wholeNumber('seed')
+const targets = TARGETS.filter(({ name }) => values.only.length === 0 || values.only.includes(name))
+if (targets.length === 0) {
+  refuse(`--only takes ${TARGETS.map(({ name }) => name).join(', ')}; not ${values.only.join(', ')}`)
+}
+
+const repository = fileURLToPath(new URL('..', import.meta.url))
+const work = mkdtempSync(join(tmpdir(), 'ledgerq-mutation-'))
+const copy = join(work, 'copy')
+process.on('exit', () => rmSync(work, { recursive: true, force: true }))
+process.on('SIGINT', () => process.exit(130))
+process.on('SIGTERM', () => process.exit(143))
+
+/** Drawn from the seed: the same sample each time. */
+const sampleOf = (list) => {
+  let state = seed
+  const keyed = list.map((one) => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 0
+    return { one, key: Math.imul(state ^ (state >>> 13), 0x85ebca6b) >>> 0 }
+  })
+  keyed.sort((a, b) => a.key - b.key)
+  return keyed.slice(0, sampleMax).map(({ one }) => one)
+}
+
+const sourcesOf = ({ name, files }) =>
+  readdirSync(join(copy, name))
+    .filter((file) => file.endsWith('.ts') && (files === undefined || files.includes(basename(file, '.ts'))))
+    .map((file) => `${name}/${file}`)
+    .filter((path) => values.file.length === 0 || values.file.some((wanted) => path.includes(wanted)))
+
+const testsIn = (path) => {
+  if (path.endsWith('.test.ts')) return [path]
+  const inside = readdirSync(join(copy, path), { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() || entry.name.endsWith('.test.ts') ? testsIn(`${path}/${entry.name}`) : [],
+  )
+  return inside.filter((file) => !/\.(?:int|sim)\.test\.ts$/.test(file))
+}
+
+const oneLine = (text) => {
+  const flat = text.replace(/\s+/g, ' ').trim()
+  return flat.length > SHOWN_MAX ? `${flat.slice(0, SHOWN_MAX)}...` : flat
+}
+
+const row = (...cells) => console.log(`| ${cells.join(' | ')} |`)
+const tableRow = (name, verdicts) => {
+  const count = (wanted) => verdicts.filter(({ verdict }) => verdict === wanted).length
+  const [killed, timeout, survived, untested] = ['killed', 'timeout', 'survived', 'untested'].map(count)
+  const score = ((killed + timeout) * 100) / Math.max(1, verdicts.length)
+  row(name, verdicts.length, killed, timeout, survived, untested, `${score.toFixed(1)} %`)
+}
+
+const measure = async (target) => {
+  for (const name of COPIED) {
+    rmSync(join(copy, name), { recursive: true, force: true })
+    cpSync(join(repository, name), join(copy, name), { recursive: true })
+  }
+  const mutants = []
+  const ids = []
+  for (const path of sourcesOf(target)) {
+    const { mutants: own, text } = instrument(path, readFileSync(join(copy, path), 'utf8'), mutants.length)
+    writeFileSync(join(copy, path), text)
+    ids.push(...sampleOf(own.map(({ id }) => id)))
+    mutants.push(...own)
+  }
+  const testFiles = [...new Set([...target.own, ...target.also].flatMap(testsIn))]
+  const folder = mkdtempSync(join(work, 'target-'))
+  const say = (done) => console.error(`${target.name}: ${done} of ${ids.length}`)
+  const verdicts = await verdictsOn({ copy, folder, mutants, ids, own: target.own, testFiles, say })
+  return ids.sort((a, b) => a - b).map((id) => ({ ...mutants[id], ...verdicts.get(id) }))
+}
+
+cpSync(join(repository, 'package.json'), join(copy, 'package.json'))
+symlinkSync(join(repository, 'node_modules'), join(copy, 'node_modules'))
+const results = []
+for (const target of targets) {
+  const verdicts = await measure(target)
+  results.push({ name: target.name, verdicts })
+  for (const { path, line, kind, original, text, verdict, by } of verdicts) {
+    const isNoticed = verdict === 'killed' || verdict === 'timeout'
+    if (isNoticed && !values.all) continue
+    console.log(
+      `${verdict} ${path}:${line} ${kind}: ${oneLine(original)}  ->  ${oneLine(text)}${isNoticed ? `  (${by})` : ''}`,
+    )
+  }
+  if (values.json) writeFileSync(values.json, JSON.stringify(results))
+}
+console.log('')
+row('sources', 'mistakes', 'failed a test', 'never ended', 'survived', 'met by no test', 'score')
+row('---', '--:', '--:', '--:', '--:', '--:', '--:')
+for (const { name, verdicts } of results) {
+  const paths = [...new Set(verdicts.map(({ path }) => path))]
+  tableRow(`**${name}**`, verdicts)
+  for (const path of paths)
+    tableRow(
+      basename(path),
+      verdicts.filter((one) => one.path === path),
+    )
+}
