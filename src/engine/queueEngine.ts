@@ -32,17 +32,20 @@ const UNAVAILABLE_PAUSE_MS = 250
 
 type CancelListener = (partition: number, ordinal: number) => void
 type ClaimWish = Omit<ClaimRequest, 'answer'>
+type InPartition = Claimed & { partition: number }
 
 const inPartition = (
   { value, revision, position }: Answered<Claimed>,
   partition: number,
-): Reply<Claimed & { partition: number }> => answered({ ...value, partition }, revision, position)
+): Reply<InPartition> => answered({ ...value, partition }, revision, position)
 
 export class QueueEngine {
   readonly partitions: Partition[] = []
   /** Called after each change of the control stream. */
   whenControlChanged: () => void = () => undefined
   private readonly cancelListeners = new Set<CancelListener>()
+  /** Claims under way, by their id. */
+  private readonly claiming = new Map<string, Promise<unknown>>()
   private nextPartition = 0
 
   private constructor(
@@ -199,16 +202,32 @@ export class QueueEngine {
   }
 
   /** Claims from one partition after the other, beginning with another one each time; waits for all of them at once. */
-  async claim(wish: ClaimWish): Promise<Reply<Claimed & { partition: number }>> {
-    if (this.partitions.length === 1) {
-      const reply = await this.claimFrom(0, wish)
-      return isLeft(reply) ? reply : inPartition(reply.right, 0)
+  async claim(wish: ClaimWish): Promise<Reply<InPartition>> {
+    if (this.partitions.length === 1) return this.claimInPartition(0, wish)
+    const { claimId } = wish
+    if (claimId === undefined) return this.claimFromAny(wish)
+    // A repeat that overtakes the first could be given other messages, of another partition: it waits for it (R28).
+    const first = this.claiming.get(claimId) ?? Promise.resolve()
+    const reply = first
+      .catch(() => undefined)
+      .then(async () => {
+        const known = await this.partitionOfClaim(claimId)
+        return known === undefined ? this.claimFromAny(wish) : this.claimInPartition(known, wish)
+      })
+    this.claiming.set(claimId, reply)
+    try {
+      return await reply
+    } finally {
+      if (this.claiming.get(claimId) === reply) this.claiming.delete(claimId)
     }
-    const known = wish.claimId === undefined ? undefined : await this.partitionOfClaim(wish.claimId)
-    if (known !== undefined) {
-      const reply = await this.claimFrom(known, wish)
-      return isLeft(reply) ? reply : inPartition(reply.right, known)
-    }
+  }
+
+  private async claimInPartition(partition: number, wish: ClaimWish): Promise<Reply<InPartition>> {
+    const reply = await this.claimFrom(partition, wish)
+    return isLeft(reply) ? reply : inPartition(reply.right, partition)
+  }
+
+  private async claimFromAny(wish: ClaimWish): Promise<Reply<InPartition>> {
     const untilTick = this.deps.clock.tickMs() + wish.waitMs
     for (;;) {
       const reply = await this.claimOnce(wish)
@@ -217,12 +236,13 @@ export class QueueEngine {
       // Whoever hears of in-doubt messages has to make room for them first: it must not go on waiting.
       if (!isLeft(reply) && (reply.right.value.deliveries.length > 0 || reply.right.value.inDoubtWaiting))
         return reply
+      if (isLeft(reply) && reply.left.kind === 'unknown') return reply
       await this.untilReady(wish, leftMs)
     }
   }
 
   /** Asks each partition once; the first that has something is the answer. */
-  private async claimOnce(wish: ClaimWish): Promise<Reply<Claimed & { partition: number }>> {
+  private async claimOnce(wish: ClaimWish): Promise<Reply<InPartition>> {
     let inDoubtWaiting = false
     let failure: Failure | undefined
     let last: Answered<Claimed> | undefined
@@ -230,6 +250,8 @@ export class QueueEngine {
       const partition = this.nextClaimed()
       const reply = await this.claimFrom(partition, { ...wish, waitMs: 0 })
       if (isLeft(reply)) {
+        // It may have started what was asked for: nobody else is asked, and nobody is told that nothing happened (I1).
+        if (reply.left.kind === 'unknown') return reply
         failure = reply.left
         continue
       }
@@ -276,9 +298,8 @@ export class QueueEngine {
   async claimOne(
     { partition, ordinal }: Readonly<{ partition: number; ordinal: number }>,
     wish: ClaimWish,
-  ): Promise<Reply<Claimed & { partition: number }>> {
-    const reply = await this.claimFrom(partition, { ...wish, ordinal })
-    return isLeft(reply) ? reply : inPartition(reply.right, partition)
+  ): Promise<Reply<InPartition>> {
+    return this.claimInPartition(partition, { ...wish, ordinal })
   }
 
   claimFrom(partition: number, wish: ClaimWish): Promise<Reply<Claimed>> {

@@ -67,6 +67,30 @@ describe('several partitions (§4.1)', () => {
     }
   })
 
+  it('R28: a claim that is repeated while the first still waits is given the same message, from one partition', async () => {
+    const queue = await open()
+    const named = { ...wish, claimId: 'c1', waitMs: 5_000 }
+    const claims = [1, 2].map(() => queue.engine.claim(named))
+    await queue.clock.advance(100)
+    for (const partition of [0, 1, 2]) {
+      right(await queue.clock.settled(queue.engine.enqueue(partition, [message(partition)])))
+    }
+    await queue.clock.advance(5_000)
+    const [first, again] = await Promise.all(claims)
+    const value = { deliveries: [expect.objectContaining({ attempt: 1, fence: 1 })] }
+    for (const reply of [first, again]) expect(reply).toMatchObject({ right: { value } })
+    expect(queue.engine.partitions.reduce((sum, { state }) => sum + (state?.counts.attempts ?? 0), 0)).toBe(1)
+  })
+
+  it('I1: a claim of unknown outcome in one partition is told as unknown, and takes nothing from the others', async () => {
+    const queue = await open()
+    right(await queue.clock.settled(queue.engine.enqueue(1, [message('mine')])))
+    queue.log.always = 'lostRequest'
+    const claim = watch(queue.engine.claim({ ...wish, waitMs: 60_000 }))
+    await queue.clock.advance(6_000)
+    expect(claim.value).toMatchObject({ _tag: 'Left', left: { kind: 'unknown' } })
+  })
+
   it('one partition in trouble does not stop the others, nor does a waiting claim spin on it', async () => {
     const queue = await open()
     queue.log.plan('full')
