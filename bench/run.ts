@@ -5,6 +5,7 @@
 //   npm run bench -- --runs 3                       each scenario so many times; figures are medians, --json has all
 //   npm run bench -- --json > figures.json          one JSON object; progress goes to stderr
 //   npm run bench -- --profile profiles             a CPU profile of each measured part, and its top functions
+//   npm run bench -- --scenario latency --trace 20  where the time of the 20 slowest messages went, commit by commit
 //   npm run bench -- --dir /mnt/disk                where the logs are written and removed; memory file systems are refused
 //
 // How to read it. Every job carries 120 bytes of JSON. Rates count durable answers only: a message is enqueued when its
@@ -43,6 +44,7 @@ const readArgs = () => {
       runs: { type: 'string', default: '1' },
       dir: { type: 'string', default: tmpdir() },
       profile: { type: 'string' },
+      trace: { type: 'string', default: '0' },
     },
   })
   const n = wholeNumber('--n', values.n, N_MIN)
@@ -53,6 +55,7 @@ const readArgs = () => {
     n,
     backlog,
     runs: wholeNumber('--runs', values.runs, 1),
+    trace: wholeNumber('--trace', values.trace, 0),
     scenarios: chosen(values.scenario),
   }
 }
@@ -90,13 +93,13 @@ type Round = Readonly<{
 
 /** Rounds over all scenarios, not each scenario so many times in a row: a slow minute then touches one round only. */
 const runRounds = async (args: ReturnType<typeof readArgs>, root: string): Promise<ReadonlyArray<Round>> => {
-  const { n, backlog, profile: profileFolder, scenarios, runs } = args
+  const { n, backlog, profile: profileFolder, scenarios, runs, trace } = args
   const rounds: Round[] = []
   for (let round = 1; round <= runs; round++) {
     const byScenario: Record<string, Figures> = {}
     const problems: string[] = []
     for (const scenario of scenarios) {
-      const result = await runScenario(scenario, { n, backlog, root, profileFolder, progress })
+      const result = await runScenario(scenario, { n, backlog, root, profileFolder, trace, progress })
       byScenario[scenario.name] = result.figures
       problems.push(...result.problems.map((problem) => `${scenario.name}: ${problem}`))
     }

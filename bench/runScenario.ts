@@ -19,6 +19,7 @@ export type RunOptions = Readonly<{
   backlog: number
   root: string
   profileFolder: string | undefined
+  trace: number
   progress: (what: string) => void
 }>
 export type ScenarioResult = Readonly<{ figures: Figures; exact: boolean; problems: ReadonlyArray<string> }>
@@ -62,7 +63,7 @@ const runStep = (
   step: Step,
   directory: string,
   earlier: Figures,
-  { n, backlog, profileFolder, progress }: RunOptions,
+  { n, backlog, profileFolder, trace, progress }: RunOptions,
 ): Promise<StepResult> => {
   const profile =
     profileFolder === undefined ? undefined : { folder: profileFolder, name: `${scenario.name}-${step.name}` }
@@ -74,6 +75,7 @@ const runStep = (
     directory,
     earlier,
     profile,
+    trace,
   }
   return new Promise((resolve, reject) => {
     const child = fork(STEP_PROGRAM, [], { execArgv: ['--expose-gc'] })

@@ -1,16 +1,20 @@
 // From the call of enqueue to the call of the handler, at 200 messages a second on a fixed timetable that does not wait for
-// earlier ones. One process and one clock; the first second is not counted. Beside it what the disk alone takes at this
+// earlier ones. One process and one clock. The first twelve seconds are told apart (`e2e_settling_*`): the warm-up of the other
+// scenarios is about throughput, and at this pace other code is hot, so the runtime compiles some 150 functions anew, each
+// some milliseconds of a processor that two threads with a message between them need as well. Beside it what the disk alone takes at this
 // pace: as many bytes written and synced on the same timetable. A disk and a processor that were idle in between wake up
 // slower than the back-to-back syncs of the machine's facts.
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { openTraced } from '../measure/commitTrace.js'
 import { quantileOf } from '../measure/quantiles.js'
 import { measured } from '../measure/window.js'
 import { Calls, type Job, jobOf, openBenchLedger, openOrders, QUEUE, warmUp } from './jobs.js'
 import type { Bench, Scenario, StepResult } from './scenario.js'
 
 const RATE_PER_SECOND = 200
+const SETTLING_SECONDS = 12
 const SECONDS = 10
 const CONCURRENCY = 100
 const TICK_MS = 1
@@ -47,9 +51,11 @@ const diskAlone = async (directory: string, bytes: number): Promise<(share: numb
   return quantileOf(tookMs)
 }
 
-const run = async ({ n, directory, profile }: Bench): Promise<StepResult> => {
-  const count = RATE_PER_SECOND * (SECONDS + 1)
-  const ledger = await openBenchLedger(directory)
+const run = async ({ n, directory, profile, trace, progress }: Bench): Promise<StepResult> => {
+  const settling = RATE_PER_SECOND * SETTLING_SECONDS
+  const count = settling + RATE_PER_SECOND * SECONDS
+  const traced = trace === 0 ? undefined : await openTraced(directory)
+  const ledger = traced?.ledger ?? (await openBenchLedger(directory))
   const warm = await warmUp(ledger, n)
   const queue = await openOrders(ledger)
   const calledAt = new Float64Array(count)
@@ -60,30 +66,42 @@ const run = async ({ n, directory, profile }: Bench): Promise<StepResult> => {
     startedMs[payload.seq] = performance.now() - (calledAt[payload.seq] ?? 0)
     calls.note(payload.seq)
   }
+  const messageAt = (seq: number) => ({
+    seq,
+    calledAt: calledAt[seq] ?? 0,
+    startedMs: startedMs[seq] ?? 0,
+  })
   const worker = queue.process(handler, { concurrency: CONCURRENCY })
   const send = async (seq: number): Promise<void> => {
     calledAt[seq] = performance.now()
     await queue.enqueue(jobOf(seq))
     answeredMs[seq] = performance.now() - (calledAt[seq] ?? 0)
   }
+  await offer(settling, send)
+  traced?.begin()
   const window = await measured(
     ledger,
     async () => {
-      await offer(count, send)
+      await offer(count - settling, (seq) => send(settling + seq))
       await calls.all
     },
     profile,
   )
+  const messages = Array.from({ length: count - settling }, (_, i) => messageAt(settling + i))
+  for (const line of traced?.report(messages, trace) ?? []) progress(line)
   await worker.stop()
   await ledger.close()
   const disk = await diskAlone(directory, Math.round(window.bytes / window.fsyncs))
-  const started = quantileOf(startedMs.slice(RATE_PER_SECOND))
-  const answered = quantileOf(answeredMs.slice(RATE_PER_SECOND))
+  const started = quantileOf(startedMs.slice(settling))
+  const answered = quantileOf(answeredMs.slice(settling))
+  const atFirst = quantileOf(startedMs.slice(RATE_PER_SECOND, settling))
   return {
     figures: {
       e2e_p50_ms: started(0.5),
       e2e_p99_ms: started(0.99),
       e2e_max_ms: started(1),
+      e2e_settling_p50_ms: atFirst(0.5),
+      e2e_settling_p99_ms: atFirst(0.99),
       enqueue_ack_p50_ms: answered(0.5),
       enqueue_ack_p99_ms: answered(0.99),
       disk_alone_p50_ms: disk(0.5),

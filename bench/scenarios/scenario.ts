@@ -24,6 +24,8 @@ export type Bench = Readonly<{
   earlier: Figures
   /** Where to write a CPU profile of the measured part; undefined = none. */
   profile: Readonly<{ folder: string; name: string }> | undefined
+  /** How many of the slowest messages to explain, where a scenario can (`latency`); 0 = none, and nothing is traced. */
+  trace: number
   progress: (what: string) => void
 }>
 
