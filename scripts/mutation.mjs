@@ -20,6 +20,7 @@ const { values } = parseArgs({
     sample: { type: 'string' },
     seed: { type: 'string', default: '1' },
     json: { type: 'string' },
+    again: { type: 'string' },
     all: { type: 'boolean', default: false },
   },
 })
@@ -39,6 +40,18 @@ const targets = TARGETS.filter(({ name }) => values.only.length === 0 || values.
 if (targets.length === 0) {
   refuse(`--only takes ${TARGETS.map(({ name }) => name).join(', ')}; not ${values.only.join(', ')}`)
 }
+
+/** Only what nothing noticed in an earlier report, to see whether new tests do. */
+const nameOf = ({ path, line, kind, original, text }) => JSON.stringify([path, line, kind, original, text])
+const earlier =
+  values.again === undefined
+    ? undefined
+    : new Set(
+        JSON.parse(readFileSync(values.again, 'utf8'))
+          .flatMap(({ verdicts }) => verdicts)
+          .filter(({ verdict }) => verdict === 'survived' || verdict === 'untested')
+          .map(nameOf),
+      )
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
 const work = mkdtempSync(join(tmpdir(), 'ledgerq-mutation-'))
@@ -95,7 +108,8 @@ const measure = async (target) => {
   for (const path of sourcesOf(target)) {
     const { mutants: own, text } = instrument(path, readFileSync(join(copy, path), 'utf8'), mutants.length)
     writeFileSync(join(copy, path), text)
-    ids.push(...sampleOf(own.map(({ id }) => id)))
+    const wanted = own.filter((mutant) => earlier === undefined || earlier.has(nameOf(mutant)))
+    ids.push(...sampleOf(wanted.map(({ id }) => id)))
     mutants.push(...own)
   }
   const testFiles = [...new Set([...target.own, ...target.also].flatMap(testsIn))]

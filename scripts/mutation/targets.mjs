@@ -2,6 +2,7 @@
 // loaded anew for what a module does while it loads); `also` are tests that meet the same rules from further outside.
 
 const SIMULATION = 'test/simulation/engine.sim.test.ts'
+const CODECS = 'test/domain/codecs.test.ts'
 const PARTITION = ['test/projections/partition', 'test/projections/messageTable']
 
 export const TARGETS = [
@@ -14,16 +15,16 @@ export const TARGETS = [
   { name: 'domain/failure', own: ['test/domain/failure'], also: ['test/domain', 'test/worker'] },
   {
     name: 'domain/circuit',
-    own: ['test/domain/circuit'],
+    own: ['test/domain/circuit', CODECS],
     also: ['test/domain', 'test/projections/circuits'],
   },
   {
     name: 'domain/queue',
-    own: ['test/domain/queue'],
+    own: ['test/domain/queue', CODECS],
     also: ['test/domain', ...PARTITION, 'test/engine', 'test/api'],
   },
-  { name: 'domain/schedule', own: ['test/domain/schedule'], also: ['test/domain', 'test/schedules'] },
-  { name: 'domain/wire', own: ['test/domain/wire'], also: ['test/domain', 'test/chain'] },
+  { name: 'domain/schedule', own: ['test/domain/schedule', CODECS], also: ['test/domain', 'test/schedules'] },
+  { name: 'domain/wire', own: ['test/domain/wire', CODECS], also: ['test/domain', 'test/chain'] },
   { name: 'projections/partition', own: PARTITION, also: ['test/projections', 'test/engine', SIMULATION] },
   {
     name: 'projections/messageTable',
