@@ -208,12 +208,7 @@ export class QueueEngine {
     if (claimId === undefined) return this.claimFromAny(wish)
     // A repeat that overtakes the first could be given other messages, of another partition: it waits for it (R28).
     const first = this.claiming.get(claimId) ?? Promise.resolve()
-    const reply = first
-      .catch(() => undefined)
-      .then(async () => {
-        const known = await this.partitionOfClaim(claimId)
-        return known === undefined ? this.claimFromAny(wish) : this.claimInPartition(known, wish)
-      })
+    const reply = first.catch(() => undefined).then(() => this.claimFromAny(wish))
     this.claiming.set(claimId, reply)
     try {
       return await reply
@@ -230,6 +225,9 @@ export class QueueEngine {
   private async claimFromAny(wish: ClaimWish): Promise<Reply<InPartition>> {
     const untilTick = this.deps.clock.tickMs() + wish.waitMs
     for (;;) {
+      // In each round: a partition that was being opened may turn out to know the claim, and has no more for it.
+      const known = wish.claimId === undefined ? undefined : await this.partitionOfClaim(wish.claimId)
+      if (known !== undefined) return this.claimInPartition(known, wish)
       const reply = await this.claimOnce(wish)
       const leftMs = untilTick - this.deps.clock.tickMs()
       if (leftMs <= 0 || wish.cancelled()) return reply

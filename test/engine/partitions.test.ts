@@ -82,6 +82,20 @@ describe('several partitions (§4.1)', () => {
     expect(queue.engine.partitions.reduce((sum, { state }) => sum + (state?.counts.attempts ?? 0), 0)).toBe(1)
   })
 
+  it('R28: a claim that a partition knew while it was away is answered when it is back, without a round for nothing', async () => {
+    const queue = await open()
+    right(await queue.clock.settled(queue.engine.enqueue(1, [message('mine')])))
+    const [delivery] = right(await queue.clock.settled(queue.engine.claim({ ...wish, claimId: 'c1' }))).value
+      .deliveries
+    if (delivery !== undefined) right(await queue.clock.settled(queue.engine.settle(1, [ack(delivery)])))
+    queue.log.plan('full')
+    failureOf(await queue.clock.settled(queue.engine.enqueue(1, [message('lost')])))
+    const again = queue.engine.claim({ ...wish, claimId: 'c1', waitMs: 60_000 })
+    await queue.clock.advance(5_000)
+    right(await queue.clock.settled(queue.engine.enqueue(1, [message('other')])))
+    expect(right(await queue.clock.settled(again)).value.deliveries).toEqual([])
+  })
+
   it('I1: a claim of unknown outcome in one partition is told as unknown, and takes nothing from the others', async () => {
     const queue = await open()
     right(await queue.clock.settled(queue.engine.enqueue(1, [message('mine')])))
