@@ -5,6 +5,9 @@ import type { MessageTable } from '../messageTable/messageTable.js'
 import { COUNT_NAMES } from './counts.js'
 import type { PartitionState } from './partitionState.js'
 
+/** Rises with each change of what is hashed, or how: golden logs keep the hash of each definition (test/golden/logs). */
+export const STATE_HASH_VERSION = 1
+
 /** Two 32-bit lanes, as 16 hexadecimal digits. */
 export const stateHash = (state: PartitionState): string => {
   const sum = new Lanes()
