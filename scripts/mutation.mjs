@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { instrument } from './mutation/instrument.mjs'
 import { verdictsOn } from './mutation/run.mjs'
-import { TARGETS } from './mutation/targets.mjs'
+import { SIMULATION, TARGETS } from './mutation/targets.mjs'
 
 const COPIED = ['domain', 'projections', 'src', 'test', 'docs', 'scripts', 'package.json', 'tsconfig.json']
 const SHOWN_MAX = 90
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     json: { type: 'string' },
     again: { type: 'string' },
+    simulation: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
   },
 })
@@ -112,10 +113,11 @@ const measure = async (target) => {
     ids.push(...sampleOf(wanted.map(({ id }) => id)))
     mutants.push(...own)
   }
-  const testFiles = [...new Set([...target.own, ...target.also].flatMap(testsIn))]
+  const always = values.simulation ? [SIMULATION] : []
+  const testFiles = [...new Set([...target.own, ...target.also, ...always].flatMap(testsIn))]
   const folder = mkdtempSync(join(work, 'target-'))
-  const say = (done) => console.error(`${target.name}: ${done} of ${ids.length}`)
-  const verdicts = await verdictsOn({ copy, folder, mutants, ids, own: target.own, testFiles, say })
+  const say = (text) => console.error(`${target.name}: ${text}`)
+  const verdicts = await verdictsOn({ copy, folder, mutants, ids, own: target.own, always, testFiles, say })
   return ids.sort((a, b) => a - b).map((id) => ({ ...mutants[id], ...verdicts.get(id) }))
 }
 

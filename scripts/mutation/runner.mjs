@@ -12,6 +12,8 @@ const SLOWER_AT_MOST = 10
 const SPARE_STEPS = 200_000
 const SPARE_MS = 1_000
 const BEAT_MS = 1_000
+/** How long the tests of other folders may take for one mistake. */
+const ALSO_MS = 2_000
 
 const $m = {
   active: NONE,
@@ -73,8 +75,9 @@ export default class MutationRunner extends TestRunner {
   onTaskFinished(test) {
     const ms = performance.now() - this.startedAt
     const steps = Number.MAX_SAFE_INTEGER - $m.stepsLeft
-    this.known.tests[test.id] = { ms, steps, places: placesSeen() }
+    // A test that fails without any mistake says nothing.
     if (test.result.state === 'fail') tell({ broken: `${test.file.name} > ${test.name}` })
+    else this.known.tests[test.id] = { ms, steps, places: placesSeen() }
     this.beat(test.name)
   }
 
@@ -131,13 +134,17 @@ export default class MutationRunner extends TestRunner {
     return verdict.is === 'survived' && isLoading ? this.tryLoading(mutant) : verdict
   }
 
-  /** Tests of the folder first, then what was quick and found much so far. */
+  /** Tests of the folder first, then what was quick and found much so far; of the others as many as there is time for. */
   inOrder(tests) {
     const price = (test) => this.known.tests[test.id].ms / (1 + (this.kills.get(test.id) ?? 0))
-    return tests
-      .map((test) => ({ test, price: price(test) + (isOwn(test.file.filepath) ? 0 : 1e6) }))
-      .sort((a, b) => a.price - b.price)
-      .map(({ test }) => test)
+    const ordered = tests.toSorted((a, b) => price(a) - price(b))
+    let leftMs = ALSO_MS
+    const others = ordered.filter((test) => {
+      if (isOwn(test.file.filepath)) return false
+      leftMs -= this.known.tests[test.id].ms
+      return leftMs > 0 || plan.always.some((path) => test.file.filepath.endsWith(path))
+    })
+    return [...ordered.filter((test) => isOwn(test.file.filepath)), ...others]
   }
 
   async firstFailure(mutant, tests) {
