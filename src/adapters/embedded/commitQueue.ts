@@ -111,8 +111,10 @@ export class CommitQueue {
     const before = this.running.get(stream)
     // One call per stream is in flight; a second one is judged by what became of the first.
     if (before !== undefined) return before.then(() => this.append(stream, expected, batch))
-    if (this.stopReason !== undefined) return Promise.resolve(this.stoppedAnswer(batch.batchId))
     const head = this.options.index.streams.get(stream)?.head ?? NO_REVISION
+    // What is in the log was appended, however the log has ended since: a repeat of it is no failure (I1).
+    if (this.stopReason !== undefined && expected >= head)
+      return Promise.resolve(this.stoppedAnswer(batch.batchId))
     if (expected !== head) return this.options.answerMisplaced(stream, expected, batch)
 
     invariant(batch.events.length > 0, 'a batch holds at least one event')

@@ -123,6 +123,8 @@ const openLocked = async (
   if (E.isLeft(identity)) return identity
   const ledgerId = identity.right === 'new' ? machine.newLedgerId() : identity.right
   if (identity.right === 'new') await giveBirth(files, directory, ledgerId)
+  // Names that a killed process left are in the page cache, and perhaps nowhere else: nothing may rest on them before.
+  await files.syncFolder(directory)
   const marks = await readMarks(files, directory)
   if (E.isLeft(marks)) return marks
   const segmentsFolder = join(directory, SEGMENTS_FOLDER)

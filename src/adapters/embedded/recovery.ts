@@ -98,10 +98,13 @@ class Recovery {
   }
 
   run(): Recovered {
+    // As with what stands above the mark: a name that can be seen after a kill may not be on the disk.
+    this.disk.syncDirectory(this.options.segmentsFolder)
     const numbers = this.segmentNumbers()
     const hashesFrom = this.firstChecked(numbers)
     for (const number of numbers) this.follow(number, number >= hashesFrom)
     this.checkMarkReached()
+    this.headsFromMarks()
     const discardedTailBytes = this.cutTail()
     const tail = this.tailSegment()
     this.rewriteAboveMark()
@@ -245,6 +248,16 @@ class Recovery {
     if (this.mark.frame < this.place.frame) return
     const reason = `the log ends before frame ${this.mark.frame}, which was durable once`
     throw new Refused(corrupt(this.path(this.mark.segment), this.current?.end ?? 0, reason))
+  }
+
+  /** A stream's newest events may be dropped while older ones stand in a segment that others need: its head stays. */
+  private headsFromMarks(): void {
+    for (const [name, { head, digest }] of Object.entries(this.options.marks.streams)) {
+      const stream = this.index.streams.get(name)
+      if (stream === undefined || stream.head >= head) continue
+      stream.head = head
+      stream.digest = Buffer.from(digest, 'hex')
+    }
   }
 
   private cutTail(): number {

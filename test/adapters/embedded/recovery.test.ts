@@ -307,4 +307,25 @@ describe('files that are missing or too short', () => {
     // The digests that the marks carry are part of the chain too.
     expect(recovered(copyOf(log.files), { marks })).toMatchObject({ left: { stream: 'b', revision: 2 } })
   })
+
+  it('a stream keeps its head when its newest events are dropped, and older ones stand where others need them', () => {
+    const log = new SmallLog()
+    log.append('a', 2)
+    log.append('b', 1)
+    log.nextSegment()
+    log.append('a', 3)
+    const dropped = log.lastFrame().mark
+    log.nextSegment()
+    log.append('b', 1)
+    log.files.delete(segmentPath(2))
+    const lastHash = Buffer.from(dropped.hash).toString('hex')
+    const digest = 'ab'.repeat(32)
+    const marks = {
+      streams: { a: { lowMark: 5, head: 4, digest } },
+      dropped: [{ from: 2, through: 2, nextFrame: 4, nextPosition: 6, lastHash }],
+    }
+    const found = sound(recovered(log.files, { marks }))
+    expect(headsOf(found)).toEqual({ a: 4, b: 1 })
+    expect(Buffer.from(found.index.streams.get('a')?.digest ?? []).toString('hex')).toBe(digest)
+  })
 })

@@ -92,8 +92,8 @@ export const FAILPOINTS: ReadonlyArray<Failpoint> = [
     ['truncation: after the rename of the marks, before the directory sync', 'after', 'rename', MARKS],
     ['truncation: before a segment is removed', 'before', 'remove', SEGMENT],
     ['truncation: after a segment is removed, before the directory sync', 'after', 'remove', SEGMENT],
-    // The two syncs before are those of the birth.
-    ['truncation: after the directory sync', 'after', 'sync', LEDGER_FOLDER, { hits: [3, 5, 12] }],
+    // The three syncs before are those of the birth and of the opening.
+    ['truncation: after the directory sync', 'after', 'sync', LEDGER_FOLDER, { hits: [4, 6, 13] }],
     ['birth: half of meta.json written', 'half', 'write', UNFINISHED_META, ONCE],
     ['birth: before the rename of meta.json', 'before', 'rename', META, ONCE],
     ['birth: after the rename of meta.json, before the directory sync', 'after', 'rename', META, ONCE],
