@@ -46,6 +46,8 @@ export const judge = ({ log, queues }: LedgerCondition): Health => {
   if (log.state !== 'open') {
     const message = `the log is ${log.state}${log.reason === undefined ? '' : `: ${log.reason}`}`
     reasons.push({ level: 'unhealthy', code: `log_${log.state}`, message })
+  } else if (log.reason !== undefined) {
+    reasons.push({ level: 'degraded', code: 'log_no_room', message: log.reason })
   }
   for (const queue of queues) reasons.push(...reasonsOf(queue))
   const status = reasons.some(({ level }) => level === 'unhealthy')

@@ -13,10 +13,13 @@ import { type RebuildOptions, type RebuildSource, type Rebuilt, rebuildMeasures 
 import { recoverPartition } from './recovery.js'
 import { catchUp, noteBatch } from './registerFeed.js'
 import type { Failure, Reply } from './replies.js'
+import { roomIn } from './roomInLog.js'
 
 /** Reopenings after faults of the log, and the pause before each (doubling). */
 const REOPENINGS_MAX = 8
 const REOPEN_PAUSE_MS = 100
+/** … while the log is full: as often as is cheap, for as long as that takes (R07). */
+const REOPEN_FULL_PAUSE_MS = 1_000
 /** After this many durable events in a term, earlier reopenings no longer count. */
 const FORGIVEN_AFTER_EVENTS = 10_000
 
@@ -193,14 +196,13 @@ export class Partition {
   private catchUpRegister(): void {
     const { log, register } = this.deps
     this.registerIsCaughtUp = false
-    this.catchingUp = catchUp(log, register, this.stream, this.stopCatchUp.signal).then(
-      (reachedEnd) => {
-        this.registerIsCaughtUp = reachedEnd
-      },
-      (error: Error) => {
-        this.events.onTrouble(this.ref, `the register of finished messages lags: ${error.message}`, false)
-      },
-    )
+    this.catchingUp = catchUp(log, register, this.stream, this.stopCatchUp.signal).then((reachedEnd) => {
+      this.registerIsCaughtUp = reachedEnd
+    }, this.registerLags)
+  }
+
+  private readonly registerLags = (error: Error): void => {
+    this.events.onTrouble(this.ref, `the register of finished messages lags: ${error.message}`, false)
   }
 
   /** Resolves once the register has seen what was in the log when this term began; false = it lags. */
@@ -225,7 +227,8 @@ export class Partition {
     const { state, breaker } = this.deps.log.condition()
     // While the log cannot be reached opening anew proves nothing: it waits for the connection, however long that takes.
     const isCutOff = breaker !== undefined && breaker.state !== 'closed'
-    const isUsedUp = !isCutOff && this.reopenings >= REOPENINGS_MAX
+    const isFull = roomIn(this.deps.log) !== Number.POSITIVE_INFINITY
+    const isUsedUp = !isCutOff && !isFull && this.reopenings >= REOPENINGS_MAX
     this.isFinal = defect !== undefined || state !== 'open' || isUsedUp
     if (this.isFinal) {
       this.events.onTrouble(this.ref, defect?.message ?? reason, true)
@@ -234,7 +237,9 @@ export class Partition {
     this.events.onTrouble(this.ref, reason, false)
     const pauseMs = isCutOff
       ? Math.max(REOPEN_PAUSE_MS, breaker.retryInMs)
-      : REOPEN_PAUSE_MS * 2 ** this.reopenings++
+      : isFull
+        ? REOPEN_FULL_PAUSE_MS
+        : REOPEN_PAUSE_MS * 2 ** this.reopenings++
     this.deps.clock.after(pauseMs, () => {
       if (this.closing || this.writer !== undefined) return
       this.beginOnce().catch((error: Error) =>
@@ -259,7 +264,8 @@ export class Partition {
     try {
       // The state may be ahead of the log: nothing is written before all that it holds is durable.
       if (!(await writer.durable(taken.revision))) return
-      await this.flushRegister(taken.revision)
+      // It says itself what it covers, so a snapshot is as good without it.
+      await this.flushRegister(taken.revision).catch(this.registerLags)
       const saved = await this.deps.log.saveSnapshot(this.stream, taken.revision, chunksOf(taken))()
       if (isLeft(saved)) this.events.onTrouble(this.ref, `no snapshot: ${saved.left.type}`, false)
     } finally {

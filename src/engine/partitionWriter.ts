@@ -28,6 +28,7 @@ import { type BatchOutcome, OpenBatch, type WhenDurable } from './openBatch.js'
 import type { Payloads } from './payloads.js'
 import { type Answer, answered, type Failure, type Reply, refused, unavailable } from './replies.js'
 import type { ActRequest, ClaimRequest, EnqueueRequest, Settled, SettleRequest } from './requests.js'
+import { hasRoomFor } from './roomInLog.js'
 
 /** Events decided in one turn of the event loop. */
 const STEP_EVENTS_MAX = 4_096
@@ -36,6 +37,8 @@ const BATCH_EVENTS_MAX = 8_192
 const BATCH_BYTES_SOFT_MAX = 1_000_000
 /** Bytes of messages in one all-or-nothing call; below the append limit of the smallest log we run on. */
 export const CALL_BYTES_MAX = 900_000
+const LOG_FULL = 'the log is full, but for what ends messages'
+
 export type WriterDeps = Readonly<{
   log: EventLog
   clock: Clock
@@ -270,6 +273,7 @@ export class PartitionWriter {
   private decideOneEnqueue(context: DecisionContext, request: EnqueueRequest): void {
     const { batch } = context
     this.intake.enqueueTaken(request)
+    if (!hasRoomFor(this.deps.log, batch.roughBytes, request)) return request.answer(unavailable(LOG_FULL))
     const placed = decideEnqueue(context, request.messages)
     if ('type' in placed) {
       this.whenDurable(batch)((outcome) =>

@@ -116,6 +116,11 @@ export type EventLog = Readonly<{
   /** Newest first. */
   snapshots: (stream: string) => TaskEither<ReadFault, ReadonlyArray<StoredSnapshot>>
   condition: () => LogCondition
+  /**
+   * Bytes left to messages while no more room can be had; acks have a reserve beside it. Infinity, or absent = as much as
+   * one likes. Only a hint, so that nobody decides what the log is going to refuse.
+   */
+  growthRoomBytes?: () => number
   /** Waits for appends in flight, then closes. Idempotent. */
   close: () => Promise<void>
 }>

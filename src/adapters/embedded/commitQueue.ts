@@ -163,6 +163,11 @@ export class CommitQueue {
     this.tellIdle()
   }
 
+  /** What is left to growth; Infinity while there is, or may be, a next segment. */
+  growthRoomBytes(): number {
+    return this.options.supply.state === 'failed' ? this.freeBytes(true) : Number.POSITIVE_INFINITY
+  }
+
   get stoppedBecause(): string | undefined {
     return this.stopReason
   }
@@ -204,10 +209,14 @@ export class CommitQueue {
 
   /** Without a next segment, growth leaves the last `reserveBytes` to acks. */
   private fullFor(pending: Pending, need: number): LogFull | undefined {
+    const freeBytes = this.freeBytes(pending.isGrowth)
+    return need <= freeBytes ? undefined : { type: 'LogFull', freeBytes, neededBytes: need }
+  }
+
+  private freeBytes(isGrowth: boolean): number {
     const taken = this.tail.end + (this.inFlight?.bytes ?? 0) + this.gathering.used + this.backlogBytes
     const free = this.tail.bytes - taken - FRAME_HEADER_BYTES
-    const freeBytes = Math.max(0, free - (pending.isGrowth ? this.options.reserveBytes : 0))
-    return need <= freeBytes ? undefined : { type: 'LogFull', freeBytes, neededBytes: need }
+    return Math.max(0, free - (isGrowth ? this.options.reserveBytes : 0))
   }
 
   private gather(pending: Pending): void {

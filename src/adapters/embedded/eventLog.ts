@@ -240,6 +240,7 @@ class EmbeddedLog {
         unlessClosed(() => this.parts.snapshots.save(stream, revision, chunks)),
       snapshots: (stream) => unlessClosed(() => this.parts.snapshots.list(stream)),
       condition: () => this.condition(),
+      growthRoomBytes: () => this.queue.growthRoomBytes(),
       close: () => {
         this.closing ??= this.close()
         return this.closing
