@@ -1,0 +1,21 @@
+// The log thread on a disk whose syncs take as many milliseconds as stand in the file `sync-ms` of the ledger's directory;
+// without it they take what they take.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { workerData } from 'node:worker_threads'
+import { type Disk, realDisk } from '../../src/adapters/embedded/disk.js'
+import { type LogThreadData, runLogThread } from '../../src/adapters/embedded/logThread.js'
+
+const { recovery } = workerData as LogThreadData
+const slowness = join(recovery.segmentsFolder, '..', 'sync-ms')
+const sleeping = new Int32Array(new SharedArrayBuffer(4))
+
+const slowDisk: Disk = {
+  ...realDisk,
+  datasync: (fd) => {
+    if (existsSync(slowness)) Atomics.wait(sleeping, 0, 0, Number(readFileSync(slowness, 'utf8')))
+    realDisk.datasync(fd)
+  },
+}
+
+runLogThread(slowDisk)
