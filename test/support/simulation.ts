@@ -149,6 +149,13 @@ class Run {
     return { broken: told, left, trace, log: logUpTo(told, logs), hash: hashOf(logs), events, seen }
   }
 
+  async brokenOff(error: unknown): Promise<RunReport> {
+    const broken = [error instanceof Error ? error.message : String(error)]
+    const logs = await this.readLogs().catch(() => [])
+    const { trace, seen } = this
+    return { broken, left: [], trace, log: logUpTo(broken, logs), hash: hashOf(logs), events: 0, seen }
+  }
+
   private take(dice: Dice): Promise<void> | void {
     const what = dice.random()
     if (what < 0.55) return this.ask(dice)
@@ -379,5 +386,8 @@ class Run {
   }
 }
 
-export const simulate = (seed: number, options: RunOptions = {}): Promise<RunReport> =>
-  new Run(seed, options, memoryHome()).run()
+/** A run that comes to no end is told like any broken promise. */
+export const simulate = async (seed: number, options: RunOptions = {}): Promise<RunReport> => {
+  const run = new Run(seed, options, memoryHome())
+  return run.run().catch((error: unknown) => run.brokenOff(error))
+}

@@ -1,7 +1,8 @@
 // Many seeded runs in a row: each is judged, what happened in them is counted, and at the end each fault and each rare state
 // must have happened often enough, or the runs prove nothing. Used by the test and by `npm run sim`.
-import { simulate } from './simulation.js'
+import { type RunOptions, type RunReport, simulate } from './simulation.js'
 import { simulateLedger } from './simulationLedger.js'
+import { type Shrunk, shrink } from './simulationShrink.js'
 
 /** How a broken promise is told, at most; the seed shows the rest. */
 const SENTENCES_MAX = 10
@@ -20,12 +21,18 @@ export const SOMETIMES = [
   'lateRequest',
   'held',
   'crash',
+  'crash while opening',
   'take-over',
+  'a process is stopped',
+  'a process gave up',
   'wall clock jumps',
+  'the clock of a node jumps',
   'the process is held up',
+  'an answer gets lost',
+  'asked again',
   'told unknown',
   'told unavailable',
-  'told refused',
+  'told QueueFull',
   'late settlement refused',
   'ConfigAdopted',
   'CapacityReached',
@@ -48,6 +55,16 @@ export const SOMETIMES = [
   'tick',
 ] as const
 
+export type Judged = Omit<RunReport, 'left'>
+
+/** What was not over at the end is a broken promise, too; the dead wait for an operator. */
+export const judge = async (seed: number, options: RunOptions = {}): Promise<Judged> => {
+  const { left, ...report } = await simulate(seed, options)
+  const open = left.filter((situation) => situation !== 'dead')
+  if (open.length === 0) return report
+  return { ...report, broken: [...report.broken, `left at the end: ${open.join(' ')}`] }
+}
+
 export class BrokenPromise extends Error {
   override readonly name = 'BrokenPromise'
   constructor(
@@ -67,15 +84,15 @@ export class SeededRuns {
   events = 0
   private readonly seen = new Map<string, number>()
 
-  /** Throws {@link BrokenPromise}, or what the run itself threw with its seed in front. */
-  async run(seed: number): Promise<void> {
-    const report = await simulate(seed).catch((error: unknown) => {
-      throw new BrokenPromise(seed, [error instanceof Error ? error.message : String(error)], NOTHING)
-    })
-    const left = report.left.filter((situation) => situation !== 'dead')
-    const broken =
-      left.length === 0 ? report.broken : [...report.broken, `left at the end: ${left.join(' ')}`]
-    if (broken.length > 0) throw new BrokenPromise(seed, broken, report)
+  /** `twice` = a second run of the seed must give the same log. Throws {@link BrokenPromise}. */
+  async run(
+    seed: number,
+    { twice = false, ...options }: RunOptions & { twice?: boolean } = {},
+  ): Promise<void> {
+    const report = await judge(seed, options)
+    if (report.broken.length > 0) throw new BrokenPromise(seed, report.broken, report)
+    if (twice && (await judge(seed, options)).hash !== report.hash)
+      throw new BrokenPromise(seed, ['two runs of this seed gave different logs'], report)
     this.events += report.events
     this.note(report.seen)
     if (seed % LEDGER_EVERY_SEEDS === 0) await this.runLedger(seed)
@@ -88,6 +105,17 @@ export class SeededRuns {
     })
     if (report.broken.length > 0) throw new BrokenPromise(seed, report.broken, NOTHING)
     this.note(report.seen)
+  }
+
+  /** What happened elsewhere counts here, too. */
+  add({ runs, events, seen }: ReturnType<SeededRuns['sums']>): void {
+    this.runs += runs
+    this.events += events
+    this.note(new Map(seen))
+  }
+
+  sums(): { runs: number; events: number; seen: Array<[string, number]> } {
+    return { runs: this.runs, events: this.events, seen: [...this.seen] }
   }
 
   private note(seen: ReadonlyMap<string, number>): void {
@@ -106,3 +134,7 @@ export class SeededRuns {
     return this.seen.get(what) ?? 0
   }
 }
+
+/** The smallest run in which the first broken promise of this seed still breaks; undefined when its run breaks none. */
+export const shrinkSeed = (seed: number): Promise<Shrunk | undefined> =>
+  shrink((options) => judge(seed, options))

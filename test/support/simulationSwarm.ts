@@ -86,6 +86,34 @@ type Features = Readonly<{
   groupShare: number
 }>
 
+/** What may be left out of a run to see whether it has a part in what broke. */
+export const FEATURES = [
+  'nodes',
+  'partitions',
+  'turns',
+  'loss',
+  'crash',
+  'stops',
+  'clocks',
+  'full',
+  'lostReply',
+  'lostRequest',
+  'lateRequest',
+  'held',
+  'snapshots',
+  'cache',
+  'limits',
+  'circuits',
+  'orders',
+  'overflow',
+  'groups',
+  'tenants',
+  'zones',
+  'gates',
+  'replacing',
+  'wishes',
+] as const
+
 export class Swarm {
   /** How many processes live at the same time. */
   readonly nodes: number
@@ -100,36 +128,47 @@ export class Swarm {
   readonly crashRate: number
   readonly features: Features
 
-  constructor(dice: Dice, _without: ReadonlySet<string> = new Set()) {
-    const circuit = dice.pick(CIRCUITS)
-    const partitions = dice.pick([1, 1, 1, 2, 4])
-    const limits = overPartitions(dice.pick(LIMITS), partitions)
+  constructor(dice: Dice, without: ReadonlySet<string> = new Set()) {
+    // Drawn whether or not it is wanted: what is left out must not change what else is drawn.
+    const unless = <A>(name: (typeof FEATURES)[number], drawn: A, plain: A): A =>
+      without.has(name) ? plain : drawn
+    const circuit = unless('circuits', dice.pick(CIRCUITS), null)
+    const partitions = unless('partitions', dice.pick([1, 1, 1, 2, 4]), 1)
+    const limits = unless('limits', overPartitions(dice.pick(LIMITS), partitions), {})
     this.features = {
-      tenants: limits.perTenant !== undefined || dice.chance(0.1),
-      zones: circuit !== null && dice.chance(0.5),
-      gates: dice.chance(0.3),
-      replacing: dice.chance(0.4),
-      wishes: dice.chance(0.3),
-      groupShare: dice.pick([0.1, 0.3, 0.8]),
+      tenants: unless('tenants', dice.chance(0.1) || limits.perTenant !== undefined, false),
+      zones: unless('zones', dice.chance(0.5) && circuit !== null, false),
+      gates: unless('gates', dice.chance(0.3), false),
+      replacing: unless('replacing', dice.chance(0.4), false),
+      wishes: unless('wishes', dice.chance(0.3), false),
+      groupShare: unless('groups', dice.pick([0.1, 0.3, 0.8]), 0),
     }
-    this.nodes = dice.pick([1, 1, 1, 2, 3])
-    this.lossRate = dice.pick([0, 0, 0.05])
-    this.turnByTurn = dice.chance(0.6)
+    this.nodes = unless('nodes', dice.pick([1, 1, 1, 2, 3]), 1)
+    this.lossRate = unless('loss', dice.pick([0, 0, 0.05]), 0)
+    this.turnByTurn = unless('turns', dice.chance(0.6), false)
     this.settings = {
       partitions,
-      maxSize: dice.pick([6, 15, 1_000]),
-      overflow: dice.pick(['reject', 'reject', 'dropOldest', 'dropLowestPriority']),
-      order: dice.pick(['priority', 'priority', 'fifo', 'lifo', 'weighted', 'adaptive']),
+      maxSize: unless('overflow', dice.pick([6, 15, 1_000]), 1_000),
+      overflow: unless(
+        'overflow',
+        dice.pick(['reject', 'reject', 'dropOldest', 'dropLowestPriority']),
+        'reject',
+      ),
+      order: unless(
+        'orders',
+        dice.pick(['priority', 'priority', 'fifo', 'lifo', 'weighted', 'adaptive']),
+        'priority',
+      ),
       groupHead: dice.pick(['block', 'block', 'skip']),
       dedupWindowMs: dice.pick([0, 500, 5_000]),
       deadLetters: dice.chance(0.75),
       failures,
       circuit,
-      waitFor: this.features.gates && dice.chance(0.5) ? { NETWORK: 'g' } : {},
+      waitFor: dice.chance(0.5) && this.features.gates ? { NETWORK: 'g' } : {},
       limits,
     }
-    this.snapshotEveryEvents = dice.pick([0, 5, 20])
-    this.payloadCacheBytes = dice.pick([0, 600, 1_000_000])
+    this.snapshotEveryEvents = unless('snapshots', dice.pick([0, 5, 20]), 0)
+    this.payloadCacheBytes = unless('cache', dice.pick([0, 600, 1_000_000]), 1_000_000)
     this.faultRate = dice.pick([0, 0.3, 1])
     this.crashRate = dice.pick([0, 0.3, 1])
   }
