@@ -109,12 +109,12 @@ export class SimulatedFile {
     this.lost.clear()
   }
 
-  cutPower(dice: Dice): void {
+  cutPower(dice: Dice, mayTear: boolean): void {
     const { keep, inOrder, torn } = survivalFrom(dice, this.unsynced.length)
     const until = inOrder ? Math.floor(dice.random() * (this.unsynced.length + 1)) : this.unsynced.length
     for (const [n, one] of this.unsynced.entries()) {
       if (inOrder ? n < until : dice.chance(keep)) this.bringToDisk(one, false)
-      else if (n === torn) this.bringToDisk(one, true, dice)
+      else if (mayTear && n === torn) this.bringToDisk(one, true, dice)
     }
     // The length is written by itself, and may be there before the bytes are.
     if (dice.chance(0.5)) this.durable = grownTo(this.durable, this.cache.length)
@@ -182,14 +182,14 @@ export class SimulatedFolder {
     this.unsynced = []
   }
 
-  cutPower(dice: Dice): void {
+  cutPower(dice: Dice, mayTear: boolean): void {
     const keep = dice.pick([0, 0.5, 1])
     for (const change of this.unsynced) if (dice.chance(keep)) applied(this.durable, change)
     this.unsynced = []
     this.names.clear()
     for (const [name, entry] of this.durable) {
       this.names.set(name, entry)
-      entry.cutPower(dice)
+      entry.cutPower(dice, mayTear)
     }
   }
 }
@@ -263,9 +263,9 @@ export class SimulatedDisk {
     return Math.max(0, bytes - Math.max(0, more - free))
   }
 
-  /** The page cache is gone. */
-  cutPower(): void {
-    this.root.cutPower(this.dice)
+  /** The page cache is gone. One write may be torn: not here, if it was the one that the power cut met. */
+  cutPower(mayTear: boolean): void {
+    this.root.cutPower(this.dice, mayTear)
   }
 
   evictLost(): void {

@@ -24,6 +24,7 @@ export type FaultRates = {
   /** A call is interrupted, or does less than it was asked for. */
   partial: number
 }
+type FaultKind = 'write' | 'sync' | 'read'
 export const NO_FAULTS: Readonly<FaultRates> = { write: 0, sync: 0, read: 0, partial: 0 }
 
 /** When things happen on this machine. */
@@ -46,6 +47,12 @@ export class SimulatedMachine {
   private readonly locked = new Set<string>()
   private isAlive = true
   private callsLeft = Number.POSITIVE_INFINITY
+  private readonly failing = new Set<FaultKind>()
+  /** Who only looks is spared: no fault, and no death. */
+  private spared = 0
+  diedInWrite = false
+  /** Whatever comes after its death has been done. */
+  isOver = false
   /** Files that were synced again after a sync of them had failed, without their lost bytes written anew (R08). */
   readonly syncedAgain: string[] = []
   private readonly failedSyncs = new Set<SimulatedFile>()
@@ -95,18 +102,37 @@ export class SimulatedMachine {
   /** Every call of the process comes through here. */
   private call<A>(what: string, whole: () => A, half: () => void = () => undefined): A {
     if (!this.isAlive) throw new Gone()
-    this.callsLeft -= 1
+    if (this.spared === 0) this.callsLeft -= 1
     if (this.callsLeft > 0) return whole()
     const when = this.dice.pick(['before', 'in', 'after'] as const)
     this.saw(`death ${when} a ${what}`)
-    if (when === 'in') half()
+    if (when === 'in') {
+      half()
+      this.diedInWrite = what === 'write'
+    }
     if (when === 'after') whole()
     this.die()
     throw new Gone()
   }
 
-  private failing(kind: 'write' | 'sync' | 'read', path: string): boolean {
-    if (!this.dice.chance(this.faults[kind])) return false
+  /** The next call of that kind fails. */
+  failNext(kind: FaultKind): void {
+    this.failing.add(kind)
+  }
+
+  heal(): void {
+    this.faults = { ...NO_FAULTS }
+    this.failing.clear()
+    this.callsLeft = Number.POSITIVE_INFINITY
+  }
+
+  spare(more: number): void {
+    this.spared += more
+  }
+
+  private fails(kind: FaultKind, path: string): boolean {
+    if (this.spared > 0) return false
+    if (!this.failing.delete(kind) && !this.dice.chance(this.faults[kind])) return false
     this.saw(`EIO on ${kind}${kind === 'sync' && path.endsWith('.seg') ? ' of a segment' : ''}`)
     return true
   }
@@ -123,7 +149,7 @@ export class SimulatedMachine {
 
   private read(path: string, file: SimulatedFile, into: Uint8Array, offset: number): number {
     return this.call('read', () => {
-      if (this.failing('read', path)) throw new SystemError('EIO', `i/o error, read '${path}'`)
+      if (this.fails('read', path)) throw new SystemError('EIO', `i/o error, read '${path}'`)
       return file.read(into.subarray(0, this.interrupt(into.length)), offset)
     })
   }
@@ -134,7 +160,7 @@ export class SimulatedMachine {
     return this.call(
       'write',
       () => {
-        if (this.failing('write', path)) {
+        if (this.fails('write', path)) {
           if (this.dice.chance(0.5)) half()
           throw new SystemError('EIO', `i/o error, write '${path}'`)
         }
@@ -154,7 +180,7 @@ export class SimulatedMachine {
     this.call('sync', () => {
       // A file without a sound sync has to be written anew; what is lost stays lost, and a sync says nothing of it.
       if (this.failedSyncs.has(file) && file.lostSectors > 0) this.syncedAgain.push(path)
-      if (!this.failing('sync', path)) return file.sync()
+      if (!this.fails('sync', path)) return file.sync()
       this.failedSyncs.add(file)
       file.failSync(this.dice)
       throw new SystemError('EIO', `i/o error, fsync '${path}'`)
@@ -164,7 +190,7 @@ export class SimulatedMachine {
   private syncFolder(path: string): void {
     this.call('sync of a folder', () => {
       const folder = this.disk.folder(path)
-      if (this.failing('sync', path)) throw new SystemError('EIO', `i/o error, fsync '${path}'`)
+      if (this.fails('sync', path)) throw new SystemError('EIO', `i/o error, fsync '${path}'`)
       folder.sync()
     })
   }

@@ -43,8 +43,9 @@ class DiskRun {
   private readonly fullRate: number
   private machine: SimulatedMachine
   private log!: EventLog
-  /** The last end was a power cut, so the head mark may be behind. */
-  private wasPowerCut = false
+  /** After a power cut the head mark may be older than the last commit; so it may when a sync of it had failed. */
+  private isMarkBehind = false
+  private errorsBefore = 0
   /** Damage that the log could live with is still there. */
   private readonly damaged = new Set<string>()
 
@@ -128,9 +129,10 @@ class DiskRun {
     )
     this.story.died()
     this.clients.died()
-    this.wasPowerCut ||= isPowerCut
-    if (isPowerCut) this.disk.cutPower()
-    else if (this.dice.chance(0.5)) this.disk.evictLost()
+    const isEvicted = !isPowerCut && this.dice.chance(0.5)
+    this.isMarkBehind ||= isPowerCut || isEvicted
+    if (isPowerCut) this.disk.cutPower(!this.machine.diedInWrite)
+    else if (isEvicted) this.disk.evictLost()
   }
 
   /** After an I/O error: what was durable can still be read, and everything else is refused; then it is opened again. */
@@ -142,15 +144,13 @@ class DiskRun {
 
   private async closeAndOpen(): Promise<void> {
     this.trace.push('close')
-    const isOpen = this.log.condition().state === 'open'
-    const errors = this.errorCount
     const isClosed = await this.turns.untilDone(this.log.close(), this.machine)
     if (!isClosed) {
       this.story.expect(!this.machine.isRunning, () => 'the log does not close')
       return this.afterDeath()
     }
     this.saw('closed')
-    const isSound = isOpen && errors === this.errorCount
+    const isSound = this.errorsBefore === this.errorCount
     this.end(this.dice.chance(0.3))
     await this.begin()
     if (isSound && this.seen.get('flip') === undefined)
@@ -229,12 +229,13 @@ class DiskRun {
     machine.dieAfterCalls(Number.POSITIVE_INFINITY)
     machine.faults = { ...NO_FAULTS }
     const found = await this.readAll()
-    const isExcused = flip !== undefined && this.wasPowerCut && !this.strict && discardedTailBytes > 0
+    const isExcused = flip !== undefined && this.isMarkBehind && !this.strict && discardedTailBytes > 0
     this.story.checkFound(found, isExcused ? this.log.condition().nextPosition : undefined)
     this.clients.found(found)
     if (flip !== undefined) this.damaged.add(flip.path)
     await this.turns.untilDone(this.clients.checkSnapshots(this.log, this.damaged), machine)
-    this.wasPowerCut = false
+    this.isMarkBehind = false
+    this.errorsBefore = this.errorCount
     machine.faults = { ...this.faults }
   }
 

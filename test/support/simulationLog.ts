@@ -68,7 +68,7 @@ const sentFrom = ({ time }: SimulatedProcess, inner: EventLog): EventLog => ({
     }),
 })
 
-const heardBy = (process: SimulatedProcess, port: EventLog): EventLog => ({
+export const heardBy = (process: SimulatedProcess, port: EventLog): EventLog => ({
   ...port,
   append: (stream, expected, batch) => () => process.asks(port.append(stream, expected, batch)),
   read: (stream, from, maxBytes) => () => process.asks(port.read(stream, from, maxBytes)),

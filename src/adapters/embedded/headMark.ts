@@ -53,9 +53,12 @@ const slotHolds = (slot: Uint8Array, ledgerId: LedgerId): boolean =>
   viewOf(slot).getUint32(36, true) === FORMAT_VERSION &&
   sameBytes(slot.subarray(40, 48), ledgerId.subarray(0, 8))
 
+/** As it was found, in one of the two slots. */
+export type FoundMark = HeadMark & Readonly<{ slotAt: number }>
+
 /** The newer of the slots that are whole. Undefined: neither is, so the file was damaged or is another ledger's. */
-export const headMarkOf = (bytes: Uint8Array, ledgerId: LedgerId): HeadMark | undefined => {
-  let newest: HeadMark | undefined
+export const headMarkOf = (bytes: Uint8Array, ledgerId: LedgerId): FoundMark | undefined => {
+  let newest: FoundMark | undefined
   for (const at of [0, SLOT_SPACING_BYTES]) {
     const slot = bytes.subarray(at, at + SLOT_BYTES)
     if (!slotHolds(slot, ledgerId)) continue
@@ -68,6 +71,7 @@ export const headMarkOf = (bytes: Uint8Array, ledgerId: LedgerId): HeadMark | un
       segment: getU64(view, 64),
       end: getU64(view, 72),
       hash: slot.slice(80, 112),
+      slotAt: at,
     }
   }
   return newest
@@ -81,7 +85,7 @@ export const firstHeadFile = (ledgerId: LedgerId, mark: HeadMark): Uint8Array =>
   return bytes
 }
 
-export const readHeadMark = (disk: Disk, fd: number, ledgerId: LedgerId): HeadMark | undefined => {
+export const readHeadMark = (disk: Disk, fd: number, ledgerId: LedgerId): FoundMark | undefined => {
   const bytes = new Uint8Array(HEAD_FILE_BYTES)
   return headMarkOf(bytes.subarray(0, disk.read(fd, bytes, 0)), ledgerId)
 }
@@ -97,10 +101,22 @@ export class HeadMarkWriter {
     private readonly ledgerId: LedgerId,
   ) {}
 
+  /** Frame numbers rise by one, so the slots take turns, and the older mark is what a torn write leaves. */
   write(mark: HeadMark): void {
+    this.writeAt(mark, (mark.frame % 2) * SLOT_SPACING_BYTES)
+  }
+
+  /** Into both slots, durably: the one that holds the mark that was `found` last, as the other may not be whole. */
+  writeBoth(mark: HeadMark, found: FoundMark): void {
+    for (const at of [SLOT_SPACING_BYTES - found.slotAt, found.slotAt]) {
+      this.writeAt(mark, at)
+      this.sync()
+    }
+  }
+
+  private writeAt(mark: HeadMark, at: number): void {
     putSlot(this.slot, this.ledgerId, mark)
-    // Frame numbers rise by one, so the slots take turns and the older mark is what a torn write leaves.
-    this.disk.write(this.fd, this.slot, (mark.frame % 2) * SLOT_SPACING_BYTES)
+    this.disk.write(this.fd, this.slot, at)
     this.isDirty = true
   }
 

@@ -10,7 +10,7 @@ import type { Marks } from './directory.js'
 import type { Disk } from './disk.js'
 import { corrupt } from './errors.js'
 import { type ChainPlace, firstPlace, hashOf, type LedgerId, sameBytes } from './frames.js'
-import { type HeadMark, HeadMarkWriter, readHeadMark } from './headMark.js'
+import { type FoundMark, HeadMarkWriter, readHeadMark } from './headMark.js'
 import { addFrame, addSegment, emptyIndex, type LogIndex, newStream, type SegmentIndex } from './logIndex.js'
 import {
   hasFrameBehind,
@@ -75,7 +75,7 @@ export const recover = (
 
 class Recovery {
   private readonly index = emptyIndex()
-  private readonly mark: HeadMark
+  private readonly mark: FoundMark
   private place: ChainPlace
   private lastNumber = 0
   private buffer = new Uint8Array(0)
@@ -318,15 +318,14 @@ class Recovery {
     }
     const tail = this.index.segments.at(-1)
     if (tail === undefined) return
-    const writer = new HeadMarkWriter(this.disk, this.headFd, this.options.ledgerId)
-    writer.write({
+    const mark = {
       frame: this.place.frame - 1,
       nextPosition: this.place.position,
       segment: tail.number,
       end: tail.end,
       hash: this.place.previousHash,
-    })
-    writer.sync()
+    }
+    new HeadMarkWriter(this.disk, this.headFd, this.options.ledgerId).writeBoth(mark, this.mark)
   }
 
   private keepOneSpare(tail: number): boolean {

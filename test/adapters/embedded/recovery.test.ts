@@ -2,13 +2,15 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
 import { NO_MARKS } from '../../../src/adapters/embedded/directory.js'
-import type { Recovered } from '../../../src/adapters/embedded/recovery.js'
+import type { Disk } from '../../../src/adapters/embedded/disk.js'
+import { type Recovered, recover } from '../../../src/adapters/embedded/recovery.js'
 import { SEGMENT_HEADER_BYTES } from '../../../src/adapters/embedded/segments.js'
-import { copyOf, type MemoryFiles } from '../../support/embedded/memoryDisk.js'
+import { copyOf, type MemoryFiles, memoryDisk } from '../../support/embedded/memoryDisk.js'
 import {
   HEAD_PATH,
   headsOf,
   LEDGER_ID,
+  RECOVERY,
   recovered,
   recoveredAfter,
   SMALL_SEGMENT_BYTES,
@@ -206,6 +208,34 @@ describe('R05: one bit flipped at any byte', () => {
       expect(headsOf(sound(answer))).toEqual(ALL)
     }
   })
+
+  it.each([0, 512])(
+    'in the slot at %i, the start that mends it may be torn as well, and the other slot stands',
+    (slot) => {
+      for (const frames of [4, 5]) {
+        const log = new SmallLog()
+        for (let n = 0; n < frames; n++) log.append('a', 1)
+        flip(log.files, HEAD_PATH, slot + 50)
+        for (const dying of [1, 2]) {
+          const files = copyOf(log.files)
+          const disk = memoryDisk(files)
+          const headFd = disk.open(HEAD_PATH)
+          let writes = 0
+          const tearing: Disk = {
+            ...disk,
+            write: (fd, bytes, offset) => {
+              if (fd === headFd) writes += 1
+              if (fd !== headFd || writes !== dying) return disk.write(fd, bytes, offset)
+              disk.write(fd, bytes.subarray(0, bytes.length >> 1), offset)
+              throw new Error('power cut')
+            },
+          }
+          expect(() => recover(tearing, headFd, RECOVERY)).toThrow('power cut')
+          expect(headsOf(sound(recovered(files)))).toEqual({ a: frames - 1 })
+        }
+      }
+    },
+  )
 
   it('in a prepared segment that is still empty nothing is lost: it is made anew, or what stands there cut', () => {
     const log = fiveFrames()
