@@ -4,9 +4,11 @@ import { isLeft, isRight } from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
 import type { EventBatch, LedgerEvent } from '../../../domain/batch.js'
 import { Defect } from '../../../domain/invariant.js'
+import { fixed } from '../../../domain/retry/index.js'
 import { decodeBatch, encodeBatch, LEAF_ROWS, leavesOf } from '../../../domain/wire/batchRows.js'
 import { ByteReader, Malformed } from '../../../domain/wire/byteReader.js'
 import { ByteWriter } from '../../../domain/wire/byteWriter.js'
+import { ROW_KINDS } from '../../../domain/wire/rowKinds.js'
 
 const written = (write: (out: ByteWriter) => void): number[] => {
   const out = new ByteWriter(1)
@@ -34,6 +36,15 @@ const enqueued = (ordinal: number): LedgerEvent => ({
   expiresAt: 0,
   attributes: undefined,
 })
+const succeeded: LedgerEvent = {
+  type: 'AttemptSucceeded',
+  ordinal: 1,
+  callerId: undefined,
+  fence: 1,
+  result: undefined,
+  followUps: undefined,
+  reconciled: undefined,
+}
 const batchOf = (count: number): EventBatch => ({
   batchId: 'b',
   at: 1_000,
@@ -142,6 +153,34 @@ describe('a batch', () => {
     expect(leavesOf(new Uint8Array([1, 0, 0, 0, 0]))).toEqual([[0, 5]])
     expect(() => leavesOf(new Uint8Array([1, 0, 0, 0]))).toThrow(Defect)
     expect(() => leavesOf(new Uint8Array([1, 1, 0, 0, 0]))).toThrow(Defect)
+  })
+
+  it.each([0, 1, 255])(
+    'I8: that holds a row kind of the future names it, whatever its flags: %i',
+    (flags) => {
+      const bytes = encoded(batchOf(1))
+      const [, [block] = [0, 0]] = leavesOf(bytes)
+      bytes.set([ROW_KINDS, flags], block + 4)
+      expect(decodeBatch(bytes)).toEqual({
+        _tag: 'Left',
+        left: { type: 'UnknownRowKind', kind: ROW_KINDS, index: 0 },
+      })
+    },
+  )
+
+  it.each<readonly [string, string, LedgerEvent]>([
+    ['"queue"', '"qeuue"', { ...succeeded, followUps: [{ queue: 'mails', payload: '1' }] }],
+    ['"fixed"', '"fixes"', { ...enqueued(1), attributes: { retry: fixed() } } as LedgerEvent],
+  ])('I8: whose event holds what cannot be read is refused by name: %s as %s', (found, instead, event) => {
+    const bytes = encoded({ ...batchOf(1), events: [event] })
+    bytes.set(new TextEncoder().encode(instead), Buffer.from(bytes.buffer).indexOf(found))
+    expect(decodeBatch(bytes)).toMatchObject({
+      left: {
+        type: 'EventUndecodable',
+        index: 0,
+        fault: { type: 'InvalidEventData', eventType: event.type },
+      },
+    })
   })
 
   it('of no bytes at all is refused', () => {
