@@ -3,7 +3,7 @@
 // Not a part of CI: all of it takes an hour or more. What no test notices is printed, to be read by people.
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { instrument } from './mutation/instrument.mjs'
@@ -37,9 +37,13 @@ const wholeNumber = (name) => {
 }
 const sampleMax = values.sample === undefined ? Number.POSITIVE_INFINITY : wholeNumber('sample')
 const seed = wholeNumber('seed')
-const targets = TARGETS.filter(({ name }) => values.only.length === 0 || values.only.includes(name))
+const wanted = ({ folders }) =>
+  folders.filter((folder) => values.only.length === 0 || values.only.includes(folder))
+const targets = TARGETS.filter((target) => wanted(target).length > 0)
 if (targets.length === 0) {
-  refuse(`--only takes ${TARGETS.map(({ name }) => name).join(', ')}; not ${values.only.join(', ')}`)
+  refuse(
+    `--only takes ${TARGETS.flatMap(({ folders }) => folders).join(', ')}; not ${values.only.join(', ')}`,
+  )
 }
 
 /** Only what nothing noticed in an earlier report, to see whether new tests do. */
@@ -72,11 +76,12 @@ const sampleOf = (list) => {
   return keyed.slice(0, sampleMax).map(({ one }) => one)
 }
 
-const sourcesOf = ({ name, files }) =>
-  readdirSync(join(copy, name))
-    .filter((file) => file.endsWith('.ts') && (files === undefined || files.includes(basename(file, '.ts'))))
-    .map((file) => `${name}/${file}`)
-    .filter((path) => values.file.length === 0 || values.file.some((wanted) => path.includes(wanted)))
+const sourcesOf = (target) =>
+  wanted(target)
+    .flatMap((folder) => readdirSync(join(copy, folder)).map((file) => `${folder}/${file}`))
+    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => target.files === undefined || target.files.includes(basename(path, '.ts')))
+    .filter((path) => values.file.length === 0 || values.file.some((part) => path.includes(part)))
 
 const testsIn = (path) => {
   if (path.endsWith('.test.ts')) return [path]
@@ -109,14 +114,14 @@ const measure = async (target) => {
   for (const path of sourcesOf(target)) {
     const { mutants: own, text } = instrument(path, readFileSync(join(copy, path), 'utf8'), mutants.length)
     writeFileSync(join(copy, path), text)
-    const wanted = own.filter((mutant) => earlier === undefined || earlier.has(nameOf(mutant)))
-    ids.push(...sampleOf(wanted.map(({ id }) => id)))
+    const asked = own.filter((mutant) => earlier === undefined || earlier.has(nameOf(mutant)))
+    ids.push(...sampleOf(asked.map(({ id }) => id)))
     mutants.push(...own)
   }
   const always = values.simulation ? [SIMULATION] : []
   const testFiles = [...new Set([...target.own, ...target.also, ...always].flatMap(testsIn))]
   const folder = mkdtempSync(join(work, 'target-'))
-  const say = (text) => console.error(`${target.name}: ${text}`)
+  const say = (text) => console.error(`${wanted(target).join(', ')}: ${text}`)
   const verdicts = await verdictsOn({ copy, folder, mutants, ids, own: target.own, always, testFiles, say })
   return ids.sort((a, b) => a - b).map((id) => ({ ...mutants[id], ...verdicts.get(id) }))
 }
@@ -126,7 +131,12 @@ symlinkSync(join(repository, 'node_modules'), join(copy, 'node_modules'))
 const results = []
 for (const target of targets) {
   const verdicts = await measure(target)
-  results.push({ name: target.name, verdicts })
+  results.push(
+    ...wanted(target).map((name) => ({
+      name,
+      verdicts: verdicts.filter(({ path }) => dirname(path) === name),
+    })),
+  )
   for (const { path, line, kind, original, text, verdict, by } of verdicts) {
     const isNoticed = verdict === 'killed' || verdict === 'timeout'
     if (isNoticed && !values.all) continue

@@ -2,7 +2,6 @@
 // mistake that never ends, in code that counts no steps) is ended, and the mistake it was at counts as noticed.
 import { spawn } from 'node:child_process'
 import { existsSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { constants, setPriority } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -45,7 +44,6 @@ const oneProcess = async (copy, plan, paths) => {
     stdio: ['ignore', out, out],
     env: { ...process.env, NO_COLOR: '1', MUTATION_PLAN: paths.plan },
   })
-  setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
   const endAll = () => process.kill(-child.pid, 'SIGKILL')
   process.on('exit', endAll)
   let hasEnded = false

@@ -1,73 +1,61 @@
-// Which sources are measured, and by which tests: `own` are the tests of the folder (they are called first, and are the ones
-// loaded anew for what a module does while it loads); `also` are tests that meet the same rules from further outside.
+// Which sources are measured, and by which tests. Folders whose rules meet in the same tests are measured together. `own` are
+// their tests (called first, and the ones loaded anew for what a module does while it loads); `also` are tests that meet the
+// same rules from further outside.
 
 /** Twenty seeds of it; slow, so only when asked for. */
 export const SIMULATION = 'test/simulation/engine.sim.test.ts'
 const CODECS = 'test/domain/codecs.test.ts'
-const PARTITION = ['test/projections/partition', 'test/projections/messageTable']
+const ENGINE = 'test/engine'
 
 export const TARGETS = [
   {
-    name: 'domain/message',
+    folders: ['domain/message'],
     own: ['test/domain/message', CODECS],
-    also: ['test/domain', ...PARTITION, 'test/engine'],
+    also: ['test/domain', 'test/projections/partition', ENGINE],
   },
-  { name: 'domain/retry', own: ['test/domain/retry'], also: ['test/domain'] },
-  { name: 'domain/failure', own: ['test/domain/failure'], also: ['test/domain', 'test/worker'] },
+  { folders: ['domain/retry'], own: ['test/domain/retry'], also: ['test/domain'] },
+  { folders: ['domain/failure'], own: ['test/domain/failure'], also: ['test/domain', 'test/worker'] },
   {
-    name: 'domain/circuit',
+    folders: ['domain/circuit'],
     own: ['test/domain/circuit', CODECS],
     also: ['test/domain', 'test/projections/circuits'],
   },
+  { folders: ['domain/queue'], own: ['test/domain/queue', CODECS], also: ['test/domain', ENGINE] },
+  { folders: ['domain/schedule'], own: ['test/domain/schedule', CODECS], also: ['test/domain'] },
+  { folders: ['domain/wire'], own: ['test/domain/wire', CODECS], also: ['test/domain', 'test/chain'] },
   {
-    name: 'domain/queue',
-    own: ['test/domain/queue', CODECS],
-    also: ['test/domain', ...PARTITION, 'test/engine', 'test/api'],
-  },
-  { name: 'domain/schedule', own: ['test/domain/schedule', CODECS], also: ['test/domain', 'test/schedules'] },
-  { name: 'domain/wire', own: ['test/domain/wire', CODECS], also: ['test/domain', 'test/chain'] },
-  { name: 'projections/partition', own: PARTITION, also: ['test/projections', 'test/engine'] },
-  {
-    name: 'projections/messageTable',
-    own: PARTITION,
-    also: ['test/projections', 'test/engine'],
+    folders: ['projections/partition', 'projections/messageTable'],
+    own: ['test/projections/partition', 'test/projections/messageTable'],
+    also: ['test/projections', ENGINE],
   },
   {
-    name: 'projections/ready',
-    own: ['test/projections/ready'],
-    also: ['test/projections', 'test/engine'],
+    folders: [
+      'projections/ready',
+      'projections/lanes',
+      'projections/limits',
+      'projections/groups',
+      'projections/circuits',
+    ],
+    own: [
+      'test/projections/ready',
+      'test/projections/lanes',
+      'test/projections/limits',
+      'test/projections/groups',
+      'test/projections/circuits',
+    ],
+    also: ['test/projections/partition', ENGINE],
   },
+  { folders: ['projections/dedup'], own: ['test/projections/dedup'], also: ['test/projections/partition'] },
   {
-    name: 'projections/lanes',
-    own: ['test/projections/lanes'],
-    also: ['test/projections', 'test/engine'],
-  },
-  {
-    name: 'projections/limits',
-    own: ['test/projections/limits'],
-    also: ['test/projections', 'test/engine'],
-  },
-  {
-    name: 'projections/groups',
-    own: ['test/projections/groups'],
-    also: ['test/projections', 'test/engine'],
-  },
-  {
-    name: 'projections/circuits',
-    own: ['test/projections/circuits'],
-    also: ['test/projections', 'test/engine'],
-  },
-  { name: 'projections/dedup', own: ['test/projections/dedup'], also: ['test/projections', 'test/engine'] },
-  {
-    name: 'src/adapters/embedded',
+    folders: ['src/adapters/embedded'],
     files: ['frames', 'recovery', 'scan', 'headMark'],
     own: ['test/adapters/embedded'],
     also: ['test/chain'],
   },
   {
-    name: 'src/engine',
+    folders: ['src/engine'],
     files: ['decideEnqueue', 'decideRequests', 'decideGateWaits', 'overflow'],
-    own: ['test/engine'],
-    also: ['test/api'],
+    own: [ENGINE],
+    also: ['test/projections/partition'],
   },
 ]
