@@ -150,7 +150,7 @@ const openLocked = async (
   await ensureFolder(files, snapshotsFolder)
   const { index } = recovered.right
   const truncation = new Truncation(files, directory, segmentsFolder, index, marks.right.dropped)
-  const snapshots = new SnapshotStore(files, snapshotsFolder)
+  const snapshots = new SnapshotStore(files, snapshotsFolder, ledgerId)
   return E.right(
     new EmbeddedLog({
       bounds,

@@ -184,8 +184,10 @@ class Recovery {
     this.place = end.place
     if (end.rest.kind === 'misplaced') this.refuseAt(number, bytes, end.offset, end.rest.misfit)
     if (end.rest.kind === 'broken') {
-      this.broken = { segment: number, bytes: bytes.slice(), end }
-      if (end.rest.frameBehind || this.mark.frame >= this.place.frame) this.refuseBroken(this.broken)
+      const broken = { segment: number, bytes: bytes.slice(), end }
+      if (end.rest.frameBehind || this.mark.frame >= this.place.frame) this.refuseBroken(broken)
+      // No commit begins behind a segment that is empty: there it is damage to a spare, and goes with it.
+      if (this.spares.length === 0) this.broken = broken
     }
     const isBehindTail =
       segment.end === SEGMENT_HEADER_BYTES && this.current !== undefined && number > this.mark.segment

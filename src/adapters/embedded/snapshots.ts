@@ -3,7 +3,7 @@
 // next one is written, so that it never takes the room for it. Layout, integers little endian:
 //
 //   chunks     u32 bytes, u32 CRC-32, bytes; one after the other
-//   manifest   JSON: format, version, stream, revision, chunks (offset and bytes each), SHA-256 over all before it
+//   manifest   JSON: format, version, ledger, stream, revision, chunks (offset and bytes each), SHA-256 over all before it
 //   last 12 B  u32 bytes of the manifest, u32 CRC-32 of the manifest, "LQSN"
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ import * as t from 'io-ts'
 import type { ReadFault, StoredSnapshot } from '../../ports/eventLog.js'
 import { codeOf, corrupt, unavailable } from './errors.js'
 import { ensureFolder, type Files, type OpenFile, readWhole, writeWhole } from './files.js'
+import type { LedgerId } from './frames.js'
 
 const SNAPSHOTS_KEPT = 2
 /** Saves one after the other may remove files under a listing again and again. */
@@ -21,13 +22,15 @@ const MAGIC = Buffer.from('LQSN', 'latin1')
 const CHUNK_HEADER_BYTES = 8
 const FOOTER_BYTES = 12
 const MANIFEST_BYTES_MAX = 64 * 1024 * 1024
-const VERSION = 1
+const VERSION = 2
 const NAME = /^(\d{16})\.snap$/
 const UNFINISHED_ENDING = '.snap.tmp'
 
 const ManifestCodec = t.strict({
   format: t.literal('ledgerq-snapshot'),
   version: t.literal(VERSION),
+  /** Its id in hexadecimal digits: streams of different ledgers have the same names. */
+  ledger: t.string,
   stream: t.string,
   revision: t.number,
   bytes: t.number,
@@ -43,10 +46,15 @@ export class SnapshotStore {
   /** Files that are being written now. */
   private readonly unfinished = new Set<string>()
 
+  private readonly ledger: string
+
   constructor(
     private readonly files: Files,
     private readonly folder: string,
-  ) {}
+    ledgerId: LedgerId,
+  ) {
+    this.ledger = Buffer.from(ledgerId).toString('hex')
+  }
 
   async save(
     stream: string,
@@ -62,7 +70,7 @@ export class SnapshotStore {
       await ensureFolder(files, folder)
       await files.syncFolder(this.folder)
       await this.removeLeftovers(folder)
-      await writeSnapshot(files, unfinished, stream, revision, chunks)
+      await writeSnapshot(files, unfinished, { ledger: this.ledger, stream, revision }, chunks)
       const problem = await problemOf(files, unfinished)
       if (problem !== undefined) {
         await files.remove(unfinished)
@@ -70,8 +78,7 @@ export class SnapshotStore {
       }
       await files.rename(unfinished, path)
       await files.syncFolder(folder)
-      for (const old of (await revisionsIn(files, folder)).slice(SNAPSHOTS_KEPT))
-        await files.remove(join(folder, fileName(old)))
+      await this.removeOld(stream, folder)
       return E.right(undefined)
     } catch (cause) {
       await files.remove(unfinished).catch(() => {})
@@ -79,6 +86,14 @@ export class SnapshotStore {
     } finally {
       this.unfinished.delete(unfinished)
     }
+  }
+
+  /** What is no snapshot of ours does not count as one that is kept: it would push out the new one. */
+  private async removeOld(stream: string, folder: string): Promise<void> {
+    const sound = (await this.listOnce(stream, folder, true)) ?? []
+    const kept = new Set(sound.slice(0, SNAPSHOTS_KEPT).map(({ revision }) => revision))
+    for (const revision of await revisionsIn(this.files, folder))
+      if (!kept.has(revision)) await this.files.remove(join(folder, fileName(revision)))
   }
 
   private async removeLeftovers(folder: string): Promise<void> {
@@ -115,8 +130,8 @@ export class SnapshotStore {
         throw cause
       })
       if (manifest === undefined && !takesWhatIsLeft) return undefined
-      if (typeof manifest !== 'object' || manifest.stream !== stream || manifest.revision !== revision)
-        continue
+      if (typeof manifest !== 'object' || manifest.revision !== revision) continue
+      if (manifest.ledger !== this.ledger || manifest.stream !== stream) continue
       found.push(storedSnapshot(this.files, path, manifest))
     }
     return found
@@ -137,8 +152,7 @@ const revisionsIn = async (files: Files, folder: string): Promise<ReadonlyArray<
 const writeSnapshot = async (
   files: Files,
   path: string,
-  stream: string,
-  revision: number,
+  of: Pick<Manifest, 'ledger' | 'stream' | 'revision'>,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<void> => {
   const file = await files.open(path, 'new')
@@ -159,8 +173,9 @@ const writeSnapshot = async (
     const manifest: Manifest = {
       format: 'ledgerq-snapshot',
       version: VERSION,
-      stream,
-      revision,
+      ledger: of.ledger,
+      stream: of.stream,
+      revision: of.revision,
       bytes: at,
       sha256: total.digest('hex'),
       chunks: places,

@@ -252,6 +252,17 @@ describe('R05: one bit flipped at any byte', () => {
     }
   })
 
+  it('behind a segment that is empty as well, it never leaves a gap between segments', () => {
+    const log = new SmallLog()
+    log.append('a', 2)
+    log.addSegment(2)
+    log.addSegment(3)
+    for (let at = 0; at < SMALL_SEGMENT_BYTES; at += 13) {
+      const { files } = recoveredAfter(log.files, (copy) => flip(copy, segmentPath(3), at))
+      expect(headsOf(sound(recovered(files)))).toEqual({ a: 1 })
+    }
+  })
+
   it('names stream and revision of the frame that is broken', () => {
     const log = fiveFrames()
     const third = log.frames[2]
