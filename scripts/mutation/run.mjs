@@ -76,23 +76,34 @@ export const verdictsOn = async ({ copy, folder, mutants, ids, own, always, test
   writeFileSync(paths.settings, settingsOf(copy, testFiles))
   const verdicts = new Map()
   let todo = ids
+  /** To be tried once more, and looked at one by one: something was left behind when they were tried. */
+  let careful = []
   while (todo.length > 0) {
     rmSync(paths.verdicts, { force: true })
     const { known, verdicts: told, beat } = paths
-    const plan = { mutants, todo, own, always, testFiles: testFiles.length, known, verdicts: told, beat }
+    const plan = {
+      mutants,
+      todo,
+      careful,
+      own,
+      always,
+      testFiles: testFiles.length,
+      known,
+      verdicts: told,
+      beat,
+    }
     const endedByItself = await oneProcess(copy, plan, paths)
     const lines = linesOf(paths.verdicts)
     for (const { broken } of lines) if (broken !== undefined) say(`fails without any mistake: ${broken}`)
     for (const { id, verdict, by } of lines) if (id !== undefined) verdicts.set(id, { verdict, by })
     const at = lines.findLast((line) => line.begin !== undefined)?.begin
     if (at === undefined) throw new Error(`no test was called, see ${paths.output}`)
-    const isAgain = lines.some((line) => line.again !== undefined)
-    if (!verdicts.has(at) && !isAgain) {
+    if (!verdicts.has(at)) {
       verdicts.set(at, { verdict: 'timeout', by: endedByItself ? 'the process ended' : 'it never ended' })
     }
-    const left = todo.filter((id) => !verdicts.has(id))
-    // The one to try again comes first in the new process.
-    todo = isAgain ? [at, ...left.filter((id) => id !== at)] : left
+    careful = lines.find((line) => line.again !== undefined)?.again ?? []
+    for (const id of careful) verdicts.delete(id)
+    todo = [...careful, ...todo.filter((id) => !verdicts.has(id) && !careful.includes(id))]
     say(`${verdicts.size} of ${ids.length}`)
   }
   return verdicts

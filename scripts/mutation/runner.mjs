@@ -12,6 +12,8 @@ const SLOWER_AT_MOST = 30
 const SPARE_STEPS = 1_000_000
 const SPARE_MS = 2_000
 const BEAT_MS = 1_000
+/** After so many mistakes the tests that failed have to pass without one. */
+const CHECKED_EVERY = 25
 /** How long the tests of other folders may take for one mistake. */
 const ALSO_MS = 2_000
 
@@ -112,20 +114,32 @@ export default class MutationRunner extends TestRunner {
       }
     }
     const loading = new Set(this.known.loading)
-    let isFirst = true
-    for (const id of plan.todo) {
+    const careful = new Set(plan.careful)
+    let unchecked = []
+    let killers = new Set()
+    for (const [index, id] of plan.todo.entries()) {
       tell({ begin: id })
       const mutant = plan.mutants[id]
       const verdict = await this.tryOne(mutant, byPlace.get(mutant.site) ?? [], loading.has(mutant.site))
-      const isClean = await this.isClean(verdict.test)
-      // What an earlier mistake left behind must not speak against this one: it is tried again in a new process.
-      if (!isClean && !isFirst) return tell({ again: id })
       const by = verdict.test ?? verdict.testLoaded
       tell({ id, verdict: verdict.is, by: by && `${by.file.name} > ${by.name}` })
-      if (!isClean) return tell({ restart: true })
-      isFirst = false
+      unchecked.push(id)
+      if (verdict.test) killers.add(verdict.test)
+      if (unchecked.length < CHECKED_EVERY && !careful.has(id) && index < plan.todo.length - 1) continue
+      if (!(await this.passAgain(killers))) {
+        // The first of a process met nothing that was left behind: its verdict stands.
+        return tell({ again: index === 0 ? [] : unchecked })
+      }
+      unchecked = []
+      killers = new Set()
     }
     tell({ done: true })
+  }
+
+  /** Without any mistake. If not, an earlier one has left something behind that speaks against later ones. */
+  async passAgain(tests) {
+    for (const test of tests) if ((await this.call(test)) !== 'passed') return false
+    return true
   }
 
   async tryOne(mutant, tests, isLoading) {
@@ -175,10 +189,6 @@ export default class MutationRunner extends TestRunner {
       if (verdict.is !== 'survived') return { is: verdict.is, testLoaded: verdict.test }
     }
     return { is: 'survived' }
-  }
-
-  async isClean(test) {
-    return test === undefined || (await this.call(test)) === 'passed'
   }
 
   async call(test) {
