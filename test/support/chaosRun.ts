@@ -1,0 +1,336 @@
+// Cycles of chaos on one directory after another: processes are started on it, loaded, struck, and what they leave is held
+// against what they told. After some cycles a directory is healed and has to drain, and the next one begins.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connectLedger, type RemoteLedger } from '../../src/client/connectLedger.js'
+import { FATE_VARIABLE } from './chaosFate.js'
+import { Load } from './chaosLoad.js'
+import { BrokenPromises, ChaosLog } from './chaosLog.js'
+import { ANSWERS_MAX, LEASE_MS, type Mix, mixOf, queuesOf, STRIKES_WITHIN_MS } from './chaosMix.js'
+import {
+  COMMAND_LINE,
+  LIBRARY,
+  moment,
+  type Running,
+  SERVER,
+  start,
+  WORKER,
+  within,
+} from './chaosProcesses.js'
+import { Records } from './chaosRecords.js'
+import { FAILPOINT_VARIABLE } from './embedded/failpoints.js'
+import { Dice } from './simulationSwarm.js'
+
+const READY_WITHIN_MS = 20_000
+/** R61. */
+const ENDS_WITHIN_MS = 10_000
+const HEAP_FULL_WITHIN_MS = 10_000
+/** Without one message less: healed, a queue goes on, however slow the machine is. */
+const DRAIN_STUCK_MS = 20_000
+const JOB_NUMBERS_OF_A_CYCLE = 1_000_000
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
+    })
+  })
+
+/** One directory, and all who work on it. */
+export class House {
+  readonly records = new Records()
+  private readonly log: ChaosLog
+  private readonly ledger: RemoteLedger
+  private readonly load: Load
+  private worker: Running | undefined
+  private hasHandedBack = false
+  private last: Running | undefined
+
+  private constructor(
+    readonly directory: string,
+    private readonly port: number,
+    private readonly seed: number,
+  ) {
+    this.log = new ChaosLog(directory, this.records)
+    this.ledger = connectLedger({ url: `http://127.0.0.1:${port}`, timeoutMs: 15_000 })
+    this.load = new Load(this.ledger, this.records)
+  }
+
+  static async build(seed: number): Promise<House> {
+    const directory = await mkdtemp(join(tmpdir(), 'ledgerq-chaos-'))
+    const house = new House(directory, await freePort(), seed)
+    const server = house.server()
+    await server.ready
+    for (const [name, settings] of Object.entries(queuesOf(seed)))
+      await house.ledger.createQueue(name, settings)
+    server.signal('SIGKILL')
+    await server.ended
+    return house
+  }
+
+  get events(): number {
+    return this.log.eventCount
+  }
+
+  private server(mix?: Mix): Running {
+    const { directory, port } = this
+    const environment = mix === undefined ? {} : this.environment(mix)
+    if (mix?.host === 'serve') {
+      const options = [
+        '--data',
+        directory,
+        '--port',
+        String(port),
+        '--blobs',
+        'files',
+        '--log-level',
+        'error',
+      ]
+      return start([COMMAND_LINE, '--json', 'serve', ...options], () => undefined)
+    }
+    return start([...heap(mix), SERVER, directory, String(port)], () => undefined, environment)
+  }
+
+  private library(mix: Mix): Running {
+    const { directory } = this
+    const args = [
+      ...heap(mix),
+      LIBRARY,
+      directory,
+      String(mix.seed),
+      String(mix.seed * JOB_NUMBERS_OF_A_CYCLE),
+    ]
+    return start(args, (line) => this.records.note(line), this.environment(mix))
+  }
+
+  private environment({ fate }: Mix): Record<string, string> {
+    if (fate.kind !== 'failpoint') return { [FATE_VARIABLE]: JSON.stringify(fate) }
+    const { name, hit } = fate
+    const markerFile = join(this.directory, '..', `${this.port}.failpoint`)
+    return {
+      [FATE_VARIABLE]: JSON.stringify(fate),
+      [FAILPOINT_VARIABLE]: JSON.stringify({ name, hit, markerFile }),
+    }
+  }
+
+  /** Throws {@link BrokenPromises}. */
+  async cycle(number: number): Promise<Mix> {
+    const mix = mixOf(number)
+    const { records } = this
+    this.hasHandedBack = false
+    records.saw(`host: ${mix.host}`)
+    const begin = performance.now()
+    const host = mix.host === 'library' ? this.library(mix) : this.server(mix)
+    this.last = host
+    const dice = new Dice(number ^ 0x51ab3c7)
+    const serves = await Promise.race([host.ready.then(() => true), host.ended.then(() => false)]).catch(
+      () => false,
+    )
+    if (serves) {
+      records.took('a start', performance.now() - begin)
+      if (mix.host === 'library') await this.strike(mix, host)
+      else await this.loaded(mix, host, dice)
+    } else await this.diedAtStart(mix, host)
+    await host.ended
+    this.last = undefined
+    const { hasHandedBack } = this
+    await this.log.check({ recoversTwice: mix.recoversTwice, verifies: number % 5 === 0, hasHandedBack })
+    return mix
+  }
+
+  private async diedAtStart(mix: Mix, host: Running): Promise<void> {
+    const how = await host.ended
+    const isMeant = mix.fate.kind === 'failpoint' && how === 'SIGKILL'
+    if (!isMeant) throw new BrokenPromises([`it does not start (${how}): ${host.complaints()}`])
+    this.records.saw('killed while it opened')
+  }
+
+  private async loaded(mix: Mix, host: Running, dice: Dice): Promise<void> {
+    const { load } = this
+    if (mix.worker !== 'none') this.worker ??= this.newWorker()
+    load.unknownAnswers = []
+    const loading = load.run(dice, mix)
+    const rivalling = mix.rival ? this.rival() : Promise.resolve()
+    const workerStruck = this.strikeWorker(mix)
+    try {
+      await this.strike(mix, host)
+      if (mix.fate.kind === 'told to end' && load.unknownAnswers.length > 0)
+        throw new BrokenPromises([
+          `R61 unknown answers of a server that was told to end: ${load.unknownAnswers.slice(0, 5)}`,
+        ])
+    } finally {
+      load.isOver = true
+      await Promise.all([loading, rivalling, workerStruck])
+    }
+  }
+
+  /** Resolves when the process has ended. */
+  private async strike(mix: Mix, host: Running): Promise<void> {
+    const { fate } = mix
+    const { records } = this
+    switch (fate.kind) {
+      case 'killed':
+        await this.answers(mix, fate.answers)
+        host.signal('SIGKILL')
+        records.saw('killed')
+        break
+      case 'frozen':
+        await this.answers(mix, fate.answers)
+        host.signal('SIGSTOP')
+        await moment(fate.frozenMs)
+        host.signal('SIGCONT')
+        await moment(LEASE_MS / 2)
+        host.signal('SIGKILL')
+        records.saw('frozen')
+        break
+      case 'told to end':
+        return this.toldToEnd(fate.answers, mix, host)
+      default: {
+        const isHeap = fate.kind === 'heap exhausted'
+        const how = await (isHeap
+          ? within(HEAP_FULL_WITHIN_MS, host.ended)
+          : Promise.race([host.ended, this.answers(mix, ANSWERS_MAX)]))
+        records.saw(how === undefined ? `${fate.kind}: not met` : fate.kind)
+        if (how === undefined) host.signal('SIGKILL')
+        else if (how === 0) throw new BrokenPromises([`R16 it ended as if nothing had been: ${fate.kind}`])
+      }
+    }
+    await host.ended
+  }
+
+  /** So many answers from now, and then some microseconds. */
+  private async answers({ host, seed }: Mix, count: number): Promise<void> {
+    const answered = (): number => (host === 'library' ? this.records.lines : this.load.answered)
+    const until = answered() + count
+    const late = performance.now() + STRIKES_WITHIN_MS
+    while (answered() < until && performance.now() < late) await new Promise((turn) => setTimeout(turn, 1))
+    await moment(new Dice(seed ^ 0x3c6ef372).random() * 2)
+  }
+
+  /** R61: it ends by itself, in time, and its last words are true. */
+  private async toldToEnd(answers: number, mix: Mix, host: Running): Promise<void> {
+    await this.answers(mix, answers)
+    const begin = performance.now()
+    host.signal('SIGTERM')
+    this.records.saw('told to end')
+    const how = await within(ENDS_WITHIN_MS, host.ended)
+    this.records.took('an end', performance.now() - begin)
+    if (how !== 0) throw new BrokenPromises([`R61 told to end, it did not (${how}): ${host.complaints()}`])
+    this.hasHandedBack = mix.host === 'library'
+  }
+
+  private newWorker(): Running {
+    return start([WORKER, `http://127.0.0.1:${this.port}`], (line) => this.records.note(line))
+  }
+
+  private async strikeWorker(mix: Mix): Promise<void> {
+    const { worker } = this
+    if (mix.worker === 'none' || worker === undefined) return
+    const ms = new Dice(mix.seed ^ 0x77f1).random() * LEASE_MS
+    await worker.ready
+    await moment(ms)
+    if (mix.worker === 'killed') {
+      worker.signal('SIGKILL')
+      await worker.ended
+      this.worker = undefined
+      this.records.saw('worker killed')
+      return
+    }
+    worker.signal('SIGSTOP')
+    await moment(2 * LEASE_MS)
+    worker.signal('SIGCONT')
+    this.records.saw('worker frozen')
+  }
+
+  /** R14: a second process on the directory ends at once, and leaves nothing. */
+  private async rival(): Promise<void> {
+    const rival = start([SERVER, this.directory, '0'], () => undefined)
+    const how = await within(READY_WITHIN_MS, rival.ended)
+    if (how === undefined || how === 0) {
+      rival.signal('SIGKILL')
+      // The first one may have died before: then the directory was free.
+      if (this.last?.isOver() !== true) throw new BrokenPromises([`R14 a second process serves (${how})`])
+      await rival.ended
+      return
+    }
+    if (/in use by another process/.test(rival.complaints())) this.records.saw('second process refused')
+  }
+
+  /** Healed: everything is claimed and acked, and nothing may be left. Throws {@link BrokenPromises}. */
+  async drain(): Promise<void> {
+    await this.endWorker()
+    const server = this.server()
+    this.last = server
+    await server.ready
+    const begin = performance.now()
+    for (const name of ['a', 'b'])
+      await this.ledger
+        .knownQueue('ticks')
+        .unschedule(name)
+        .catch(() => undefined)
+    const names = Object.keys(queuesOf(this.seed))
+    for (const name of names) await this.ledger.knownQueue(name).resume()
+    let leftBefore = Number.POSITIVE_INFINITY
+    let progressAt = begin
+    for (let left = 1; left > 0; ) {
+      left = 0
+      for (const name of names) left += await this.drained(name)
+      if (left < leftBefore) progressAt = performance.now()
+      leftBefore = Math.min(left, leftBefore)
+      const stuckMs = performance.now() - progressAt
+      if (stuckMs > DRAIN_STUCK_MS) throw new BrokenPromises([`${left} messages do not drain`])
+    }
+    this.records.took('a drain', performance.now() - begin)
+    server.signal('SIGTERM')
+    const how = await within(ENDS_WITHIN_MS, server.ended)
+    if (how !== 0) throw new BrokenPromises([`R61 told to end, it did not (${how}): ${server.complaints()}`])
+    this.last = undefined
+    await this.log.check({ recoversTwice: true, verifies: true, hasHandedBack: true })
+    this.log.judge()
+    this.records.saw('drained')
+  }
+
+  /** How many messages the queue has left, once everything that can run now has been acked. */
+  private async drained(name: string): Promise<number> {
+    const queue = this.ledger.knownQueue(name)
+    const messages = await queue.claim({ worker: 'drain', max: 500 })
+    const results =
+      messages.length === 0
+        ? []
+        : await queue.settle(messages.map(({ leaseToken }) => ({ leaseToken, outcome: 'ack' })))
+    for (const { leaseToken, ok } of results)
+      Object.assign(this.records.settle(leaseToken, { outcome: 'ack' }), { told: 'ok', accepted: ok })
+    const { scheduled, pending, retrying, processing } = await queue.stats()
+    if (messages.length === 0) await new Promise((turn) => setTimeout(turn, 10))
+    return scheduled + pending + retrying + processing
+  }
+
+  private async endWorker(): Promise<void> {
+    this.worker?.signal('SIGKILL')
+    await this.worker?.ended
+    this.worker = undefined
+  }
+
+  /** Ends what is left, and the directory with it; unless somebody wants to look at it. */
+  async leave({ keep }: { keep: boolean }): Promise<void> {
+    await this.endWorker()
+    this.last?.signal('SIGKILL')
+    await this.last?.ended
+    await this.ledger.close()
+    if (keep) await writeFile(join(this.directory, 'answers.json'), this.told())
+    else await rm(this.directory, { recursive: true, force: true })
+  }
+
+  private told(): string {
+    const { queues, repeats, started, bigs } = this.records
+    return JSON.stringify({ queues: Object.fromEntries(queues), repeats, started, bigs }, undefined, 1)
+  }
+}
+
+const heap = (mix: Mix | undefined): ReadonlyArray<string> =>
+  mix?.fate.kind === 'heap exhausted' ? ['--max-old-space-size=48'] : []
