@@ -19,6 +19,8 @@ type RegisterDurable = (callback: WhenDurable) => void
 export class ClaimDesk {
   private waiting: WaitingClaim[] = []
   private isEnding = false
+  /** Some were not looked at, because others had taken all that fits a batch. */
+  private isCutShort = false
 
   constructor(
     readonly ref: PartitionRef,
@@ -51,6 +53,7 @@ export class ClaimDesk {
 
   /** Answers as many claims as there are messages for, first come first served. */
   serve(context: DecisionContext, whenDurable: RegisterDurable, eventsMax: number): void {
+    this.isCutShort = false
     if (this.waiting.length === 0) return
     const unserved: WaitingClaim[] = []
     for (const claim of this.waiting) {
@@ -68,8 +71,9 @@ export class ClaimDesk {
     this.waiting = unserved
   }
 
-  /** Claims whose wait is over are answered empty. */
+  /** Claims whose wait is over are answered empty, once there was nothing for them. */
   endDue(tick: number, whenDurable: RegisterDurable): void {
+    if (this.isCutShort) return
     this.end(({ untilTick }) => untilTick <= tick, whenDurable)
   }
 
@@ -115,7 +119,11 @@ export class ClaimDesk {
       if (decideStart(context, inDoubt, request)) return [inDoubt]
     }
     const slots: number[] = []
-    while (slots.length < max && context.batch.events.length < eventsMax) {
+    while (slots.length < max) {
+      if (context.batch.events.length >= eventsMax) {
+        this.isCutShort = true
+        break
+      }
       const slot = state.nextReady(at)
       if (slot < 0) break
       // Refused only when its time to live ended in this very batch: the expiry comes first next time.

@@ -32,6 +32,8 @@ import { hasRoomFor } from './roomInLog.js'
 
 /** Events decided in one turn of the event loop. */
 const STEP_EVENTS_MAX = 4_096
+/** … by claims. */
+const CLAIM_EVENTS_MAX = 4_096
 /** A batch this long, or with this many bytes, waits for no more company. */
 const BATCH_EVENTS_MAX = 8_192
 const BATCH_BYTES_SOFT_MAX = 1_000_000
@@ -261,7 +263,9 @@ export class PartitionWriter {
     for (const request of takeWhile(this.intake.others, enough)) this.decideOther(context, request)
     for (const request of takeWhile(this.intake.enqueues, enough)) this.decideOneEnqueue(context, request)
     this.claims.endCancelled(this.whenDurable(batch))
-    if (!this.control.paused) this.claims.serve(context, this.whenDurable(batch), STEP_EVENTS_MAX)
+    // On top of what has come in: enqueues that fill every batch must not keep everybody from claiming.
+    const eventsMax = batch.events.length + CLAIM_EVENTS_MAX
+    if (!this.control.paused) this.claims.serve(context, this.whenDurable(batch), eventsMax)
     this.claims.endDue(tick, this.whenDurable(batch))
   }
 
