@@ -143,7 +143,8 @@ export const judge = async (
     if (!stream.startsWith(`partition-${client.queue}~`)) continue
     for (const event of events) {
       if (event.type === 'MessageEnqueued') {
-        const { n } = JSON.parse(event.payload) as { n: number }
+        const { n } = JSON.parse(event.payload) as { n?: number }
+        if (n === undefined) continue
         times.set(n, (times.get(n) ?? 0) + 1)
         byOrdinal.set(event.ordinal, n)
       }

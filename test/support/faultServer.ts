@@ -24,9 +24,13 @@ export type FaultServer = Readonly<{
   /** Resolves with the exit code, or the signal's name. */
   ended: Promise<number | string>
   said: () => string
+  /** Resolves when all of the pool's threads that were blocked on these pipes are free again. */
+  freed: (pipes: ReadonlyArray<string>) => Promise<void>
+  /** How many are. */
+  freedCount: () => number
 }>
 
-type Told = { url?: string; refused?: unknown; done?: string; told?: unknown }
+type Told = { url?: string; refused?: unknown; done?: string; told?: unknown; freed?: string }
 
 const PROGRAM = new URL('./faultServerMain.js', import.meta.url)
 
@@ -70,6 +74,13 @@ export const startFaultServer = async (
       child.on('message', listen)
       void ended.then((how) => reject(new Error(`the server ended (${how}): ${said}`)))
     })
+  const freed = new Set<string>()
+  let onFreed: () => void = () => undefined
+  child.on('message', (message: Told) => {
+    if (message.freed === undefined) return
+    freed.add(message.freed)
+    onFreed()
+  })
   const first = await told(({ url, refused }) => url !== undefined || refused !== undefined)
   if (first.url === undefined)
     throw new Error(`the server refused to start: ${JSON.stringify(first.refused)}`)
@@ -88,5 +99,13 @@ export const startFaultServer = async (
     },
     ended,
     said: () => said,
+    freed: (pipes) =>
+      new Promise((resolve) => {
+        onFreed = () => {
+          if (pipes.every((pipe) => freed.has(pipe))) resolve()
+        }
+        onFreed()
+      }),
+    freedCount: () => freed.size,
   }
 }
