@@ -90,9 +90,11 @@ export class SnapshotStore {
 
   /** What is no snapshot of ours does not count as one that is kept: it would push out the new one. */
   private async removeOld(stream: string, folder: string): Promise<void> {
-    const sound = (await this.listOnce(stream, folder, true)) ?? []
+    // What another save brings meanwhile is not among them, and not judged.
+    const revisions = await revisionsIn(this.files, folder)
+    const sound = (await this.soundOf(revisions, stream, folder, true)) ?? []
     const kept = new Set(sound.slice(0, SNAPSHOTS_KEPT).map(({ revision }) => revision))
-    for (const revision of await revisionsIn(this.files, folder))
+    for (const revision of revisions)
       if (!kept.has(revision)) await this.files.remove(join(folder, fileName(revision)))
   }
 
@@ -108,7 +110,8 @@ export class SnapshotStore {
     const folder = join(this.folder, folderName(stream))
     try {
       for (let tries = 1; ; tries++) {
-        const found = await this.listOnce(stream, folder, tries === LISTINGS_MAX)
+        const revisions = await revisionsIn(this.files, folder)
+        const found = await this.soundOf(revisions, stream, folder, tries === LISTINGS_MAX)
         if (found !== undefined) return E.right(found)
       }
     } catch (cause) {
@@ -117,13 +120,14 @@ export class SnapshotStore {
   }
 
   /** Undefined: a save removed one of them meanwhile, and there is a newer one to be found. */
-  private async listOnce(
+  private async soundOf(
+    revisions: ReadonlyArray<number>,
     stream: string,
     folder: string,
     takesWhatIsLeft: boolean,
   ): Promise<ReadonlyArray<StoredSnapshot> | undefined> {
     const found: StoredSnapshot[] = []
-    for (const revision of await revisionsIn(this.files, folder)) {
+    for (const revision of revisions) {
       const path = join(folder, fileName(revision))
       const manifest = await readManifest(this.files, path).catch((cause: unknown) => {
         if (codeOf(cause) === 'ENOENT') return undefined

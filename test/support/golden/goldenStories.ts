@@ -63,8 +63,9 @@ export const addHashes = async (folder: string, name: string): Promise<boolean> 
     const found = await described(directory, name, manifest.version)
     const partitions = manifest.partitions.map((before, n): GoldenPartition => {
       const now = found.partitions[n]
-      const isSame =
-        now !== undefined && isDeepStrictEqual({ ...now, stateHashes: {} }, { ...before, stateHashes: {} })
+      // Snapshots are caches, and those of an older form are passed over.
+      const others = { stateHashes: {}, snapshots: [] }
+      const isSame = now !== undefined && isDeepStrictEqual({ ...now, ...others }, { ...before, ...others })
       if (!isSame)
         throw new Error(`${name}: ${before.stream} is no longer what it was, so it gets no new hash`)
       isNew ||= before.stateHashes[STATE_HASH_VERSION] === undefined
