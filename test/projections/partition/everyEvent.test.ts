@@ -12,7 +12,11 @@ const AT = 5_000
 
 const partitionIn = (situation: Situation): PartitionState => {
   const state = new PartitionState()
-  state.apply({ type: 'PrefixCarried', before: 0, nextOrdinal: ofMessage.ordinal, nextFence: 1 }, 500, 0)
+  state.apply(
+    { type: 'PrefixCarried', before: 0, nextOrdinal: ofMessage.ordinal, nextFence: 1, by: undefined },
+    500,
+    0,
+  )
   for (const { event, at } of situations[situation]) state.apply(event, at, 0)
   return state
 }
