@@ -52,6 +52,7 @@ export default class MutationRunner extends TestRunner {
   beatAt = 0
   kills = new Map()
   loading = new Set()
+  sound = undefined
   firstRun = existsSync(plan.known) ? JSON.parse(readFileSync(plan.known, 'utf8')) : undefined
   known = this.firstRun ?? { tests: {}, loading: [] }
   isCounting = this.firstRun === undefined
@@ -177,18 +178,40 @@ export default class MutationRunner extends TestRunner {
 
   /** The tests of the folder once more, with every module loaded while the mistake is made. */
   async tryLoading(mutant) {
+    const sound = await this.soundWhenLoadedAnew()
     vi.resetModules()
-    for (const path of new Set(this.tests.map((test) => test.file.filepath).filter(isOwn))) {
+    for (const path of this.ownPaths()) {
       $m.active = mutant.id
-      $m.stepsLeft = Number.MAX_SAFE_INTEGER
-      const [file] = await collectTests([path], this)
+      const file = await this.loaded(path)
       $m.active = NONE
       if (file.result?.state === 'fail') return { is: 'killed' }
-      const tests = testsIn(file).filter((test) => this.known.tests[test.id] !== undefined)
+      const tests = testsIn(file).filter((test) => sound.has(test.id))
       const verdict = await this.firstFailure(mutant, this.inOrder(tests))
       if (verdict.is !== 'survived') return { is: verdict.is, testLoaded: verdict.test }
     }
     return { is: 'survived' }
+  }
+
+  /** Which tests pass without any mistake when everything is loaded once more: only these say something then. */
+  async soundWhenLoadedAnew() {
+    if (this.sound !== undefined) return this.sound
+    this.sound = new Set()
+    vi.resetModules()
+    for (const path of this.ownPaths()) {
+      const tests = testsIn(await this.loaded(path)).filter((test) => this.known.tests[test.id] !== undefined)
+      for (const test of tests) if ((await this.call(test)) === 'passed') this.sound.add(test.id)
+    }
+    return this.sound
+  }
+
+  ownPaths() {
+    return new Set(this.tests.map((test) => test.file.filepath).filter(isOwn))
+  }
+
+  async loaded(path) {
+    $m.stepsLeft = Number.MAX_SAFE_INTEGER
+    const [file] = await collectTests([path], this)
+    return file
   }
 
   async call(test) {
