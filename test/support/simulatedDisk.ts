@@ -123,6 +123,13 @@ export class SimulatedFile {
     this.cache = this.durable.slice()
   }
 
+  copy(): SimulatedFile {
+    const copy = new SimulatedFile(this.sectorBytes)
+    copy.write(this.cache, 0)
+    copy.sync()
+    return copy
+  }
+
   flip(offset: number, bit: number): void {
     for (const bytes of [this.cache, this.durable])
       if (offset < bytes.length) bytes[offset] = (bytes[offset] ?? 0) ^ (1 << bit)
@@ -270,5 +277,20 @@ export class SimulatedDisk {
 
   evictLost(): void {
     for (const [, file] of this.files()) file.evictLost()
+  }
+
+  /** As it reads now, all of it durable: for those who look at it without touching it. */
+  copy(): SimulatedDisk {
+    const copy = new SimulatedDisk(this.dice, this.sectorBytes)
+    const fill = (from: SimulatedFolder, to: SimulatedFolder): void => {
+      for (const [name, entry] of from.entries) {
+        const twin = entry instanceof SimulatedFile ? entry.copy() : new SimulatedFolder()
+        to.change([name, twin])
+        if (entry instanceof SimulatedFolder && twin instanceof SimulatedFolder) fill(entry, twin)
+      }
+      to.sync()
+    }
+    fill(this.root, copy.root)
+    return copy
   }
 }

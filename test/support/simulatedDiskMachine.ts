@@ -48,8 +48,6 @@ export class SimulatedMachine {
   private isAlive = true
   private callsLeft = Number.POSITIVE_INFINITY
   private readonly failing = new Set<FaultKind>()
-  /** Who only looks is spared: no fault, and no death. */
-  private spared = 0
   diedInWrite = false
   /** Whatever comes after its death has been done. */
   isOver = false
@@ -102,7 +100,7 @@ export class SimulatedMachine {
   /** Every call of the process comes through here. */
   private call<A>(what: string, whole: () => A, half: () => void = () => undefined): A {
     if (!this.isAlive) throw new Gone()
-    if (this.spared === 0) this.callsLeft -= 1
+    this.callsLeft -= 1
     if (this.callsLeft > 0) return whole()
     const when = this.dice.pick(['before', 'in', 'after'] as const)
     this.saw(`death ${when} a ${what}`)
@@ -126,12 +124,7 @@ export class SimulatedMachine {
     this.callsLeft = Number.POSITIVE_INFINITY
   }
 
-  spare(more: number): void {
-    this.spared += more
-  }
-
   private fails(kind: FaultKind, path: string): boolean {
-    if (this.spared > 0) return false
     if (!this.failing.delete(kind) && !this.dice.chance(this.faults[kind])) return false
     this.saw(`EIO on ${kind}${kind === 'sync' && path.endsWith('.seg') ? ' of a segment' : ''}`)
     return true

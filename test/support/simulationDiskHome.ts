@@ -26,7 +26,10 @@ const FAULTS = [
 ] as const
 type DiskFault = (typeof FAULTS)[number]
 
-type Running = Readonly<{ process: SimulatedProcess; machine: SimulatedMachine; log: EventLog }>
+type Running = Readonly<{ machine: SimulatedMachine; log: EventLog }>
+
+/** For those who look, and wait for nobody. */
+const AT_ONCE: Scheduling = { later: (run) => run(), after: () => () => undefined, nowMs: () => 0 }
 
 class DiskHome {
   readonly seen = new Map<string, number>()
@@ -70,7 +73,7 @@ class DiskHome {
       this.end(machine)
       throw new Error(JSON.stringify(opened.left))
     }
-    this.running = { process, machine, log: opened.right }
+    this.running = { machine, log: opened.right }
     return {
       port: heardBy(process, opened.right),
       plan: (fault) => this.plan(fault as DiskFault, process, machine),
@@ -137,32 +140,29 @@ class DiskHome {
     else if (this.dice.chance(0.5)) this.disk.evictLost()
   }
 
-  /** Reads of the checkers are spared, and those of a process that stands still have to wait. */
+  /** A log opened on a copy of the disk: what is on its way there is not in it. */
   reader(): EventLog | undefined {
-    const { running } = this
-    if (running === undefined || running.process.isDead || running.process.isStopped) return undefined
-    const { machine, log } = running
-    const spared =
-      <A>(task: () => Promise<A>) =>
+    if (this.running === undefined) return undefined
+    const machine = new SimulatedMachine(this.disk.copy(), new Dice(1), AT_ONCE, () => undefined)
+    const { strict, segmentBytes } = this
+    const opening = openEmbeddedLog({ directory: DIRECTORY, strict, segmentBytes }, machine.port)
+    const through =
+      <A>(ask: (log: EventLog) => Promise<A>) =>
       async (): Promise<A> => {
-        machine.spare(1)
-        try {
-          return await task()
-        } finally {
-          machine.spare(-1)
-        }
+        const opened = await opening
+        if (E.isLeft(opened)) throw new Error(`a copy does not open: ${JSON.stringify(opened.left)}`)
+        return ask(opened.right)
       }
     return {
-      ...log,
-      read: (stream, from, maxBytes) => spared(log.read(stream, from, maxBytes)),
-      head: (stream) => spared(log.head(stream)),
-      snapshots: (stream) => spared(log.snapshots(stream)),
+      ...this.running.log,
+      read: (stream, from, maxBytes) => through((log) => log.read(stream, from, maxBytes)()),
+      head: (stream) => through((log) => log.head(stream)()),
+      snapshots: (stream) => through((log) => log.snapshots(stream)()),
     }
   }
 
   async check(): Promise<ReadonlyArray<string>> {
-    const atOnce: Scheduling = { later: (run) => run(), after: () => () => undefined, nowMs: () => 0 }
-    const looking = new SimulatedMachine(this.disk, this.dice, atOnce, () => undefined)
+    const looking = new SimulatedMachine(this.disk, this.dice, AT_ONCE, () => undefined)
     const proved = await verify(DIRECTORY, undefined, looking.port.files)
     const again = this.machines.flatMap(({ syncedAgain }) => syncedAgain)
     return [
