@@ -51,17 +51,23 @@ const WISH_NAMES = [
   'onFailure',
 ] as const satisfies ReadonlyArray<keyof Wishes>
 
+const WISHES: ReadonlySet<string> = new Set(WISH_NAMES)
+
 /** Only what is there: a message with a group alone keeps one field, not fifteen. */
 export const wishesOf = (attributes: MessageAttributes | undefined): Wishes => {
   if (attributes === undefined) return NO_WISHES
-  let wishes: Record<string, unknown> | undefined
+  // Most attributes are one or two, and keys are no wishes: fifteen look-ups by name cost more than the rest of the event.
+  let found = 0
+  for (const name in attributes) if (WISHES.has(name)) found++
+  if (found === 0) return NO_WISHES
+  const wishes: Record<string, unknown> = {}
   for (const name of WISH_NAMES) {
     const wish = attributes[name]
     if (wish === undefined) continue
-    wishes ??= {}
     wishes[name] = wish
+    if (--found === 0) break
   }
-  return wishes === undefined ? NO_WISHES : (wishes as Wishes)
+  return wishes as Wishes
 }
 
 /** What stays the same, or only accumulates, while a message lives. */

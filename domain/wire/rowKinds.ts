@@ -3,8 +3,8 @@
 //
 //   every row   kind, flags, [previous], ...
 //   0           JSON text { type, version, data } of any event without a kind of its own
-//   1 ... 8     ordinal, [callerId], then by kind:
-//   1           MessageEnqueued      [priority] [notBefore] [expiresAt] payload [attributes as JSON text]
+//   1 ... 9     ordinal, [callerId], then by kind:
+//   1           MessageEnqueued      [priority] [notBefore] [expiresAt] payload [attributes as JSON text: no longer written]
 //   2           AttemptStarted       attempt, fence, leaseMs, worker, [claimId] [zone]
 //   3           LeaseExtended        fence, leaseMs
 //   4           AttemptSucceeded     fence, [result] [followUps as JSON text]    (`reconciled` in the flags)
@@ -12,6 +12,7 @@
 //   6           RetryScheduled       retryAt, [delayMs] [gate]
 //   7           MessageDeadLettered  [followUps as JSON text]                    (`reason` in the flags)
 //   8           AttemptReleased      fence, [notBefore]
+//   9           MessageEnqueued      [priority] [notBefore] [expiresAt] payload, attributes (attributeFields.ts)
 //
 // previous, ordinal, fence and leaseMs are differences to the last row of the block that had one (0 before the first);
 // instants are differences to the time of the batch; worker, claimId, zone, gate and failureType are places in the string table.
@@ -26,6 +27,7 @@ export const KIND_ATTEMPT_FAILED = 5
 export const KIND_RETRY_SCHEDULED = 6
 export const KIND_MESSAGE_DEAD_LETTERED = 7
 export const KIND_ATTEMPT_RELEASED = 8
+export const KIND_ENQUEUED_WITH_ATTRIBUTES = 9
 
 /** The message has an earlier event; its revision follows. */
 export const HAS_PREVIOUS = 1
@@ -60,6 +62,7 @@ export const FLAGS_ALLOWED: ReadonlyArray<number> = [
   HAS_PREVIOUS | HAS_CALLER_ID | HAS_DELAY | HAS_GATE,
   HAS_PREVIOUS | HAS_CALLER_ID | (7 << OWN) | DEAD_FOLLOW_UPS,
   HAS_PREVIOUS | HAS_CALLER_ID | RELEASED_NOT_BEFORE,
+  HAS_PREVIOUS | HAS_CALLER_ID | HAS_PRIORITY | HAS_NOT_BEFORE | HAS_EXPIRES_AT,
 ]
 
 /** Kinds from here on belong to the future. */

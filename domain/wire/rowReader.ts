@@ -5,8 +5,9 @@ import { type LedgerEvent, NO_REVISION } from '../batch.js'
 import { decodeEvent, isStoredEvent } from '../codecs.js'
 import type { EventDecodeFault } from '../eventCodec.js'
 import { decodeAttributes, decodeFollowUps } from '../message/codecs.js'
-import type { FollowUp, MessageEnqueued } from '../message/index.js'
+import type { FollowUp, MessageAttributes, MessageEnqueued } from '../message/index.js'
 import { type EpochMs, NO_INSTANT } from '../time.js'
+import { readAttributes } from './attributeFields.js'
 import type { ByteReader } from './byteReader.js'
 import {
   ATTEMPT_ENDS,
@@ -28,6 +29,7 @@ import {
   KIND_ATTEMPT_RELEASED,
   KIND_ATTEMPT_STARTED,
   KIND_ATTEMPT_SUCCEEDED,
+  KIND_ENQUEUED_WITH_ATTRIBUTES,
   KIND_JSON,
   KIND_LEASE_EXTENDED,
   KIND_MESSAGE_DEAD_LETTERED,
@@ -94,7 +96,8 @@ export class RowReader {
   ): LedgerEvent {
     switch (kind) {
       case KIND_MESSAGE_ENQUEUED:
-        return this.messageEnqueued(flags, ordinal, callerId)
+      case KIND_ENQUEUED_WITH_ATTRIBUTES:
+        return this.messageEnqueued(kind, flags, ordinal, callerId)
       case KIND_ATTEMPT_STARTED: {
         const attempt = this.bytes.varint()
         const fence = this.fence()
@@ -146,17 +149,28 @@ export class RowReader {
     }
   }
 
-  private messageEnqueued(flags: number, ordinal: number, callerId: string | undefined): MessageEnqueued {
+  private messageEnqueued(
+    kind: number,
+    flags: number,
+    ordinal: number,
+    callerId: string | undefined,
+  ): MessageEnqueued {
     const priority = (flags & HAS_PRIORITY) === 0 ? 0 : this.bytes.signed()
     if (priority === 0 && (flags & HAS_PRIORITY) !== 0) throw this.needless()
     const notBefore = this.instant((flags & HAS_NOT_BEFORE) !== 0)
     const expiresAt = this.instant((flags & HAS_EXPIRES_AT) !== 0)
     const payload = this.bytes.string()
-    const attributes = (flags & HAS_ATTRIBUTES) === 0 ? undefined : this.attributes()
+    const attributes = this.attributes(kind, flags)
     return { type: 'MessageEnqueued', ordinal, callerId, payload, priority, notBefore, expiresAt, attributes }
   }
 
-  private attributes(): MessageEnqueued['attributes'] {
+  private attributes(kind: number, flags: number): MessageAttributes | undefined {
+    if (kind === KIND_ENQUEUED_WITH_ATTRIBUTES)
+      return readAttributes(this.bytes, () => this.attributesInJson())
+    return (flags & HAS_ATTRIBUTES) === 0 ? undefined : this.attributesInJson()
+  }
+
+  private attributesInJson(): MessageAttributes {
     const decoded = decodeAttributes(this.json())
     if (isLeft(decoded)) throw new RowRefused(decoded.left)
     return decoded.right

@@ -3,7 +3,7 @@
 import { type LedgerEvent, NO_REVISION } from '../batch.js'
 import { encodeEvent } from '../codecs.js'
 import { invariant } from '../invariant.js'
-import { encodeAttributes, encodeFollowUps } from '../message/codecs.js'
+import { encodeFollowUps } from '../message/codecs.js'
 import type {
   AttemptStarted,
   AttemptSucceeded,
@@ -13,12 +13,12 @@ import type {
   RetryScheduled,
 } from '../message/index.js'
 import { type EpochMs, NO_INSTANT } from '../time.js'
+import { writeAttributes } from './attributeFields.js'
 import type { ByteWriter } from './byteWriter.js'
 import {
   ATTEMPT_ENDS,
   DEAD_FOLLOW_UPS,
   DEAD_LETTER_REASONS,
-  HAS_ATTRIBUTES,
   HAS_CALLER_ID,
   HAS_CLAIM_ID,
   HAS_DELAY,
@@ -33,6 +33,7 @@ import {
   KIND_ATTEMPT_RELEASED,
   KIND_ATTEMPT_STARTED,
   KIND_ATTEMPT_SUCCEEDED,
+  KIND_ENQUEUED_WITH_ATTRIBUTES,
   KIND_JSON,
   KIND_LEASE_EXTENDED,
   KIND_MESSAGE_DEAD_LETTERED,
@@ -145,13 +146,13 @@ export class RowWriter {
     if (priority !== 0) flags |= HAS_PRIORITY
     if (notBefore !== NO_INSTANT) flags |= HAS_NOT_BEFORE
     if (expiresAt !== NO_INSTANT) flags |= HAS_EXPIRES_AT
-    if (attributes !== undefined) flags |= HAS_ATTRIBUTES
-    this.head(KIND_MESSAGE_ENQUEUED, event, previous, flags)
+    const kind = attributes === undefined ? KIND_MESSAGE_ENQUEUED : KIND_ENQUEUED_WITH_ATTRIBUTES
+    this.head(kind, event, previous, flags)
     if (priority !== 0) this.out.signed(priority)
     if (notBefore !== NO_INSTANT) this.instant(notBefore)
     if (expiresAt !== NO_INSTANT) this.instant(expiresAt)
     this.out.string(event.payload)
-    if (attributes !== undefined) this.out.string(JSON.stringify(encodeAttributes(attributes)))
+    if (attributes !== undefined) writeAttributes(attributes, this.out)
   }
 
   private attemptStarted(event: AttemptStarted, previous: number): void {

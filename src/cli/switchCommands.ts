@@ -1,7 +1,7 @@
 // ledgerq gate list | close | open, ledgerq circuit list | open | close | auto, ledgerq queue pause | resume --group
 import type { Command } from 'commander'
 import type { CircuitStatus, ForcedCircuit } from '../api/types/index.js'
-import { CLEAN_TEXT, NAME_CHARS_MAX } from '../door/doorRules.js'
+import { isClean, NAME_CHARS_MAX } from '../door/doorRules.js'
 import { type Context, contextOf, type Surroundings } from './context.js'
 import { UsageError } from './exitCode.js'
 import { type Column, clockTime, table } from './table.js'
@@ -13,7 +13,7 @@ export const setGroupPaused = async (
   group: string,
   paused: boolean,
 ): Promise<void> => {
-  if (group === '' || group.length > NAME_CHARS_MAX || !CLEAN_TEXT.test(group))
+  if (group === '' || group.length > NAME_CHARS_MAX || !isClean(group))
     throw new UsageError(
       `--group: accepted is the group that messages were enqueued with, text of 1 to ${NAME_CHARS_MAX} characters without control characters`,
     )

@@ -3,7 +3,7 @@
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import type { Actor } from '../../domain/message/index.js'
 import { isFields } from '../../domain/storedFields.js'
-import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
+import { type DoorRefusal, isClean, NAME_CHARS_MAX } from './doorRules.js'
 
 /** A reason may name a file, or say what a probe threw. */
 const WHY_CHARS_MAX = 8_192
@@ -13,7 +13,7 @@ const invalid = (field: string, problem: string): Either<DoorRefusal, never> =>
   left({ type: 'Invalid', field, problem: `accepted is ${problem}` })
 
 const isName = (value: unknown): value is string =>
-  typeof value === 'string' && value !== '' && value.length <= NAME_CHARS_MAX && CLEAN_TEXT.test(value)
+  typeof value === 'string' && value !== '' && value.length <= NAME_CHARS_MAX && isClean(value)
 
 const isReason = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= WHY_CHARS_MAX && !HALF_PAIR.test(value)

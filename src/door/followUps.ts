@@ -6,7 +6,7 @@ import { FOLLOW_UPS_MAX, type FollowUp } from '../../domain/message/index.js'
 import { acceptJson, DEFAULT_PAYLOAD_LIMITS, describePayloadRefusal } from '../../domain/payload/index.js'
 import { DURATION_MS_MAX } from '../../domain/queue/index.js'
 import { isFields } from '../../domain/storedFields.js'
-import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
+import { type DoorRefusal, isClean, NAME_CHARS_MAX } from './doorRules.js'
 import { headersProblem } from './newMessage.js'
 
 /** Payloads of all follow-ups of one end together: they stand in one event with it. */
@@ -63,7 +63,7 @@ const acceptFollowUp = (wished: unknown, at: string): Either<DoorRefusal, Follow
 }
 
 const isName = (value: unknown): value is string =>
-  typeof value === 'string' && value.length > 0 && value.length <= NAME_CHARS_MAX && CLEAN_TEXT.test(value)
+  typeof value === 'string' && value.length > 0 && value.length <= NAME_CHARS_MAX && isClean(value)
 
 const isDelay = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= DURATION_MS_MAX

@@ -3,7 +3,7 @@
 import { QUEUE_NAME_RULE, QueueNameCodec } from '../../domain/ids.js'
 import { LEASE_MS_MAX, LEASE_MS_MIN } from '../../domain/queue/index.js'
 import type { EnqueueOptions } from '../api/types/index.js'
-import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
+import { type DoorRefusal, isClean, NAME_CHARS_MAX } from './doorRules.js'
 
 const FALLBACK_ZONES_MAX = 8
 /** Where callbacks by name are run from: the callback's name is the type of the message. */
@@ -12,7 +12,7 @@ export const CALLBACKS_QUEUE = 'callbacks'
 const invalid = (field: string, problem: string): DoorRefusal => ({ type: 'Invalid', field, problem })
 
 const isName = (value: unknown): value is string =>
-  typeof value === 'string' && value.length > 0 && value.length <= NAME_CHARS_MAX && CLEAN_TEXT.test(value)
+  typeof value === 'string' && value.length > 0 && value.length <= NAME_CHARS_MAX && isClean(value)
 
 /** Writes what was wished for into `found`, the defaults left out; answers the first thing that is wrong. */
 export const addWishes = (options: EnqueueOptions, found: Record<string, unknown>): DoorRefusal | undefined =>

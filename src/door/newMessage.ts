@@ -19,7 +19,7 @@ import { describeRetryPolicyRefusal, fromJSON } from '../../domain/retry/index.j
 import { isFields } from '../../domain/storedFields.js'
 import type { EnqueueOptions } from '../api/types/index.js'
 import type { NewMessage } from '../engine/requests.js'
-import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
+import { type DoorRefusal, isClean, NAME_CHARS_MAX } from './doorRules.js'
 import { addWishes } from './messageWishes.js'
 
 export type { DoorRefusal } from './doorRules.js'
@@ -31,36 +31,38 @@ const KEY_CHARS_MAX = 512
 const HEADERS_MAX = 64
 const HEADERS_CHARS_MAX = 16_384
 
-const OPTION_NAMES: ReadonlySet<string> = new Set<keyof EnqueueOptions>([
-  'id',
-  'type',
-  'topic',
-  'headers',
-  'priority',
-  'delayMs',
-  'notBefore',
-  'group',
-  'dedupKey',
-  'idempotencyKey',
-  'ttlMs',
-  'timeoutMs',
-  'retry',
-  'correlationId',
-  'causationId',
-  'dedupMode',
-  'tenant',
-  'zone',
-  'fallbackZones',
-  'gate',
-  'leaseMs',
-  'retryable',
-  'batchable',
-  'cancelable',
-  'guarantee',
-  'onSuccess',
-  'onFailure',
-  'rerunOf',
-])
+/** Every option, with how many characters it takes if it is text that is kept as it came; 0 = of another kind. */
+const OPTIONS: Readonly<Record<keyof EnqueueOptions, number>> = {
+  id: 0,
+  type: NAME_CHARS_MAX,
+  topic: NAME_CHARS_MAX,
+  headers: 0,
+  priority: 0,
+  delayMs: 0,
+  notBefore: 0,
+  group: NAME_CHARS_MAX,
+  dedupKey: KEY_CHARS_MAX,
+  idempotencyKey: KEY_CHARS_MAX,
+  ttlMs: 0,
+  timeoutMs: 0,
+  retry: 0,
+  correlationId: NAME_CHARS_MAX,
+  causationId: NAME_CHARS_MAX,
+  dedupMode: 0,
+  tenant: NAME_CHARS_MAX,
+  zone: NAME_CHARS_MAX,
+  fallbackZones: 0,
+  gate: NAME_CHARS_MAX,
+  leaseMs: 0,
+  retryable: 0,
+  batchable: 0,
+  cancelable: 0,
+  guarantee: 0,
+  onSuccess: 0,
+  onFailure: 0,
+  rerunOf: NAME_CHARS_MAX,
+}
+const CHARS_MAX: ReadonlyMap<string, number> = new Map(Object.entries(OPTIONS))
 
 /** `payload` is any JSON value; it is kept as JSON text. */
 export const newMessage = (
@@ -70,25 +72,62 @@ export const newMessage = (
 ): Either<DoorRefusal, NewMessage> => {
   const text = acceptJson(payload, limits)
   if (isLeft(text)) return invalid('payload', describePayloadRefusal(text.left))
-  if (options === undefined) {
-    return right({
-      callerId: undefined,
-      payload: text.right,
-      priority: 0,
-      delayMs: 0,
-      notBefore: 0,
-      ttlMs: 0,
-      attributes: undefined,
-    })
-  }
+  if (options === undefined) return right(messageOf(text.right, undefined, 0, undefined))
   if (!isFields(options)) return invalid('options', 'accepted is an object')
-  return withOptions(text.right, options)
+  const found: Record<string, unknown> = {}
+  const others = takeTexts(options, found)
+  if (typeof others === 'object') return left(others)
+  return others > 0
+    ? withOptions(text.right, options, found)
+    : right(messageOf(text.right, undefined, 0, attributesIn(found)))
 }
 
-const withOptions = (payload: string, options: EnqueueOptions): Either<DoorRefusal, NewMessage> => {
-  for (const name of Object.keys(options)) {
-    if (!OPTION_NAMES.has(name)) return invalid(name, `unknown; known are ${[...OPTION_NAMES].join(', ')}`)
+const messageOf = (
+  payload: string,
+  callerId: string | undefined,
+  priority: number,
+  attributes: MessageAttributes | undefined,
+) => ({ callerId, payload, priority, delayMs: 0, notBefore: 0, ttlMs: 0, attributes })
+
+const attributesIn = (found: Readonly<Record<string, unknown>>): MessageAttributes | undefined => {
+  for (const _any in found) return found
+  return undefined
+}
+
+/**
+ * Texts go into `found`; answers how many options of other kinds there are. It looks at what was given only, not at all that could
+ * have been given: most messages have one or two options.
+ */
+const takeTexts = (options: EnqueueOptions, found: Record<string, unknown>): DoorRefusal | number => {
+  let others = 0
+  for (const name in options) {
+    const charsMax = CHARS_MAX.get(name)
+    if (charsMax === undefined) {
+      // What an object inherits it does not ask for.
+      if (!Object.hasOwn(options, name)) continue
+      const problem = `unknown; known are ${[...CHARS_MAX.keys()].join(', ')}`
+      return { type: 'Invalid', field: name, problem }
+    }
+    if (charsMax === 0) {
+      others++
+      continue
+    }
+    const value: unknown = options[name as keyof EnqueueOptions]
+    if (value === undefined) continue
+    if (typeof value !== 'string' || value.length === 0 || value.length > charsMax || !isClean(value)) {
+      const problem = `accepted is text of 1 to ${charsMax} characters without control characters`
+      return { type: 'Invalid', field: name, problem }
+    }
+    found[name] = value
   }
+  return others
+}
+
+const withOptions = (
+  payload: string,
+  options: EnqueueOptions,
+  found: Record<string, unknown>,
+): Either<DoorRefusal, NewMessage> => {
   const { id } = options
   if (id !== undefined && !(typeof id === 'string' && isCallerId(id)))
     return invalid('id', `accepted are ${CALLER_ID_RULE}`)
@@ -120,18 +159,11 @@ const withOptions = (payload: string, options: EnqueueOptions): Either<DoorRefus
   if (dedupMode !== undefined && dedupKey === undefined) {
     return invalid('dedupMode', 'it needs a dedupKey: that of the message whose place is taken')
   }
-  const attributes = attributesOf(options)
-  if (isLeft(attributes)) return attributes
-  return right({
-    callerId: id,
-    payload,
-    priority,
-    delayMs: options.delayMs ?? 0,
-    notBefore,
-    ttlMs: options.ttlMs ?? 0,
-    attributes: attributes.right,
-    ...(options.dedupMode === undefined ? {} : { dedupMode: options.dedupMode }),
-  })
+  const problem = wishesProblem(options, found)
+  if (problem !== undefined) return left(problem)
+  const { delayMs = 0, ttlMs = 0 } = options
+  const message = { ...messageOf(payload, id, priority, attributesIn(found)), delayMs, notBefore, ttlMs }
+  return right(dedupMode === undefined ? message : { ...message, dedupMode })
 }
 
 const isWhole = (value: unknown, from: number, to: number): value is number =>
@@ -165,50 +197,22 @@ export const instantOf = (instant: unknown): number | undefined => {
   return isWhole(ms, 1, INSTANT_MS_MAX) ? ms : undefined
 }
 
-const attributesOf = (options: EnqueueOptions): Either<DoorRefusal, MessageAttributes | undefined> => {
-  const found: Record<string, unknown> = {}
-  const limits = {
-    type: NAME_CHARS_MAX,
-    topic: NAME_CHARS_MAX,
-    group: NAME_CHARS_MAX,
-    correlationId: NAME_CHARS_MAX,
-    causationId: NAME_CHARS_MAX,
-    dedupKey: KEY_CHARS_MAX,
-    idempotencyKey: KEY_CHARS_MAX,
-    tenant: NAME_CHARS_MAX,
-    zone: NAME_CHARS_MAX,
-    gate: NAME_CHARS_MAX,
-    rerunOf: NAME_CHARS_MAX,
-  } as const
-  for (const [field, charsMax] of Object.entries(limits)) {
-    const value = options[field as keyof typeof limits]
-    if (value === undefined) continue
-    if (
-      typeof value !== 'string' ||
-      value.length === 0 ||
-      value.length > charsMax ||
-      !CLEAN_TEXT.test(value)
-    ) {
-      return invalid(field, `accepted is text of 1 to ${charsMax} characters without control characters`)
-    }
-    found[field] = value
+/** Puts what is no text into `found`, which holds the texts already; answers the first thing that is wrong. */
+const wishesProblem = (options: EnqueueOptions, found: Record<string, unknown>): DoorRefusal | undefined => {
+  const { timeoutMs, retry, headers } = options
+  if (timeoutMs !== undefined) found.timeoutMs = timeoutMs
+  if (retry !== undefined) {
+    const read = fromJSON(retry)
+    if (isLeft(read))
+      return { type: 'Invalid', field: 'retry', problem: describeRetryPolicyRefusal(read.left) }
+    found.retry = read.right
   }
-  if (options.timeoutMs !== undefined) {
-    found.timeoutMs = options.timeoutMs
+  if (headers !== undefined) {
+    const problem = headersProblem(headers)
+    if (problem !== undefined) return { type: 'Invalid', field: 'headers', problem }
+    found.headers = { ...headers }
   }
-  if (options.retry !== undefined) {
-    const retry = fromJSON(options.retry)
-    if (isLeft(retry)) return invalid('retry', describeRetryPolicyRefusal(retry.left))
-    found.retry = retry.right
-  }
-  if (options.headers !== undefined) {
-    const problem = headersProblem(options.headers)
-    if (problem !== undefined) return invalid('headers', problem)
-    found.headers = { ...options.headers }
-  }
-  const wishes = addWishes(options, found)
-  if (wishes !== undefined) return left(wishes)
-  return right(Object.keys(found).length === 0 ? undefined : (found as MessageAttributes))
+  return addWishes(options, found)
 }
 
 export const headersProblem = (headers: unknown): string | undefined => {
@@ -218,7 +222,7 @@ export const headersProblem = (headers: unknown): string | undefined => {
   let chars = 0
   for (const [name, value] of entries) {
     if (name === '__proto__' || name.length === 0 || typeof value !== 'string') return accepted
-    if (!CLEAN_TEXT.test(name) || !CLEAN_TEXT.test(value)) return accepted
+    if (!isClean(name) || !isClean(value)) return accepted
     chars += name.length + value.length
   }
   return entries.length > HEADERS_MAX || chars > HEADERS_CHARS_MAX ? accepted : undefined

@@ -3,7 +3,7 @@ import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { MESSAGE_STATES, type MessageState } from '../../domain/message/index.js'
 import { FILTER_TEXTS, type MessageFilter } from '../../projections/queries/messageFilter.js'
 import type { DeadLetterSelection, MessageSelection } from '../api/types/selection.js'
-import { CLEAN_TEXT, type DoorRefusal, NAME_CHARS_MAX } from './doorRules.js'
+import { type DoorRefusal, isClean, NAME_CHARS_MAX } from './doorRules.js'
 import { instantOf, PRIORITY_ACCEPTED, priorityOf } from './newMessage.js'
 
 type Selection = MessageSelection & DeadLetterSelection
@@ -26,7 +26,7 @@ export const messageFilter = (selection: Selection): Either<DoorRefusal, Message
   for (const field of TEXTS) {
     const value = selection[field]
     if (value === undefined) continue
-    if (typeof value !== 'string' || value === '' || value.length > NAME_CHARS_MAX || !CLEAN_TEXT.test(value))
+    if (typeof value !== 'string' || value === '' || value.length > NAME_CHARS_MAX || !isClean(value))
       return invalid(
         field,
         `accepted is text of 1 to ${NAME_CHARS_MAX} characters without control characters`,

@@ -152,7 +152,10 @@ export const encodedPayload = <A>(codec: t.Type<A, unknown> | undefined, payload
   return errorOf({ type: 'Invalid', field: 'payload', problem })
 }
 
-/** Most items are nothing but a payload; taking them apart with a rest pattern cost a third of a microsecond each. */
+/**
+ * Most items are nothing but a payload, and are not taken apart. The others are, for speed as well: what callers put together by
+ * spreading is an object whose every field is looked up by hash (80 ns each), and the rest of it is one with fields in places.
+ */
 const optionsOf = <A>(item: BatchItem<A>): EnqueueOptions | undefined => {
   for (const name in item) {
     if (name === 'payload') continue

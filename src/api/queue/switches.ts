@@ -13,7 +13,7 @@ import {
   resumeGroup,
 } from '../../../domain/queue/index.js'
 import type { CircuitView } from '../../../projections/circuits/circuitBoard.js'
-import { CLEAN_TEXT, NAME_CHARS_MAX } from '../../door/doorRules.js'
+import { isClean, NAME_CHARS_MAX } from '../../door/doorRules.js'
 import type { QueueEngine } from '../../engine/queueEngine.js'
 import { GateProbeRunner } from '../../gates/gateProbe.js'
 import type { Clock } from '../../ports/clock.js'
@@ -49,7 +49,7 @@ type Decide = (
 
 /** @throws LedgerqError */
 const checked = (field: string, name: unknown): string => {
-  if (typeof name === 'string' && name.length > 0 && name.length <= NAME_CHARS_MAX && CLEAN_TEXT.test(name))
+  if (typeof name === 'string' && name.length > 0 && name.length <= NAME_CHARS_MAX && isClean(name))
     return name
   const problem = `accepted is text of 1 to ${NAME_CHARS_MAX} characters without control characters`
   throw errorOf({ type: 'Invalid', field, problem })

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { type EventBatch, type LedgerEvent, NO_REVISION } from '../../../domain/batch.js'
 import { decodeEvent, type StoredEvent } from '../../../domain/codecs.js'
 import { Defect } from '../../../domain/invariant.js'
+import type { MessageAttributes } from '../../../domain/message/index.js'
 import { decodeBatch, encodeBatch, LEAF_ROWS, leavesOf } from '../../../domain/wire/batchRows.js'
 import { ByteWriter } from '../../../domain/wire/byteWriter.js'
 import { KIND_JSON, ROW_KINDS } from '../../../domain/wire/rowKinds.js'
@@ -52,9 +53,15 @@ const succeeded = (i: number): LedgerEvent => ({
 })
 const paused: LedgerEvent = { type: 'QueuePaused', by: { who: 'ada' } }
 
+/** The rare attributes stand in the row as JSON text. */
+const withoutJson = (attributes: MessageAttributes | undefined): MessageAttributes | undefined => {
+  const { retry, blob, onSuccess, onFailure, ...fields } = attributes ?? {}
+  return attributes === undefined ? undefined : fields
+}
+
 /** Events whose rows hold no JSON text: there one event has one spelling, to the byte. */
 const plainEvent = fc.oneof<fc.Arbitrary<LedgerEvent>[]>(
-  events.MessageEnqueued.map((enqueued) => ({ ...enqueued, attributes: undefined })),
+  events.MessageEnqueued.map((enqueued) => ({ ...enqueued, attributes: withoutJson(enqueued.attributes) })),
   events.AttemptStarted,
   events.LeaseExtended,
   events.AttemptSucceeded.map((succeeded) => ({ ...succeeded, followUps: undefined })),
@@ -124,13 +131,16 @@ describe('a batch in its canonical bytes', () => {
     return { batch, bytes: new Uint8Array(Buffer.from(hex.join(''), 'hex')) }
   }
 
-  it.each(['batch.v1.json', 'batch.v1.second.json'])('is read as it was written (golden): %s', (file) => {
-    const { batch, bytes } = golden(file)
-    expect(decodeBatch(bytes)).toStrictEqual(right(batch))
-  })
+  it.each(['batch.v1.json', 'batch.v1.second.json', 'batch.v1.third.json'])(
+    'is read as it was written (golden): %s',
+    (file) => {
+      const { batch, bytes } = golden(file)
+      expect(decodeBatch(bytes)).toStrictEqual(right(batch))
+    },
+  )
 
-  it('is spelt as it was when the newest version of its events was fixed (golden)', () => {
-    const { batch, bytes } = golden('batch.v1.second.json')
+  it('is spelt as it was when the newest kinds of its rows were fixed (golden)', () => {
+    const { batch, bytes } = golden('batch.v1.third.json')
     expect(bytesOf(batch)).toEqual(bytes)
   })
 
@@ -246,7 +256,7 @@ describe('reading bytes that no writer wrote', () => {
 
   it('R05: a flipped bit is refused, or gives another batch that is spelt just so; it never throws', () => {
     fc.assert(
-      fc.property(eventBatch(plainEvent), fc.nat(), (batch, anywhere) => {
+      fc.property(eventBatch(plainEvent, 16), fc.nat(), (batch, anywhere) => {
         const bytes = bytesOf(batch)
         const bit = anywhere % (bytes.length * 8)
         bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))

@@ -1,10 +1,14 @@
 // Rows that say something a writer would have said otherwise. Each is whole and could be understood, and each is refused:
 // if two spellings of one event were read, two different hashes would stand for one history (§4.7).
+import fc from 'fast-check'
 import { isRight } from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
+import { encodeAttributes } from '../../../domain/message/codecs.js'
+import { writeAttributes } from '../../../domain/wire/attributeFields.js'
 import { decodeBatch } from '../../../domain/wire/batchRows.js'
 import { ByteWriter } from '../../../domain/wire/byteWriter.js'
 import {
+  HAS_ATTRIBUTES,
   HAS_CLAIM_ID,
   HAS_DELAY,
   HAS_EXPIRES_AT,
@@ -13,12 +17,14 @@ import {
   KIND_ATTEMPT_FAILED,
   KIND_ATTEMPT_RELEASED,
   KIND_ATTEMPT_STARTED,
+  KIND_ENQUEUED_WITH_ATTRIBUTES,
   KIND_JSON,
   KIND_MESSAGE_ENQUEUED,
   KIND_RETRY_SCHEDULED,
   OWN_SHIFT,
   RELEASED_NOT_BEFORE,
 } from '../../../domain/wire/rowKinds.js'
+import { attributes } from '../../support/arbitraries.js'
 
 const AT = 1_000
 type Row = (out: ByteWriter) => void
@@ -142,5 +148,79 @@ describe('a JSON row', () => {
       out.string(text)
     }
     expect(read([], json)).toMatchObject(refused(reason))
+  })
+})
+
+/** Bits of attributes, then whatever the row says of them. */
+const withAttributes =
+  (bits: number, rest: Row): Row =>
+  (out) => {
+    row(KIND_ENQUEUED_WITH_ATTRIBUTES, 0)(out)
+    out.string('{}')
+    out.varint(bits)
+    rest(out)
+  }
+const HEADERS_BIT = 1 << 11
+const JSON_BIT = 1 << 19
+const texts =
+  (...all: ReadonlyArray<string>): Row =>
+  (out) => {
+    for (const text of all) out.string(text)
+  }
+const headers =
+  (...all: ReadonlyArray<string>): Row =>
+  (out) => {
+    out.varint(all.length / 2)
+    texts(...all)(out)
+  }
+
+describe('attributes in a row', () => {
+  it('mean what the same attributes meant in JSON text, which the logs of the first days hold', () => {
+    fc.assert(
+      fc.property(attributes, (given) => {
+        const inJson: Row = (out) => {
+          row(KIND_MESSAGE_ENQUEUED, HAS_ATTRIBUTES)(out)
+          out.string('{}')
+          out.string(JSON.stringify(encodeAttributes(given)))
+        }
+        const inFields: Row = (out) => {
+          row(KIND_ENQUEUED_WITH_ATTRIBUTES, 0)(out)
+          out.string('{}')
+          writeAttributes(given, out)
+        }
+        expect(read([], inFields)).toMatchObject({ right: { events: [{ attributes: given }] } })
+        expect(read([], inFields)).toStrictEqual(read([], inJson))
+      }),
+    )
+  })
+
+  it('are read as they stand', () => {
+    expect(read([], withAttributes(0b1001, texts('placed', 'order-7')))).toMatchObject({
+      right: { events: [{ attributes: { type: 'placed', dedupKey: 'order-7' } }] },
+    })
+  })
+
+  it.each<[string, string, Row]>([
+    ['a bit of the future', 'unknown attribute', withAttributes(1 << 20, texts())],
+    ['a header twice', 'order of their own', withAttributes(HEADERS_BIT, headers('a', '1', 'a', '2'))],
+    [
+      'headers that an object puts the other way round',
+      'order of their own',
+      withAttributes(HEADERS_BIT, headers('b', '1', '7', '2')),
+    ],
+    ['a header that is no field', 'cannot be one', withAttributes(HEADERS_BIT, headers('__proto__', '1'))],
+    [
+      'a type in the JSON of the rare ones',
+      'place of its own',
+      withAttributes(JSON_BIT, texts('{"type":"placed"}')),
+    ],
+    [
+      'a rare one and a type beside it in JSON',
+      'place of its own',
+      withAttributes(JSON_BIT, texts('{"type":"a","onSuccess":{"queue":"q"}}')),
+    ],
+    ['no rare one in the JSON of the rare ones', 'place of its own', withAttributes(JSON_BIT, texts('{}'))],
+  ])('refuse %s (I8)', (_, reason, spelt) => {
+    expect(read([], spelt)).toMatchObject(refused(reason))
   })
 })
