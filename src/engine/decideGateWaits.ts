@@ -4,7 +4,6 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { invariant } from '../../domain/invariant.js'
 import { decideMessage } from '../../domain/message/index.js'
-import type { EpochMs } from '../../domain/time.js'
 import { since } from '../../projections/lanes/readyLanes.js'
 import * as L from '../../projections/messageTable/layout.js'
 import { type DecisionContext, operationOf } from './decideRequests.js'
@@ -13,10 +12,13 @@ import { type DecisionContext, operationOf } from './decideRequests.js'
 const LOOKS_MAX = 10_000
 const GIVEN_UP_MAX = 1_000
 
-/** `from`: the first ordinal to look at. Answers where to go on; undefined = all have been looked at. */
+/**
+ * `gates`: those that have been closed for the whole of the wait. `from`: the first ordinal to look at. Answers where to go on;
+ * undefined = all have been looked at.
+ */
 export const giveUpGateWaits = (
   context: DecisionContext,
-  closedSince: ReadonlyMap<string, EpochMs>,
+  gates: ReadonlySet<string>,
   from: number,
 ): number | undefined => {
   const { state, batch } = context
@@ -33,8 +35,7 @@ export const giveUpGateWaits = (
     }
     if (table.int(slot, L.TAG) !== L.TAG_WAITING || since(table, slot) > latest) return true
     const { gate, group } = table.cold(slot).wishes
-    const closed = gate === undefined ? undefined : closedSince.get(gate)
-    if (closed === undefined || closed > latest) return true
+    if (gate === undefined || !gates.has(gate)) return true
     if (group === undefined || !switches.pausedGroups.includes(group)) late.push(ordinal)
     return true
   })

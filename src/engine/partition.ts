@@ -3,6 +3,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { EventBatch } from '../../domain/batch.js'
 import { type PartitionRef, partitionStream } from '../../domain/ids.js'
+import { invariant } from '../../domain/invariant.js'
 import type { QueueControl } from '../../domain/queue/index.js'
 import { type PartitionState, SnapshotInProgress } from '../../projections/partition/index.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
@@ -72,6 +73,8 @@ export class Partition {
     private control: QueueControl,
     private readonly deps: PartitionDeps,
     private readonly events: PartitionEvents,
+    /** What the control stream says now. */
+    private readonly readControl: () => Promise<QueueControl>,
   ) {
     this.stream = partitionStream(ref)
   }
@@ -81,8 +84,9 @@ export class Partition {
     control: QueueControl,
     deps: PartitionDeps,
     events: PartitionEvents,
+    readControl: () => Promise<QueueControl>,
   ): Promise<Partition> {
-    const partition = new Partition(ref, control, deps, events)
+    const partition = new Partition(ref, control, deps, events, readControl)
     await partition.begin()
     return partition
   }
@@ -160,6 +164,12 @@ export class Partition {
     // Not to be guessed by those who choose the keys that are hashed.
     const hashSeed = ids.unique()
     const { state, eventsReplayed, snapshotRevision } = await recoverPartition(log, this.stream, { hashSeed })
+    // Another process has written here since, by a newer configuration: adopting ours would take it back (R67).
+    if (state.controlRevision > this.control.revision) this.control = await this.readControl()
+    invariant(
+      !(state.controlRevision > this.control.revision),
+      `I6 ${this.stream} knows configuration ${state.controlRevision}, its control stream ends at ${this.control.revision}`,
+    )
     this.eventsSinceSnapshot = eventsReplayed
     this.durableEvents = 0
     const payloads = new Payloads(log, this.stream, this.deps.payloadCacheBytes)

@@ -65,7 +65,7 @@ export class QueueEngine {
     const engine = new QueueEngine(entry, control, deps)
     for (let partition = 0; partition < entry.created.partitions; partition++) {
       const ref: PartitionRef = { queue, generation, partition }
-      engine.partitions.push(await Partition.open(ref, control.state, deps, events))
+      engine.partitions.push(await Partition.open(ref, control.state, deps, events, engine.readControl))
     }
     return engine
   }
@@ -79,7 +79,13 @@ export class QueueEngine {
 
   /** Appends to the control stream, then lets the partitions adopt it. */
   async changeControl(decide: (control: QueueControl) => ReadonlyArray<ControlEvent>): Promise<QueueControl> {
-    const control = await this.controlFold.change(decide)
+    return this.tellControl(await this.controlFold.change(decide))
+  }
+
+  private readonly readControl = async (): Promise<QueueControl> =>
+    this.tellControl(await this.controlFold.refresh())
+
+  private tellControl(control: QueueControl): QueueControl {
     for (const partition of this.partitions) partition.setControl(control)
     this.whenControlChanged()
     return control

@@ -67,9 +67,17 @@ export class StreamFold<State, Event extends LedgerEvent> {
     this.isStale = false
   }
 
+  /** Folds what others have appended since. */
+  refresh(): Promise<State> {
+    return this.inTurn(async () => {
+      await this.read()
+      return this.state
+    })
+  }
+
   /** Decides on the present state and appends what came out; answers after it is durable. `decide` may throw to refuse. */
   change(decide: (state: State) => ReadonlyArray<Event>): Promise<State> {
-    const run = async (): Promise<State> => {
+    return this.inTurn(async () => {
       if (this.isStale) await this.read()
       const events = decide(this.state)
       if (events.length === 0) return this.state
@@ -90,7 +98,10 @@ export class StreamFold<State, Event extends LedgerEvent> {
       this.revision = result.right.lastRevision
       for (const event of events) this.state = this.evolve(this.state, event)
       return this.state
-    }
+    })
+  }
+
+  private inTurn(run: () => Promise<State>): Promise<State> {
     const result = this.turn.then(run, run)
     this.turn = result.catch(() => undefined)
     return result

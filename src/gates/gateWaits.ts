@@ -2,7 +2,6 @@
 // given up at most a tenth of the bound late, and a minute. Queues without a bound, and without a closed gate, cost nothing.
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { controlStream } from '../../domain/ids.js'
-import type { EpochMs } from '../../domain/time.js'
 import { giveUpGateWaits } from '../engine/decideGateWaits.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
@@ -15,7 +14,8 @@ type Deps = Readonly<{
 }>
 
 type Watched = {
-  closedSince: Map<string, EpochMs>
+  /** On the monotonic clock: a wall clock that is put right must neither end a wait nor prolong it. */
+  closedSinceTick: Map<string, number>
   cancelTimer: (() => void) | undefined
   running: Promise<void> | undefined
   ended: boolean
@@ -35,20 +35,22 @@ export class GateWaits {
   async opened(engine: QueueEngine): Promise<void> {
     this.open.add(engine)
     if (!isBounded(engine)) return
-    let closedSince = new Map<string, EpochMs>()
+    const closedSinceTick = new Map<string, number>()
     try {
-      closedSince = await closings(this.deps.log, engine)
+      const { wallMs, tickMs } = this.deps.clock
+      for (const [gate, at] of await closings(this.deps.log, engine))
+        closedSinceTick.set(gate, tickMs() - Math.max(0, wallMs() - at))
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       this.deps.onTrouble(engine.name, `waits for gates are counted from now on: ${reason}`)
     }
-    this.watch(engine, closedSince)
+    this.watch(engine, closedSinceTick)
   }
 
   /** Configuration or switches may have changed. */
   changed(engine: QueueEngine): void {
     const watched = this.queues.get(engine)
-    if (isBounded(engine)) this.watch(engine, watched?.closedSince ?? new Map())
+    if (isBounded(engine)) this.watch(engine, watched?.closedSinceTick ?? new Map())
     else if (watched !== undefined) void this.unwatch(engine)
   }
 
@@ -72,18 +74,18 @@ export class GateWaits {
     await watched.running
   }
 
-  private watch(engine: QueueEngine, since: ReadonlyMap<string, EpochMs>): void {
+  private watch(engine: QueueEngine, since: ReadonlyMap<string, number>): void {
     if (!this.open.has(engine)) return
     const known = this.queues.get(engine)
     const watched = known ?? {
-      closedSince: new Map(),
+      closedSinceTick: new Map(),
       cancelTimer: undefined,
       running: undefined,
       ended: false,
     }
-    const now = Math.floor(this.deps.clock.wallMs())
+    const tick = this.deps.clock.tickMs()
     const { closedGates } = engine.control.switches
-    watched.closedSince = new Map(closedGates.map((gate) => [gate, since.get(gate) ?? now]))
+    watched.closedSinceTick = new Map(closedGates.map((gate) => [gate, since.get(gate) ?? tick]))
     this.queues.set(engine, watched)
     if (watched.running === undefined) this.arm(engine, watched)
   }
@@ -91,7 +93,7 @@ export class GateWaits {
   private arm(engine: QueueEngine, watched: Watched): void {
     watched.cancelTimer?.()
     const { gateWaitMaxMs } = engine.control.config
-    const earliest = Math.min(...watched.closedSince.values()) + gateWaitMaxMs - this.deps.clock.wallMs()
+    const earliest = Math.min(...watched.closedSinceTick.values()) + gateWaitMaxMs - this.deps.clock.tickMs()
     const pauseMs = Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, gateWaitMaxMs / 10))
     const inMs = Math.min(TIMER_MS_MAX, Math.max(pauseMs, earliest))
     watched.cancelTimer = this.deps.clock.after(inMs, () => {
@@ -103,13 +105,18 @@ export class GateWaits {
     })
   }
 
+  private closedLongEnough({ control }: QueueEngine, { closedSinceTick }: Watched): ReadonlySet<string> {
+    const latest = this.deps.clock.tickMs() - control.config.gateWaitMaxMs
+    return new Set([...closedSinceTick].filter(([, since]) => since <= latest).map(([gate]) => gate))
+  }
+
   /** A partition that does not answer is asked again at the next look. */
   private async look(engine: QueueEngine, watched: Watched): Promise<void> {
     for (const { ref } of engine.partitions) {
       for (let from: number | undefined = 0; from !== undefined && !watched.ended; ) {
         const start: number = from
         const reply = await engine.act(ref.partition, (context) =>
-          giveUpGateWaits(context, watched.closedSince, start),
+          giveUpGateWaits(context, this.closedLongEnough(engine, watched), start),
         )
         from = isLeft(reply) ? undefined : reply.right.value
       }
@@ -121,9 +128,9 @@ const isBounded = ({ control }: QueueEngine): boolean =>
   control.config.gateWaitMaxMs > 0 && control.switches.closedGates.length > 0
 
 /** When each gate was closed the last time. */
-const closings = async (log: EventLog, { entry }: QueueEngine): Promise<Map<string, EpochMs>> => {
+const closings = async (log: EventLog, { entry }: QueueEngine): Promise<ReadonlyMap<string, number>> => {
   const stream = controlStream(entry.queue, entry.generation)
-  const found = new Map<string, EpochMs>()
+  const found = new Map<string, number>()
   for (let from = 0; ; ) {
     const page = await log.read(stream, from, PAGE_BYTES)()
     if (isLeft(page)) throw new Error(`${stream} cannot be read: ${page.left.type}`)

@@ -55,6 +55,20 @@ describe('C15: a bounded wait for a gate', () => {
     expect(await stateOf(test, orders, 'old')).toBe('dead-lettered')
   })
 
+  it('R19: is not over sooner because the wall clock was put back', async () => {
+    const { test, orders } = await opened({ gateWaitMaxMs: 10 * MINUTE_MS })
+    // One that has been closed for long: looks go on because of it.
+    await test.done(orders.gate('shop').close())
+    await test.clock.advance(30 * MINUTE_MS)
+    test.clock.jumpWall(-60 * MINUTE_MS)
+    await test.done(orders.gate('bank').close())
+    await test.done(orders.enqueue(1, { id: 'early', gate: 'bank' }))
+    await test.clock.advance(9 * MINUTE_MS)
+    expect(await stateOf(test, orders, 'early')).toBe('pending')
+    await test.clock.advance(3 * MINUTE_MS)
+    expect(await stateOf(test, orders, 'early')).toBe('dead-lettered')
+  })
+
   it('goes on over a restart from when the gate was closed', async () => {
     const { test, orders } = await opened({ gateWaitMaxMs: 10 * MINUTE_MS })
     await test.done(orders.gate('bank').close())

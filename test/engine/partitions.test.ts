@@ -135,4 +135,17 @@ describe('several partitions (§4.1)', () => {
     const [delivery] = alone.deliveries
     if (delivery !== undefined) right(await queue.clock.settled(queue.engine.settle(2, [ack(delivery)])))
   })
+
+  it('R67: a process that takes the partition back adopts the newest configuration, never an older one', async () => {
+    const first = await TestQueue.open()
+    const second = await TestQueue.openBeside(first)
+    await second.clock.settled(second.engine.changeControl(() => [{ type: 'QueuePaused', by: undefined }]))
+    right(await second.clock.settled(second.enqueue(message(1))))
+    failureOf(await first.clock.settled(first.enqueue(message(2))))
+    await first.clock.advance(1_000)
+    right(await first.clock.settled(first.enqueue(message(3))))
+    const adopted = (await first.events()).filter(({ type }) => type === 'ConfigAdopted')
+    expect(adopted.map((event) => 'controlRevision' in event && event.controlRevision)).toEqual([-1, 0])
+    expect(first.engine.control.paused).toBe(true)
+  })
 })
