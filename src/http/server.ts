@@ -9,11 +9,11 @@ import type { Ledger } from '../api/types/index.js'
 import { type Access, accessFor, refuseOpenDoor } from './access.js'
 import { bodyOf } from './body.js'
 import { faultsOf } from './closedRecord.js'
+import { connectionsMax } from './connectionsMax.js'
 import {
   BODY_BYTES_MAX,
   CLOSE_GRACE_MS,
   CLOSE_QUIET_MS,
-  CONNECTIONS_MAX,
   ENVELOPE_BYTES_MAX,
   HEADER_BYTES_MAX,
   HEADERS_TIMEOUT_MS,
@@ -246,7 +246,7 @@ export const startServer = async (ledger: Ledger, options: ServerOptions = {}): 
   const { host = '127.0.0.1', port = 0, ...rest } = options
   refuseOpenDoor(host, options.token)
   const { app, stop, quiet } = buildServer(ledger, rest)
-  app.server.maxConnections = CONNECTIONS_MAX
+  app.server.maxConnections = connectionsMax()
   const url = await app.listen({ host, port })
   const close = async (): Promise<void> => {
     stop()

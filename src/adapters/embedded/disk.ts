@@ -87,6 +87,31 @@ export const readFully = (call: DiskCall, fd: number, into: Uint8Array, offset: 
   return into.length
 }
 
+/** A flood of connections is cut within ten seconds (src/http/limits.ts), and gives its descriptors back. */
+const DESCRIPTOR_TRIES = 1_500
+const DESCRIPTOR_PAUSE_MS = 20
+
+const nobody = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+const pause = (ms: number): void => {
+  Atomics.wait(nobody, 0, 0, ms)
+}
+
+/**
+ * Opens a file, and waits while all descriptors of the process or the machine are taken (R10): nothing has been written
+ * then, so unlike any other fault this one may pass, and a log that stopped over it would have stopped for nothing.
+ */
+export const openPatiently = (open: () => number, wait: () => void): number => {
+  for (let tries = 1; ; tries++) {
+    try {
+      return open()
+    } catch (cause) {
+      const code = codeOf(cause)
+      if ((code !== 'EMFILE' && code !== 'ENFILE') || tries === DESCRIPTOR_TRIES) throw cause
+      wait()
+    }
+  }
+}
+
 const syncDirectory = (directory: string): void => {
   const fd = fs.openSync(directory, 'r')
   try {
@@ -98,7 +123,11 @@ const syncDirectory = (directory: string): void => {
 
 export const realDisk: Disk = {
   list: (directory) => fs.readdirSync(directory),
-  open: (path, create = false) => fs.openSync(path, create ? 'wx+' : 'r+', 0o600),
+  open: (path, create = false) =>
+    openPatiently(
+      () => fs.openSync(path, create ? 'wx+' : 'r+', 0o600),
+      () => pause(DESCRIPTOR_PAUSE_MS),
+    ),
   sizeOf: (fd) => fs.fstatSync(fd).size,
   read: (fd, into, offset) => readFully(fs.readSync, fd, into, offset),
   write: (fd, bytes, offset) => writeFully(fs.writeSync, fd, bytes, offset),

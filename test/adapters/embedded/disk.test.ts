@@ -1,7 +1,7 @@
 // R09: writes that are short or interrupted leave the same bytes behind as writes that are neither.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Disk, type DiskCall, writeFully } from '../../../src/adapters/embedded/disk.js'
+import { type Disk, type DiskCall, openPatiently, writeFully } from '../../../src/adapters/embedded/disk.js'
 import { recover } from '../../../src/adapters/embedded/recovery.js'
 import { copyOf, type MemoryFiles, memoryDisk } from '../../support/embedded/memoryDisk.js'
 import { HEAD_PATH, RECOVERY, SmallLog, segmentPath } from '../../support/embedded/smallLog.js'
@@ -107,5 +107,28 @@ describe('R09: short and interrupted writes', () => {
     expect(() => writeFully(failing, 0, new Uint8Array(8), 0)).toThrow('EIO')
     expect(calls.count).toBe(2)
     expect(() => writeFully(() => 0, 0, new Uint8Array(8), 0)).toThrow('wrote 0 of 8 bytes')
+  })
+})
+
+describe('R10: no descriptor is left', () => {
+  it.each(['EMFILE', 'ENFILE'])('R10: a file that %s keeps from being opened is waited for', (code) => {
+    let waits = 0
+    const open = (): number => {
+      if (waits < 3) throw systemError(code)
+      return 17
+    }
+    expect(openPatiently(open, () => waits++)).toBe(17)
+    expect(waits).toBe(3)
+  })
+
+  it('R10: not for ever, and not for anything else', () => {
+    let waits = 0
+    const fails = (code: string) => (): number => {
+      throw systemError(code)
+    }
+    expect(() => openPatiently(fails('EMFILE'), () => waits++)).toThrow('EMFILE')
+    expect(waits).toBeGreaterThan(100)
+    expect(() => openPatiently(fails('EIO'), () => waits++)).toThrow('EIO')
+    expect(waits).toBeLessThan(10_000)
   })
 })
