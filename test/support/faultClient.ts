@@ -1,5 +1,6 @@
 // A client that writes down every answer, and what the log says about them afterwards: an ok has to be there, a definite
 // failure must not. Shares no code with the engine but the adapter that opens the files.
+import { type Agent, request } from 'node:http'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { RecordedBatch } from '../../domain/batch.js'
 import { openEmbeddedLog } from '../../src/adapters/embedded/eventLog.js'
@@ -20,25 +21,35 @@ export class FaultClient {
   private sent = 0
   url = ''
 
-  constructor(readonly queue = 'orders') {}
+  /** With an agent all goes over its connections. */
+  constructor(
+    readonly queue = 'orders',
+    private readonly agent?: Agent,
+  ) {}
 
-  async ask(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers: Record<string, string> = {},
-  ): Promise<Answer> {
-    try {
-      const response = await fetch(`${this.url}${path}`, {
+  ask(method: string, path: string, body?: unknown): Promise<Answer> {
+    return new Promise((resolve) => {
+      const url = new URL(path, this.url)
+      const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+      const asked = request(url, {
         method,
-        headers: { 'content-type': 'application/json', ...headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        headers,
+        ...(this.agent === undefined ? {} : { agent: this.agent }),
       })
-      const text = await response.text()
-      return { status: response.status, json: text === '' ? {} : JSON.parse(text) }
-    } catch {
-      return undefined
-    }
+      asked.on('error', () => resolve(undefined))
+      asked.on('response', (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => {
+          text += chunk
+        })
+        response.on('error', () => resolve(undefined))
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, json: text === '' ? {} : JSON.parse(text) }),
+        )
+      })
+      asked.end(body === undefined ? undefined : JSON.stringify(body))
+    })
   }
 
   get path(): string {

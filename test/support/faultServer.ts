@@ -16,6 +16,7 @@ export type Misfortune =
 
 export type FaultServer = Readonly<{
   url: string
+  pid: number
   /** Answers what the server told, once it happened. */
   suffer: (misfortune: Misfortune) => Promise<unknown>
   /** The same, for what nobody answers after. */
@@ -86,6 +87,7 @@ export const startFaultServer = async (
     throw new Error(`the server refused to start: ${JSON.stringify(first.refused)}`)
   return {
     url: first.url,
+    pid: child.pid ?? 0,
     suffer: async (misfortune) => {
       const done = told((message) => message.done === misfortune.what)
       child.send(misfortune)
