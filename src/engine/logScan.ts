@@ -6,6 +6,7 @@ import { isLeft, isRight } from 'fp-ts/lib/Either.js'
 import type { EventBatch } from '../../domain/batch.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
+import { LogFault } from './recovery.js'
 
 const PAGE_BYTES = 1_048_576
 /** Appends that became durable ahead of one before them; more are read from the log. */
@@ -137,7 +138,8 @@ export class LogScan {
       const page = await this.deps.log.readAll(this.shown, PAGE_BYTES)()
       if (this.isStopped) return false
       if (isLeft(page)) {
-        this.reader.onTrouble(`the log cannot be read for follow-ups: ${page.left.type}`)
+        const { message } = new LogFault(page.left, 'the log')
+        this.reader.onTrouble(`follow-ups wait: ${message}`)
         return true
       }
       const before = this.shown

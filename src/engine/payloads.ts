@@ -6,6 +6,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { Contents } from '../../domain/message/index.js'
 import type { EventLog } from '../ports/eventLog.js'
+import { LogFault } from './recovery.js'
 
 /** Rough cost of an event object beside its payload, in bytes. */
 const OBJECT_BYTES = 160
@@ -68,7 +69,7 @@ export class Payloads {
       if (found.has(revision)) continue
       const inOrder = revision >= this.lastPageEnd && revision < this.lastPageEnd + IN_ORDER_REVISIONS
       const page = await this.log.read(this.stream, revision, inOrder ? PAGE_BYTES : LONE_PAGE_BYTES)()
-      if (isLeft(page)) throw new Error(`payload at revision ${revision} cannot be read: ${page.left.type}`)
+      if (isLeft(page)) throw new LogFault(page.left, this.stream)
       for (const batch of page.right.batches) {
         batch.events.forEach((event, index) => {
           if (event.type !== 'MessageEnqueued' && event.type !== 'MessageEdited') return

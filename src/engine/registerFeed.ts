@@ -4,8 +4,9 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { type LedgerEvent, NO_REVISION } from '../../domain/batch.js'
 import type { Outcome } from '../../domain/message/index.js'
-import type { EventLog, Page, ReadFault } from '../ports/eventLog.js'
+import type { EventLog, Page } from '../ports/eventLog.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
+import { LogFault } from './recovery.js'
 
 const PAGE_BYTES = 1024 * 1024
 /** So much is read again after an interrupted rebuild, at most. */
@@ -40,18 +41,13 @@ export const noteBatch = (register: FinishedRegister, stream: string, batch: Not
   }
 }
 
-const faultOf = (stream: string, fault: ReadFault): Error =>
-  new Error(
-    `${stream} cannot be read for the register: ${fault.type}${'reason' in fault ? `, ${fault.reason}` : ''}`,
-  )
-
 const readPage = async (log: EventLog, stream: string, from: number): Promise<Page> => {
   for (let start = from; ; ) {
     const read = await log.read(stream, start, PAGE_BYTES)()
     if (!isLeft(read)) return read.right
     // What was truncated is gone, and its messages with it; the prefix may be cut again between two tries.
     if (read.left.type !== 'RevisionTruncated' || read.left.firstRevision <= start)
-      throw faultOf(stream, read.left)
+      throw new LogFault(read.left, stream)
     start = read.left.firstRevision
   }
 }
@@ -70,7 +66,7 @@ export const catchUp = async (
   onProgress: Progress = () => {},
 ): Promise<boolean> => {
   const found = await log.head(stream)()
-  if (isLeft(found)) throw faultOf(stream, found.left)
+  if (isLeft(found)) throw new LogFault(found.left, stream)
   const head = found.right
   const covered = register.coveredTo(stream)
   // It speaks of another log, or must begin anew: nothing of it is kept.

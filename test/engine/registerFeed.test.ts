@@ -132,7 +132,9 @@ describe('feeding the register of finished messages', () => {
       ...log,
       read: () => async () => E.left({ type: 'LogUnavailable', reason: 'EIO' }),
     }
-    await expect(catchUp(broken, register, STREAM, PATIENT)).rejects.toThrow(/LogUnavailable, EIO/)
+    await expect(catchUp(broken, register, STREAM, PATIENT)).rejects.toThrow(
+      /partition-orders~1.0 cannot be read: EIO/,
+    )
     expect(register.coveredTo(STREAM)).toBe(NO_REVISION)
   })
 })

@@ -4,6 +4,7 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import { controlStream } from '../../../domain/ids.js'
 import { forceCircuit } from '../../../domain/queue/index.js'
 import type { QueueEngine } from '../../engine/queueEngine.js'
+import { LogFault } from '../../engine/recovery.js'
 import type { EventLog } from '../../ports/eventLog.js'
 import { errorOf } from '../refusals.js'
 
@@ -51,7 +52,7 @@ export const whoForced = async (
   let who: string | undefined
   for (let revision = 0; ; ) {
     const page = await log.read(stream, revision, PAGE_BYTES)()
-    if (isLeft(page)) throw new Error(`${stream} cannot be read: ${page.left.type}`)
+    if (isLeft(page)) throw new LogFault(page.left, stream)
     for (const { events, firstRevision } of page.right.batches) {
       for (const event of events) {
         if (event.type === 'CircuitForced' && event.circuit === circuit) who = event.by?.who
