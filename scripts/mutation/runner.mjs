@@ -14,7 +14,7 @@ const SPARE_MS = 2_000
 const BEAT_MS = 1_000
 /** After so many mistakes the tests that failed have to pass without one. */
 const CHECKED_EVERY = 25
-/** How long the tests of other folders may take for one mistake. */
+/** Processor time that tests of other folders may take for one mistake. */
 const ALSO_MS = 2_000
 
 const $m = {
@@ -73,14 +73,16 @@ export default class MutationRunner extends TestRunner {
     $m.seen.fill(0)
     $m.stepsLeft = Number.MAX_SAFE_INTEGER
     this.startedAt = performance.now()
+    this.cpuAtStart = process.cpuUsage()
   }
 
   onTaskFinished(test) {
     const ms = performance.now() - this.startedAt
+    const { user, system } = process.cpuUsage(this.cpuAtStart)
     const steps = Number.MAX_SAFE_INTEGER - $m.stepsLeft
     // A test that fails without any mistake says nothing.
     if (test.result.state === 'fail') tell({ broken: `${test.file.name} > ${test.name}` })
-    else this.known.tests[test.id] = { ms, steps, places: placesSeen() }
+    else this.known.tests[test.id] = { ms, cpuMs: (user + system) / 1_000, steps, places: placesSeen() }
     this.beat(test.name)
   }
 
@@ -151,12 +153,12 @@ export default class MutationRunner extends TestRunner {
 
   /** Tests of the folder first, then what was quick and found much so far; of the others as many as there is time for. */
   inOrder(tests) {
-    const price = (test) => this.known.tests[test.id].ms / (1 + (this.kills.get(test.id) ?? 0))
+    const price = (test) => this.known.tests[test.id].cpuMs / (1 + (this.kills.get(test.id) ?? 0))
     const ordered = tests.toSorted((a, b) => price(a) - price(b))
     let leftMs = ALSO_MS
     const others = ordered.filter((test) => {
       if (isOwn(test.file.filepath)) return false
-      leftMs -= this.known.tests[test.id].ms
+      leftMs -= this.known.tests[test.id].cpuMs
       return leftMs > 0 || plan.always.some((path) => test.file.filepath.endsWith(path))
     })
     return [...ordered.filter((test) => isOwn(test.file.filepath)), ...others]
