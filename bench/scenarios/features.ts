@@ -4,6 +4,7 @@ import type { BatchItem, EnqueueOptions, QueueSettings } from '../../src/api/typ
 import { batchResults, complete } from '../../src/index.js'
 import { measured } from '../measure/window.js'
 import { BATCH, Calls, type Job, jobOf, openBenchLedger, QUEUE, SETTINGS, warmUp } from './jobs.js'
+import { snapshotFiles } from './process.js'
 import type { Bench, Scenario, Step, StepResult } from './scenario.js'
 
 const CONCURRENCY = 100
@@ -11,14 +12,16 @@ const SHARE = 0.25
 const TENANTS = 100
 const IN_FLIGHT = 4
 
-type Feature = Readonly<{
+export type Feature = Readonly<{
   name: string
   settings?: QueueSettings
   options?: (seq: number) => EnqueueOptions
   /** Messages handled by batches of so many. */
   batch?: number
-  /** Each success enqueues a message into another queue. */
-  followUp?: true
+  /** Each so-manieth success enqueues a message into another queue. */
+  followUpEvery?: number
+  /** Snapshots fall into the measured parts. */
+  snapshots?: true
 }>
 
 const FEATURES: ReadonlyArray<Feature> = [
@@ -53,7 +56,7 @@ const FEATURES: ReadonlyArray<Feature> = [
     options: (seq) => ({ zone: seq % 2 === 0 ? 'eu' : 'us', fallbackZones: [seq % 2 === 0 ? 'us' : 'eu'] }),
   },
   { name: 'adaptive_circuit', settings: { circuit: { adaptive: true, failureTypes: ['*'] } } },
-  { name: 'follow_ups', followUp: true },
+  { name: 'follow_ups', followUpEvery: 1 },
   { name: 'batches_of_10', batch: 10 },
   { name: 'batches_of_100', batch: 100 },
 ]
@@ -77,14 +80,19 @@ const enqueueAll = async (
   await Promise.all(Array.from({ length: IN_FLIGHT }, caller))
 }
 
-const run = async (feature: Feature, { n, directory, profile }: Bench): Promise<StepResult> => {
-  const { name, settings, options, batch, followUp } = feature
-  const count = Math.max(CONCURRENCY, Math.floor(n * SHARE))
-  const ledger = await openBenchLedger(directory, { logging: false })
+/** `count` messages with the feature, enqueued in bulk and then processed. */
+export const useFeature = async (feature: Feature, count: number, bench: Bench): Promise<StepResult> => {
+  const { n, directory, profile } = bench
+  const { name, settings, options, batch, followUpEvery = 0, snapshots } = feature
+  const ledger = await openBenchLedger(directory, {
+    logging: false,
+    ...(snapshots === undefined ? {} : { snapshotEveryEvents: count }),
+  })
   const warm = await warmUp(ledger, n)
   const queue = await ledger.queue<Job>(QUEUE, { ...SETTINGS, ...settings })
-  const next = followUp === undefined ? undefined : await ledger.queue<Job>('next', SETTINGS)
+  const next = followUpEvery === 0 ? undefined : await ledger.queue<Job>('next', SETTINGS)
   const send = await measured(ledger, () => enqueueAll(queue.enqueueBatch, count, options))
+  const followUps = followUpEvery === 0 ? 0 : Math.ceil(count / followUpEvery)
   const calls = new Calls(count)
   const work = await measured(
     ledger,
@@ -94,9 +102,13 @@ const run = async (feature: Feature, { n, directory, profile }: Bench): Promise<
           ? queue.process(
               async ({ payload }) => {
                 calls.note(payload.seq)
-                return followUp === undefined
+                return followUpEvery === 0 || payload.seq % followUpEvery !== 0
                   ? undefined
-                  : complete(undefined, { followUps: [{ queue: 'next', payload }] })
+                  : complete(undefined, {
+                      followUps: [
+                        { queue: 'next', payload: { ...payload, seq: payload.seq / followUpEvery } },
+                      ],
+                    })
               },
               { concurrency: CONCURRENCY },
             )
@@ -109,7 +121,7 @@ const run = async (feature: Feature, { n, directory, profile }: Bench): Promise<
             )
       await calls.all
       await worker.stop()
-      while (next !== undefined && (await next.stats()).enqueued < count)
+      while (next !== undefined && (await next.stats()).enqueued < followUps)
         await new Promise((wake) => setTimeout(wake, 5))
     },
     profile,
@@ -120,8 +132,15 @@ const run = async (feature: Feature, { n, directory, profile }: Bench): Promise<
     figures: {
       [`${name}_enqueue_per_s`]: Math.round(count / send.seconds),
       [`${name}_process_per_s`]: Math.round(count / work.seconds),
+      ...(snapshots === undefined
+        ? {}
+        : {
+            [`${name}_loop_delay_p99_ms`]: work.loopDelay.p99Ms,
+            [`${name}_loop_delay_max_ms`]: work.loopDelay.maxMs,
+            [`${name}_snapshots`]: snapshotFiles(directory).length,
+          }),
     },
-    expected: next === undefined ? expected : { ...expected, next: { enqueued: count, succeeded: 0 } },
+    expected: next === undefined ? expected : { ...expected, next: { enqueued: followUps, succeeded: 0 } },
     problems: calls.problems(),
   }
 }
@@ -129,7 +148,7 @@ const run = async (feature: Feature, { n, directory, profile }: Bench): Promise<
 const steps: ReadonlyArray<Step> = FEATURES.map((feature) => ({
   name: feature.name,
   folder: feature.name,
-  run: (bench) => run(feature, bench),
+  run: (bench) => useFeature(feature, Math.max(CONCURRENCY, Math.floor(bench.n * SHARE)), bench),
 }))
 
 export const features: Scenario = {

@@ -2,7 +2,9 @@
 import { backlog } from './backlog.js'
 import { bulk } from './bulk.js'
 import { concurrency } from './concurrency.js'
+import { depth } from './depth.js'
 import { enqueue } from './enqueue.js'
+import { everythingOn } from './everythingOn.js'
 import { features } from './features.js'
 import { groups } from './groups.js'
 import { latency } from './latency.js'
@@ -24,8 +26,10 @@ export const SCENARIOS: ReadonlyArray<Scenario> = [
   payloads,
   groups,
   features,
+  everythingOn,
   remote,
   memory,
   restart,
   backlog,
+  depth,
 ]

@@ -184,8 +184,7 @@ export class Partition {
         this.eventsSinceSnapshot += batch.events.length
         this.durableEvents += batch.events.length
         if (this.durableEvents > FORGIVEN_AFTER_EVENTS) this.reopenings = 0
-        const every = this.deps.snapshotEveryEvents
-        if (every > 0 && this.eventsSinceSnapshot >= every) void this.snapshot()
+        if (this.isSnapshotDue(state)) void this.snapshot()
       },
       // One that stops before its term has begun makes `start` reject, and is dealt with there.
       onStopped: (why, defect) => {
@@ -256,6 +255,15 @@ export class Partition {
         this.stopped({ kind: 'unavailable', reason: error.message }, undefined),
       )
     })
+  }
+
+  /**
+   * A snapshot is as long as what is waiting is deep. With ten million waiting, one for each half a million events would write eighteen
+   * times as many bytes as the log itself; so the period grows with the depth, and a restart with it: by half an event a message.
+   */
+  private isSnapshotDue({ size }: PartitionState): boolean {
+    const every = this.deps.snapshotEveryEvents
+    return every > 0 && this.eventsSinceSnapshot >= Math.max(every, size / 2)
   }
 
   /** One at a time; what fails costs nothing but a longer replay. */
