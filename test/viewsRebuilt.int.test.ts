@@ -62,7 +62,7 @@ describe('R68 the views of a ledger', () => {
       expect(await told(ledger)).toEqual(before)
       expect(await callersIds(ledger)).toEqual(idsBefore)
       expect(idsBefore).toContain('succeeded')
-      expect(Object.values(before).flat().length).toBeGreaterThan(50)
+      expect(Object.values(before).flat().length).toBeGreaterThan(40)
       for (const { queue } of await ledger.queues()) {
         const handle = await ledger.openQueue(queue)
         expect(await handle.rebuildProjections(), queue).toMatchObject({ agrees: true })
