@@ -254,4 +254,31 @@ describe('a re-run', () => {
       message: expect.stringMatching(new RegExp(`^${field}: `)),
     })
   })
+
+  it('I1: is told as unknown when one partition took its share and another could not; repeated, each runs once', async () => {
+    const here = await open({ partitions: 2 })
+    const { test, queue, done } = here
+    const ids = await succeed(here, 2)
+    test.log.plan('none', 'full')
+    const failed = done(queue.rerun({ ids, operation: 'again' }))
+    await expect(failed).rejects.toMatchObject({ code: 'unknown_outcome', details: { rerun: 1 } })
+    await test.clock.advance(1_000)
+    expect(await done(queue.rerun({ ids, operation: 'again' }))).toMatchObject({ rerun: 1, repeated: 1 })
+    expect(await waiting(here)).toHaveLength(2)
+  })
+
+  it('I1: so is a redrive of named dead letters', async () => {
+    const { test, queue, done } = await open({ partitions: 2 })
+    const results = await done(queue.enqueueBatch([{ payload: 1 }, { payload: 2 }]))
+    const ids = results.map((result) => ('id' in result ? result.id : ''))
+    for (const _ of ids) {
+      const [claimed] = await done(queue.claim({ worker: 'w' }))
+      const { leaseToken = '' } = claimed ?? {}
+      await done(queue.settle([{ leaseToken, outcome: 'fail', retryable: false }]))
+    }
+    test.log.plan('none', 'full')
+    await expect(done(queue.redrive({ ids }))).rejects.toMatchObject({ code: 'unknown_outcome' })
+    await test.clock.advance(1_000)
+    expect(await done(queue.redrive({ ids }))).toMatchObject({ redriven: 1, refused: 1 })
+  })
 })

@@ -75,7 +75,7 @@ const checkBounds = (limit: number, ratePerSecond: number | undefined): void => 
 }
 
 /** Part of it is recorded: to ask again is safe, and `cursor` says where the rest begins. */
-const partly = (error: unknown, progress: unknown, done: number): unknown => {
+export const partly = (error: unknown, progress: unknown, done: number): unknown => {
   if (!(error instanceof LedgerqError) || done === 0) return error
   const message = `${done} messages were dealt with, then: ${error.message}`
   return new UnknownOutcomeError(message, { ...(progress as object) })
@@ -179,7 +179,13 @@ const named = (deps: ReadDeps, ids: ReadonlyArray<string>, options: RedriveOptio
     let done = 0
     for (const [partition, ordinals] of dead) {
       if (dryRun === true) done += ordinals.length
-      else done += (await actOn(deps.engine, partition, 'redrive', ordinals, by)).done
+      else {
+        const acted = await actOn(deps.engine, partition, 'redrive', ordinals, by).catch((error: unknown) => {
+          // What other partitions have recorded must not be told as a failure of the call (I1).
+          throw partly(error, { redriven: done }, done)
+        })
+        done += acted.done
+      }
     }
     const next = from + share.length
     const rest = next < ids.length ? String(next) : undefined

@@ -12,7 +12,7 @@ import { errorOf, errorOfFailure } from '../refusals.js'
 import type { MessageView, Rerun, RerunOptions } from '../types/index.js'
 import { checkedFilter, pageByTime } from './listing.js'
 import { LIVE_STATES, type Seen } from './listingSource.js'
-import { runSteps, type Step } from './operations.js'
+import { partly, runSteps, type Step } from './operations.js'
 import { locate, type ReadDeps, viewAt } from './queueReads.js'
 
 /** Histories read, and messages enqueued, in one step. */
@@ -147,7 +147,7 @@ const enqueueAgain = async (
   for (const [partition, messages] of shares) {
     for (const call of inCalls(messages)) {
       const reply = await engine.enqueue(partition, call)
-      if (isLeft(reply)) throw errorOfFailure(reply.left)
+      if (isLeft(reply)) throw partly(errorOfFailure(reply.left), { rerun: done, repeated }, done)
       for (const { duplicate } of reply.right.value) {
         if (duplicate) repeated++
         else done++
