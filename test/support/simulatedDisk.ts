@@ -53,9 +53,6 @@ export class SimulatedFile {
   get lostSectors(): number {
     return this.lost.size
   }
-  get unsyncedCount(): number {
-    return this.unsynced.length
-  }
 
   read(into: Uint8Array, offset: number): number {
     const found = this.cache.subarray(offset, offset + into.length)
@@ -275,8 +272,14 @@ export class SimulatedDisk {
     this.root.cutPower(this.dice, mayTear)
   }
 
-  evictLost(): void {
-    for (const [, file] of this.files()) file.evictLost()
+  /** False: there was nothing that could have been lost. */
+  evictLost(): boolean {
+    let isLost = false
+    for (const [, file] of this.files()) {
+      isLost ||= file.lostSectors > 0
+      file.evictLost()
+    }
+    return isLost
   }
 
   /** As it reads now, all of it durable: for those who look at it without touching it. */

@@ -12,6 +12,7 @@ import type { EventLog } from '../../src/ports/eventLog.js'
 import { checkPartitions } from './checkersAnswers.js'
 import { ack, batchesOf } from './ledger.js'
 import { Clients, newCalls } from './simulationClients.js'
+import { diskHome } from './simulationDiskHome.js'
 import { type LogHome, memoryHome, type ProcessLog } from './simulationLog.js'
 import { SimulationNode, type World } from './simulationNode.js'
 import { ALL_CLEAR, Operators } from './simulationOperators.js'
@@ -386,8 +387,11 @@ class Run {
   }
 }
 
+/** Each third seed has its log on a simulated disk. */
+const homeOf = (seed: number): LogHome => (seed % 3 === 0 ? diskHome(seed) : memoryHome())
+
 /** A run that comes to no end is told like any broken promise. */
 export const simulate = async (seed: number, options: RunOptions = {}): Promise<RunReport> => {
-  const run = new Run(seed, options, memoryHome())
+  const run = new Run(seed, options, homeOf(seed))
   return run.run().catch((error: unknown) => run.brokenOff(error))
 }

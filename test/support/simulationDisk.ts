@@ -132,7 +132,7 @@ class DiskRun {
     const isEvicted = !isPowerCut && this.dice.chance(0.5)
     this.isMarkBehind ||= isPowerCut || isEvicted
     if (isPowerCut) this.disk.cutPower(!this.machine.diedInWrite)
-    else if (isEvicted) this.disk.evictLost()
+    else if (isEvicted && this.disk.evictLost()) this.saw('lost bytes evicted')
   }
 
   /** After an I/O error: what was durable can still be read, and everything else is refused; then it is opened again. */

@@ -100,10 +100,12 @@ export class SimulationNode {
     this.log?.die()
   }
 
-  /** A partition takes no calls any more by itself. */
+  /** A partition takes no calls any more by itself, or the process has died in the middle of a call. */
   get isStuck(): boolean {
     return (
-      this.state === 'failed' || (this.state === 'up' && this.engine.partitions.some((one) => one.isFinal))
+      this.process.isDead ||
+      this.state === 'failed' ||
+      (this.state === 'up' && this.engine.partitions.some((one) => one.isFinal))
     )
   }
 

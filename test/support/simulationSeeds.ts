@@ -1,6 +1,7 @@
 // Many seeded runs in a row: each is judged, what happened in them is counted, and at the end each fault and each rare state
 // must have happened often enough, or the runs prove nothing. Used by the test and by `npm run sim`.
 import { type RunOptions, type RunReport, simulate } from './simulation.js'
+import { simulateDisk } from './simulationDisk.js'
 import { simulateLedger } from './simulationLedger.js'
 import { type Shrunk, shrink } from './simulationShrink.js'
 
@@ -12,6 +13,8 @@ export const COUNTED_FROM_RUNS = 200
 export const SEEN_MIN = 10
 /** Each so manieth seed also runs a whole ledger, which takes longer. */
 const LEDGER_EVERY_SEEDS = 5
+/** Each so manieth one also runs the embedded log alone on a simulated disk. */
+const LOG_EVERY_SEEDS = 2
 
 /** Faults, answers and states, by the names under which a run counts them. */
 export const SOMETIMES = [
@@ -33,6 +36,15 @@ export const SOMETIMES = [
   'told unknown',
   'told unavailable',
   'told QueueFull',
+  'told LoadShed',
+  'told LeaseLimitReached',
+  'clear by a filter',
+  'redrive by a filter',
+  'discard by a filter',
+  'run again',
+  'history read',
+  'QueueConfigured',
+  'CircuitForced',
   'late settlement refused',
   'ConfigAdopted',
   'CapacityReached',
@@ -50,6 +62,36 @@ export const SOMETIMES = [
   'CircuitHalfOpened',
   'CircuitClosed',
   'compared with replay',
+  'power cut',
+  'kill',
+  'death in a call',
+  'the disk is full',
+  'write fails',
+  'sync fails',
+  'read fails',
+  'slow disk',
+  'log: power cut',
+  'log: kill',
+  'log: death while opening',
+  'log: stopped by an error',
+  'log: torn tail cut',
+  'log: flip',
+  'log: damage refused',
+  'log: EIO on write',
+  'log: EIO on read',
+  'log: EIO on sync',
+  'log: EIO on sync of a segment',
+  'log: lost bytes evicted',
+  'log: ENOSPC',
+  'log: full, and serving again',
+  'log: EINTR',
+  'log: short call',
+  'log: repeated',
+  'log: told LogFull',
+  'log: told LogStopped',
+  'log: told OutcomeUnknown',
+  'log: snapshot failed',
+  'log: truncation failed',
   'death of a ledger',
   'follow-up',
   'tick',
@@ -96,6 +138,7 @@ export class SeededRuns {
     this.events += report.events
     this.note(report.seen)
     if (seed % LEDGER_EVERY_SEEDS === 0) await this.runLedger(seed)
+    if (seed % LOG_EVERY_SEEDS === 0) await this.runLog(seed, twice)
     this.runs++
   }
 
@@ -105,6 +148,17 @@ export class SeededRuns {
     })
     if (report.broken.length > 0) throw new BrokenPromise(seed, report.broken, NOTHING)
     this.note(report.seen)
+  }
+
+  private async runLog(seed: number, twice: boolean): Promise<void> {
+    const report = await simulateDisk(seed).catch((error: unknown) => {
+      throw new BrokenPromise(seed, [error instanceof Error ? error.message : String(error)], NOTHING)
+    })
+    const { trace } = report
+    if (report.broken.length > 0) throw new BrokenPromise(seed, report.broken, { trace, log: [] })
+    if (twice && (await simulateDisk(seed)).trace.join() !== trace.join())
+      throw new BrokenPromise(seed, ['two runs of the log of this seed differ'], { trace, log: [] })
+    this.note(new Map([...report.seen].map(([what, n]) => [`log: ${what}`, n])))
   }
 
   /** What happened elsewhere counts here, too. */
