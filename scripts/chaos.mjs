@@ -37,6 +37,8 @@ const say = (text) => {
 }
 const secondsPerCycle = () => ((performance.now() - beganMs) / 1_000 / Math.max(1, chaos.cycles)).toFixed(2)
 
+process.once('SIGINT', () => void chaos.leave().finally(() => process.exit(130)))
+
 let saidMs = beganMs
 try {
   for (let cycle = from; cycle < from + cycles && performance.now() < untilMs; cycle++) {

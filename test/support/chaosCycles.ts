@@ -1,7 +1,7 @@
 // Many cycles in a row: a new directory every so many, what happened counted over all, and at the end each fault and each rare
 // state must have happened often enough, or the cycles prove nothing. Used by the test and by `npm run chaos`.
 import { type Mix, mixOf } from './chaosMix.js'
-import { House } from './chaosRun.js'
+import { House, NO_SMALL_DISK } from './chaosRun.js'
 
 /** Logs stay small, so that looking at all of one stays cheap. */
 const CYCLES_PER_DIRECTORY = 25
@@ -9,6 +9,8 @@ const CYCLES_PER_DIRECTORY = 25
 /** Below so many cycles chance decides what happens, and nothing is demanded of the counts. */
 export const COUNTED_FROM_CYCLES = 200
 export const SEEN_MIN = 3
+
+const DISK_FULL = 'disk full'
 
 /** By the names under which a house counts them. */
 export const SOMETIMES = [
@@ -19,6 +21,7 @@ export const SOMETIMES = [
   'uncaught exception',
   'unhandled rejection',
   'heap exhausted',
+  DISK_FULL,
   'worker killed',
   'worker frozen',
   'second process refused',
@@ -110,9 +113,10 @@ export class ChaosCycles {
   /** What happened too seldom, with how often; empty as long as the cycles are too few to say. */
   vacuous(): ReadonlyArray<string> {
     if (this.cycles < COUNTED_FROM_CYCLES) return []
-    return SOMETIMES.filter((what) => (this.seen.get(what) ?? 0) < SEEN_MIN).map(
-      (what) => `${what}: ${this.seen.get(what) ?? 0}`,
-    )
+    const isPossible = (what: string): boolean => what !== DISK_FULL || !this.seen.has(NO_SMALL_DISK)
+    return SOMETIMES.filter(isPossible)
+      .filter((what) => (this.seen.get(what) ?? 0) < SEEN_MIN)
+      .map((what) => `${what}: ${this.seen.get(what) ?? 0}`)
   }
 
   /** Reported, never asserted: they are those of a machine that does other things, too. */

@@ -20,15 +20,13 @@ export const toldOf = (error: unknown): Told => {
   return error.code === 'unavailable' && error.message.startsWith('the connection') ? 'unknown' : 'definite'
 }
 
-type Wishes = Pick<
-  EnqueueOptions,
-  'delayMs' | 'dedupKey' | 'dedupMode' | 'group' | 'priority' | 'tenant' | 'ttlMs'
->
+type Wishes = Pick<EnqueueOptions, 'delayMs' | 'dedupKey' | 'dedupMode' | 'group' | 'tenant' | 'ttlMs'> &
+  Readonly<{ priority: number }>
 
 const wishes = (dice: Dice): Wishes => {
   const dedupKey = dice.chance(0.1) ? { dedupKey: `key-${Math.floor(dice.random() * 200)}` } : undefined
   return {
-    priority: dice.pick([0, 0, 0, 5, -5]),
+    priority: dice.pick([0, 0, 0, 5, -5] as const),
     delayMs: dice.pick([0, 0, 0, 0, 30, 400]),
     ...(dice.chance(0.1) ? { ttlMs: dice.pick([50, 800]) } : {}),
     ...(dice.chance(0.15) ? { group: `group-${Math.floor(dice.random() * 40)}` } : {}),
@@ -56,6 +54,7 @@ export class Load {
   isOver = true
   private unanswered: Unanswered[] = []
   private readonly ids: string[] = []
+  private readonly held: Array<Readonly<{ queue: Queue<unknown>; token: string }>> = []
 
   constructor(
     private readonly ledger: Ledger & { knownQueue: (name: string) => Queue<unknown> },
@@ -96,20 +95,23 @@ export class Load {
     if (dice.chance(0.01)) return this.enqueueBig()
     if (dice.chance(0.3)) return this.enqueueJob(dice)
     const many = dice.chance(0.2) ? dice.pick([2, 5, 20]) : 1
-    const items = Array.from({ length: many }, () => ({
-      payload: { n: this.records.number() },
-      ...wishes(dice),
-    }))
-    const call = this.records.enqueue(
-      'work',
-      ...items.map(({ payload, dedupMode }) => ({ payload: JSON.stringify(payload), dedupMode })),
+    const items = Array.from({ length: many }, () => {
+      const n = this.records.number()
+      const key = many === 1 && dice.chance(0.3) ? { idempotencyKey: `key-${n}` } : {}
+      return { payload: { n }, ...wishes(dice), ...key }
+    })
+    const asked = items.map(
+      ({ payload, delayMs: _delayMs, ttlMs: _ttlMs, group: _group, tenant: _tenant, ...rest }) => ({
+        ...rest,
+        payload: JSON.stringify(payload),
+      }),
     )
+    const call = this.records.enqueue('work', ...asked)
     const queue = this.ledger.knownQueue('work')
     try {
       if (many === 1) {
         const [{ payload, ...options } = { payload: undefined }] = items
-        const key = dice.chance(0.3) ? { idempotencyKey: `key-${call.messages[0]?.payload}` } : {}
-        call.results = [await this.once(queue, payload, { ...options, ...key })]
+        call.results = [await this.once(queue, payload, options)]
       } else {
         const results = await queue.enqueueBatch(items)
         const failed = results.find((result) => 'error' in result)
@@ -182,6 +184,7 @@ export class Load {
     try {
       const messages = await queue.claim(asked)
       call.told = 'ok'
+      if (dice.chance(0.3)) await this.settleLate(dice)
       await this.handed(dice, queue, call, messages)
     } catch (error) {
       if (call.told === 'ok') return this.heard('settle', error)
@@ -204,9 +207,23 @@ export class Load {
       else if ((payload as { text: string }).text !== BIG_PAYLOAD)
         this.records.saw('a large payload came back otherwise')
     }
-    const settlements = messages.map(({ leaseToken }) => settlement(dice, leaseToken))
-    if (settlements.length === 0 || dice.chance(0.05)) return
-    const results = await this.settle(queue, settlements)
+    const tokens = messages.map(({ leaseToken }) => leaseToken)
+    // Some are settled much later, when the lease may have run out and the message may be somebody else's.
+    if (dice.chance(0.15)) this.held.push(...tokens.map((token) => ({ queue, token })))
+    else await this.settleAll(dice, queue, tokens)
+  }
+
+  private async settleLate(dice: Dice): Promise<void> {
+    const [one] = this.held.splice(Math.floor(dice.random() * this.held.length), 1)
+    if (one !== undefined && dice.chance(0.7)) await this.settleAll(dice, one.queue, [one.token])
+  }
+
+  private async settleAll(dice: Dice, queue: Queue<unknown>, tokens: ReadonlyArray<string>): Promise<void> {
+    if (tokens.length === 0) return
+    const results = await this.settle(
+      queue,
+      tokens.map((token) => settlement(dice, token)),
+    )
     for (const result of results)
       if (!result.ok)
         this.records.saw(

@@ -17,6 +17,8 @@ export type Fate =
   | Readonly<{ kind: 'told to end'; answers: number }>
   /** SIGSTOP for longer than a lease, then on for a while, then killed. */
   | Readonly<{ kind: 'frozen'; answers: number; frozenMs: number }>
+  /** Where the directory has a small file system of its own: no byte is left for a while, then there is room again. */
+  | Readonly<{ kind: 'disk full'; answers: number; fullMs: number }>
   | Readonly<{ kind: 'uncaught exception' | 'unhandled rejection' | 'heap exhausted'; ms: number }>
 
 /** `serve` = the program as users start it; `server` = the same with small segments and frequent snapshots. */
@@ -66,7 +68,8 @@ const fateOf = (dice: Dice, host: Host): Fate => {
   if (host === 'serve') return { kind: 'killed', answers }
   if (what < 0.21) return { kind: dice.pick(['uncaught exception', 'unhandled rejection'] as const), ms }
   if (what < 0.24) return { kind: 'heap exhausted', ms }
-  if (what < 0.55) return failpoint(dice)
+  if (what < 0.32) return { kind: 'disk full', answers, fullMs: 300 }
+  if (what < 0.6) return failpoint(dice)
   return { kind: 'killed', answers }
 }
 
@@ -85,6 +88,10 @@ export const mixOf = (seed: number): Mix => {
     recoversTwice: dice.chance(0.25),
   }
 }
+
+/** Some directories lie on a small file system of their own, if this machine lets one be made. */
+export const isOnSmallDisk = (seed: number): boolean => new Dice(seed ^ 0x1f83d9ab).chance(0.4)
+export const SMALL_DISK_BYTES = 96 * 1_048_576
 
 /** What the checkers are told of the policies; all delays are fixed, so that each retry can be told to the millisecond. */
 export const POLICIES = {

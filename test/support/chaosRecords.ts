@@ -16,7 +16,13 @@ export const leaseOf = (token: string): Lease => {
 /** Of a generated id: `<queue>.<partition>.<ordinal>`. */
 export const ordinalOf = (id: string): number => Number.parseInt(id.split('.').at(-1) ?? '', 36)
 
-export type Asked = Readonly<{ payload: string; dedupMode?: 'replace' | 'debounce' | undefined }>
+export type Asked = Readonly<{
+  payload: string
+  priority?: number
+  dedupKey?: string
+  idempotencyKey?: string
+  dedupMode?: 'replace' | 'debounce'
+}>
 export type Enqueue = {
   told: Told
   readonly messages: ReadonlyArray<Asked>

@@ -8,7 +8,16 @@ import { connectLedger, type RemoteLedger } from '../../src/client/connectLedger
 import { FATE_VARIABLE } from './chaosFate.js'
 import { Load } from './chaosLoad.js'
 import { BrokenPromises, ChaosLog } from './chaosLog.js'
-import { ANSWERS_MAX, LEASE_MS, type Mix, mixOf, queuesOf, STRIKES_WITHIN_MS } from './chaosMix.js'
+import {
+  ANSWERS_MAX,
+  isOnSmallDisk,
+  LEASE_MS,
+  type Mix,
+  mixOf,
+  queuesOf,
+  SMALL_DISK_BYTES,
+  STRIKES_WITHIN_MS,
+} from './chaosMix.js'
 import {
   COMMAND_LINE,
   LIBRARY,
@@ -22,6 +31,7 @@ import {
 import { Records } from './chaosRecords.js'
 import { FAILPOINT_VARIABLE } from './embedded/failpoints.js'
 import { Dice } from './simulationSwarm.js'
+import { openSmallDisk, type SmallDisk } from './smallDisk.js'
 
 const READY_WITHIN_MS = 20_000
 /** R61. */
@@ -30,6 +40,16 @@ const HEAP_FULL_WITHIN_MS = 10_000
 /** Without one message less: healed, a queue goes on, however slow the machine is. */
 const DRAIN_STUCK_MS = 20_000
 const JOB_NUMBERS_OF_A_CYCLE = 1_000_000
+
+export const NO_SMALL_DISK = 'no small file system can be made here'
+
+/** Only one that every process sees at the same place. */
+const smallDisk = async (): Promise<SmallDisk | undefined> => {
+  const { disk } = await openSmallDisk(SMALL_DISK_BYTES)
+  if (disk === undefined || disk.prefix.length === 0) return disk
+  await disk.close()
+  return undefined
+}
 
 const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {
@@ -55,6 +75,7 @@ export class House {
     readonly directory: string,
     private readonly port: number,
     private readonly seed: number,
+    private readonly disk: SmallDisk | undefined,
   ) {
     this.log = new ChaosLog(directory, this.records)
     this.ledger = connectLedger({ url: `http://127.0.0.1:${port}`, timeoutMs: 15_000 })
@@ -62,8 +83,11 @@ export class House {
   }
 
   static async build(seed: number): Promise<House> {
-    const directory = await mkdtemp(join(tmpdir(), 'ledgerq-chaos-'))
-    const house = new House(directory, await freePort(), seed)
+    const disk = isOnSmallDisk(seed) ? await smallDisk() : undefined
+    const directory =
+      disk === undefined ? await mkdtemp(join(tmpdir(), 'ledgerq-chaos-')) : join(disk.path, 'ledger')
+    const house = new House(directory, await freePort(), seed, disk)
+    if (isOnSmallDisk(seed) && disk === undefined) house.records.saw(NO_SMALL_DISK)
     const server = house.server()
     await server.ready
     for (const [name, settings] of Object.entries(queuesOf(seed)))
@@ -120,7 +144,7 @@ export class House {
 
   /** Throws {@link BrokenPromises}. */
   async cycle(number: number): Promise<Mix> {
-    const mix = mixOf(number)
+    const mix = this.fitting(mixOf(number))
     const { records } = this
     this.hasHandedBack = false
     records.saw(`host: ${mix.host}`)
@@ -141,6 +165,13 @@ export class House {
     const { hasHandedBack } = this
     await this.log.check({ recoversTwice: mix.recoversTwice, verifies: number % 5 === 0, hasHandedBack })
     return mix
+  }
+
+  /** The program that users start takes segments that would fill a small disk by themselves. */
+  private fitting(mix: Mix): Mix {
+    if (this.disk !== undefined) return mix.host === 'serve' ? { ...mix, host: 'server' } : mix
+    const { fate } = mix
+    return fate.kind === 'disk full' ? { ...mix, fate: { kind: 'killed', answers: fate.answers } } : mix
   }
 
   private async diedAtStart(mix: Mix, host: Running): Promise<void> {
@@ -188,6 +219,9 @@ export class House {
         host.signal('SIGKILL')
         records.saw('frozen')
         break
+      case 'disk full':
+        await this.fillDisk(mix, fate, host)
+        break
       case 'told to end':
         return this.toldToEnd(fate.answers, mix, host)
       default: {
@@ -201,6 +235,23 @@ export class House {
       }
     }
     await host.ended
+  }
+
+  /** R07: it goes on while there is no room, and when there is again; then it is killed. */
+  private async fillDisk(
+    mix: Mix,
+    fate: Extract<Mix['fate'], { kind: 'disk full' }>,
+    host: Running,
+  ): Promise<void> {
+    await this.answers(mix, fate.answers)
+    const ballast = await this.disk?.fill(0)
+    await moment(fate.fullMs)
+    if (ballast !== undefined) await rm(ballast)
+    if (host.isOver() && !isPoisoned(mix, await host.ended))
+      throw new BrokenPromises([`R07 it ended when the disk was full: ${host.complaints()}`])
+    await moment(fate.fullMs)
+    host.signal('SIGKILL')
+    this.records.saw('disk full')
   }
 
   /** So many answers from now, and then some microseconds. */
@@ -220,6 +271,7 @@ export class House {
     this.records.saw('told to end')
     const how = await within(ENDS_WITHIN_MS, host.ended)
     this.records.took('an end', performance.now() - begin)
+    if (isPoisoned(mix, how)) return
     if (how !== 0) throw new BrokenPromises([`R61 told to end, it did not (${how}): ${host.complaints()}`])
     this.hasHandedBack = mix.host === 'library'
   }
@@ -323,7 +375,10 @@ export class House {
     await this.last?.ended
     await this.ledger.close()
     if (keep) await writeFile(join(this.directory, 'answers.json'), this.told())
-    else await rm(this.directory, { recursive: true, force: true })
+    else {
+      await rm(this.directory, { recursive: true, force: true })
+      await this.disk?.close()
+    }
   }
 
   private told(): string {
@@ -331,6 +386,10 @@ export class House {
     return JSON.stringify({ queues: Object.fromEntries(queues), repeats, started, bigs }, undefined, 1)
   }
 }
+
+/** One of its messages killed it, before anything else could. */
+const isPoisoned = ({ host }: Mix, how: number | string | undefined): boolean =>
+  host === 'library' && how === 'SIGKILL'
 
 const heap = (mix: Mix | undefined): ReadonlyArray<string> =>
   mix?.fate.kind === 'heap exhausted' ? ['--max-old-space-size=48'] : []
