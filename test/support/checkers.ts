@@ -1,54 +1,18 @@
 // What must be true of a log, whatever happened. Reads only the recorded batches and what clients were told, and shares no
 // code with the core: a second, naive telling of the same story. Each broken rule is a sentence with its revision.
 import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
+import type { Calls, EnqueueCall } from './checkersCalls.js'
 import { Circuits } from './checkersCircuits.js'
+import { type Control, isAsTold } from './checkersControl.js'
 import type { Live } from './checkersLive.js'
+import { Operated } from './checkersOperated.js'
 import { Turns } from './checkersTurns.js'
 
-export type Told = 'ok' | 'definite' | 'unknown'
-
-export type EnqueueCall = {
-  told: Told
-  readonly partition: number
-  /** The same messages were asked for before. */
-  readonly repeats: boolean
-  messages: ReadonlyArray<{ payload: string; dedupMode?: 'replace' | 'debounce' | undefined }>
-  results: ReadonlyArray<{ id: string; duplicate: boolean; replaced?: true }>
-}
-export type ClaimCall = {
-  told: Told
-  worker: string
-  repeats: boolean
-  given: ReadonlyArray<{ partition: number; ordinal: number; fence: number; payload: string }>
-}
-export type SettleCall = {
-  told: Told
-  partition: number
-  ordinal: number
-  fence: number
-  outcome: string
-  retryable: boolean
-  failureType: string | undefined
-  delayMs: number | undefined
-  accepted: boolean
-}
-export type OperateCall = {
-  told: Told
-  partition: number
-  ordinal: number
-  command: string
-  accepted: boolean
-}
-export type Calls = {
-  enqueues: EnqueueCall[]
-  claims: ClaimCall[]
-  settles: SettleCall[]
-  operates: OperateCall[]
-}
-
 export type Rules = Readonly<{
-  /** What the queue was told about each failure type. */
-  policies: Readonly<Record<string, Readonly<{ delayMs: number; retriesMax: number; budgetMs?: number }>>>
+  /** What the control stream said, one entry for each revision that partitions adopt; the first is as created. */
+  controls: ReadonlyArray<Control>
+  /** Nothing held a partition up, so it knew of switches when they were made. */
+  isPrompt: boolean
   /** Processes that have died, by incarnation. */
   dead: ReadonlySet<string>
 }>
@@ -78,20 +42,32 @@ export class Story {
   /** What each attempt has to be given. */
   readonly starts = new Map<string, string>()
   readonly happened = new Set<string>()
+  /** What came of calls that have a name, which are checked by it. */
+  readonly named = new Set<string>()
   /** Purged by the queue itself. */
   readonly unasked = new Set<number>()
   readonly workers = new Set<string>()
+  /** Revisions of each message's events. */
+  readonly histories = new Map<number, number[]>()
+  readonly operated: Operated
   private readonly turns: Turns
   private readonly circuits: Circuits
   private readonly keys = new Map<string, { at: number; ordinal: number }>()
   private readonly finishedIds = new Map<string, number>()
   private readonly claimIds = new Map<string, number>()
   private readonly modes = new Map<string, string | undefined>()
+  private readonly callOf = new Map<string, EnqueueCall>()
+  /** Calls of which something is in the log, by their first event. */
+  private readonly begun = new Set<EnqueueCall>()
   /** Failures that were reported, by whether a retry was allowed; told twice it may be both. */
   private readonly mayRetry = new Set<string>()
   private readonly neverRetry = new Set<string>()
+  /** Delays that were asked for with a release. */
+  private readonly releases = new Map<string, number[]>()
   /** Of this batch: priorities of what was dropped for something more important. */
   private dropped: number[] = []
+  /** Of this batch. */
+  private died: number[] = []
   private lastFence = 0
   private epoch = 0
   private at = 0
@@ -100,6 +76,9 @@ export class Story {
   private paused = false
   private toldFull = false
   private config: Extract<LedgerEvent, { type: 'ConfigAdopted' }>['config'] | undefined
+  private controlRevision = -2
+  /** Since when each closed gate has been closed, as this partition knows it. */
+  private closedSince = new Map<string, number>()
 
   constructor(
     private readonly rules: Rules,
@@ -109,11 +88,26 @@ export class Story {
     const must = (holds: boolean, rule: string): void => this.must(holds, rule)
     this.turns = new Turns(this.live, must, partition)
     this.circuits = new Circuits(must)
-    for (const { messages } of calls.enqueues)
-      for (const { payload, dedupMode } of messages) this.modes.set(payload, dedupMode)
-    for (const { partition: at, ordinal, fence, outcome, retryable, failureType } of calls.settles)
-      if (outcome === 'fail' && at === partition)
-        (retryable ? this.mayRetry : this.neverRetry).add(`${ordinal}/${fence}/${failureType}`)
+    this.operated = new Operated(calls, must)
+    for (const call of calls.enqueues)
+      for (const { payload, dedupMode } of call.messages) {
+        this.modes.set(payload, dedupMode)
+        this.callOf.set(payload, call)
+      }
+    for (const {
+      partition: at,
+      ordinal,
+      fence,
+      outcome,
+      retryable,
+      failureType,
+      delayMs = 0,
+    } of calls.settles) {
+      if (at !== partition) continue
+      const name = `${ordinal}/${fence}`
+      if (outcome === 'fail') (retryable ? this.mayRetry : this.neverRetry).add(`${name}/${failureType}`)
+      if (outcome === 'release') this.releases.set(name, [...(this.releases.get(name) ?? []), delayMs])
+    }
   }
 
   tell(batches: ReadonlyArray<RecordedBatch>): void {
@@ -143,9 +137,11 @@ export class Story {
   private batchEnds(): void {
     for (const one of this.live.values()) {
       this.must(!one.undecided, '7 the end of an attempt and what follows are one batch')
-      const isKept = one.situation !== 'dead' || this.config?.deadLetters !== false
-      this.must(isKept, `A15 dead letter ${one.ordinal} is kept`)
     }
+    if (this.config?.deadLetters === false)
+      for (const ordinal of this.died)
+        this.must(this.live.get(ordinal)?.situation !== 'dead', `A15 dead letter ${ordinal} is kept`)
+    this.died = []
     for (const priority of this.dropped)
       this.must(false, `A9 priority ${priority} dropped for nothing higher`)
     this.dropped = []
@@ -154,9 +150,15 @@ export class Story {
 
   private take(event: LedgerEvent): void {
     if ('ordinal' in event) {
+      const { ordinal } = event
+      this.histories.set(ordinal, [...(this.histories.get(ordinal) ?? []), this.revision])
       const fence = 'fence' in event ? event.fence : 0
       const reported = event.type !== 'AttemptFailed' || event.ended === 'reported'
       if (event.type === 'MessagePurged' && event.cause !== 'operator') this.unasked.add(event.ordinal)
+      if ('by' in event && event.by !== undefined) {
+        this.operated.take(event, this.live.get(ordinal), this.at)
+        this.named.add(`${event.type}/${ordinal}/0`)
+      }
       // Cancelling a running message is a wish first, and is asked for in the same way.
       if (event.type === 'CancelRequested') this.happened.add(`MessageCancelled/${event.ordinal}/0`)
       else if (reported) this.happened.add(`${event.type}/${event.ordinal}/${fence}`)
@@ -168,12 +170,7 @@ export class Story {
         this.turns.newTerm()
         return
       case 'ConfigAdopted':
-        this.paused = event.paused
-        this.config = event.config
-        this.turns.config = event.config
-        this.turns.switches = event.switches
-        this.circuits.settings = event.config.circuit
-        return
+        return this.adopted(event)
       case 'CapacityReached':
         this.must(this.size() >= event.maxSize, '9 it is full when it says so')
         this.must(!this.toldFull, '9 it says once that it is full')
@@ -194,6 +191,27 @@ export class Story {
     }
   }
 
+  private adopted(event: Extract<LedgerEvent, { type: 'ConfigAdopted' }>): void {
+    const { config, paused, switches, controlRevision } = event
+    this.must(
+      controlRevision > this.controlRevision,
+      `R67 configuration ${controlRevision} after ${this.controlRevision}`,
+    )
+    this.controlRevision = controlRevision
+    const told = this.rules.controls[controlRevision + 1]
+    this.must(told !== undefined, `R67 configuration ${controlRevision}, which nobody has made`)
+    if (told !== undefined)
+      this.must(isAsTold(event, told), `R67 configuration ${controlRevision} is another one`)
+    this.paused = paused
+    this.config = config
+    for (const gate of [...this.closedSince.keys()])
+      if (!switches.closedGates.includes(gate)) this.closedSince.delete(gate)
+    for (const gate of switches.closedGates)
+      if (!this.closedSince.has(gate)) this.closedSince.set(gate, this.at)
+    this.turns.adopted(config, switches)
+    this.circuits.adopted(config.circuit, switches.forcedCircuits)
+  }
+
   private relieved(): void {
     if (this.size() < (this.config?.maxSize ?? 0) * CAPACITY_RELIEVED) this.toldFull = false
   }
@@ -204,7 +222,12 @@ export class Story {
         return this.started(event)
       case 'LeaseExtended': {
         const one = this.leased(event)
-        if (one !== undefined) Object.assign(one, { grantedAt: this.at, leaseMs: event.leaseMs })
+        if (one === undefined) return
+        const { messageTimeoutMs = 0, handlerTimeoutMs = 0 } = this.config ?? {}
+        const maxMs = Math.max(messageTimeoutMs, handlerTimeoutMs, one.attributes.timeoutMs ?? 0)
+        const heldMs = this.at - one.startedAt
+        this.must(heldMs < maxMs, `C8 message ${one.ordinal} extended after ${heldMs} ms of ${maxMs}`)
+        Object.assign(one, { grantedAt: this.at, leaseMs: event.leaseMs })
         return
       }
       case 'CancelRequested': {
@@ -222,6 +245,7 @@ export class Story {
         const one = this.leased(event)
         if (one === undefined) return
         if (--one.attempts === 0) one.firstStartedAt = 0
+        this.mustBeReleased(event)
         one.undecided = one.cancelRequested
         return this.waits(one, event.notBefore)
       }
@@ -254,9 +278,21 @@ export class Story {
     }
   }
 
+  private mustBeReleased({
+    ordinal,
+    fence,
+    notBefore,
+  }: Extract<LedgerEvent, { type: 'AttemptReleased' }>): void {
+    const asked = this.releases.get(`${ordinal}/${fence}`) ?? []
+    const isAsked = asked.some((delayMs) => notBefore === (delayMs === 0 ? 0 : this.at + delayMs))
+    this.must(isAsked, `C12 message ${ordinal} released until ${notBefore}, asked were ${asked} ms`)
+  }
+
   private enqueued(event: Extract<LedgerEvent, { type: 'MessageEnqueued' }>): void {
     const { ordinal, callerId, payload, priority } = event
     this.oncePerKey(event)
+    this.mustBeHere(event)
+    this.mustNotBeShed(event)
     if (callerId !== undefined) {
       const alive = [...this.live.values()].some((one) => one.callerId === callerId)
       const finishedAt = this.finishedIds.get(callerId)
@@ -279,19 +315,63 @@ export class Story {
       attempts: 0,
       firstStartedAt: 0,
       inDoubt: false,
+      wasEdited: false,
       cancelRequested: false,
       worker: '',
       failureType: undefined,
       undecided: false,
+      startedAt: 0,
       grantedAt: 0,
       leaseMs: 0,
     })
     this.ids.set(ordinal, callerId)
-    this.byPayload.set(payload, [...(this.byPayload.get(payload) ?? []), ordinal])
+    if (attributes.rerunOf === undefined)
+      this.byPayload.set(payload, [...(this.byPayload.get(payload) ?? []), ordinal])
+    if (attributes.rerunOf !== undefined) this.operated.ranAgain(event)
     this.dropped = this.dropped.filter((lower) => lower >= priority)
     // 12: what waits or runs fits the capacity.
     const maxSize = this.config?.maxSize ?? 0
     this.must(this.size() <= maxSize, `12 ${this.size()} messages, at most ${maxSize}`)
+  }
+
+  /** §4.1: what belongs together is in one partition: FNV-1a of its group, key or id. */
+  private mustBeHere({
+    ordinal,
+    callerId,
+    attributes,
+  }: Extract<LedgerEvent, { type: 'MessageEnqueued' }>): void {
+    const { group, dedupKey, idempotencyKey } = attributes ?? {}
+    const key = group ?? dedupKey ?? callerId ?? idempotencyKey
+    if (key === undefined) return
+    let hash = 2_166_136_261n
+    for (const char of key) hash = ((hash ^ BigInt(char.charCodeAt(0))) * 16_777_619n) % 4_294_967_296n
+    const partition = Number(hash % BigInt(this.config?.partitions ?? 1))
+    this.must(
+      partition === this.partition,
+      `A2 message ${ordinal} of ${key} belongs to partition ${partition}`,
+    )
+  }
+
+  /** C10: above its threshold a queue takes nothing that is less important than it says. */
+  private mustNotBeShed({ payload, attributes }: Extract<LedgerEvent, { type: 'MessageEnqueued' }>): void {
+    const call = this.callOf.get(payload)
+    if (call === undefined || attributes?.rerunOf !== undefined || this.begun.has(call)) return
+    this.begun.add(call)
+    const { shedAbovePercent = 100, shedBelowPriority = 0, maxSize = 0, overflow } = this.config ?? {}
+    // What is dropped to make room is dropped after the question was asked.
+    if (shedAbovePercent >= 100 || overflow !== 'reject' || call.repeats) return
+    const isLow = call.messages.some(
+      (one) => one.priority < shedBelowPriority && (this.isPlain(one) || one.payload === payload),
+    )
+    const isCalm = this.size() * 100 < maxSize * shedAbovePercent
+    this.must(!isLow || isCalm, `C10 ${payload} was taken with ${this.size()} of ${maxSize} messages there`)
+  }
+
+  /** Nothing about it could make it a duplicate. */
+  private isPlain({ callerId, attributes }: EnqueueCall['messages'][number]): boolean {
+    return (
+      callerId === undefined && attributes?.dedupKey === undefined && attributes?.idempotencyKey === undefined
+    )
   }
 
   /** 6: one message for each key within the window; who wants the latest to run may follow one that no longer waits. */
@@ -317,12 +397,16 @@ export class Story {
 
   private edited(event: Extract<LedgerEvent, { type: 'MessageEdited' }>): void {
     const { ordinal, payload, priority, expiresAt } = event
-    this.edits.set(payload, ordinal)
-    this.must(this.modes.get(payload) !== undefined, `A11 ${payload} replaced without being asked to`)
+    if (event.cause !== 'operator') {
+      this.edits.set(payload, ordinal)
+      this.must(this.modes.get(payload) !== undefined, `A11 ${payload} replaced without being asked to`)
+    }
     const one = this.in(ordinal, 'waiting', event.type)
     if (one === undefined) return
+    this.turns.edited()
     const attributes = event.attributes ?? {}
     Object.assign(one, {
+      wasEdited: true,
       payload,
       attributes,
       gate: attributes.gate,
@@ -330,6 +414,8 @@ export class Story {
       expiresAt,
       dueAt: event.notBefore,
     })
+    // What an operator changes makes no key new.
+    if (event.cause === 'operator') return
     const { dedupKey, idempotencyKey } = attributes
     if (dedupKey !== undefined) this.keys.set(`d${dedupKey}`, { at: this.at, ordinal })
     if (idempotencyKey !== undefined) this.keys.set(`i${idempotencyKey}`, { at: this.at, ordinal })
@@ -355,7 +441,13 @@ export class Story {
     const isPlace = one.attributes.zone === zone || one.attributes.fallbackZones?.includes(zone ?? '')
     this.must(isPlace === true, `C7 message ${ordinal} runs in ${zone}`)
     this.turns.started(one, this.at)
-    Object.assign(one, { situation: 'leased', fence, grantedAt: this.at, leaseMs: event.leaseMs })
+    Object.assign(one, {
+      situation: 'leased',
+      fence,
+      grantedAt: this.at,
+      leaseMs: event.leaseMs,
+      startedAt: this.at,
+    })
     if (one.firstStartedAt === 0) one.firstStartedAt = this.at
     one.attempts++
     this.must(event.attempt === one.attempts, `4 attempt ${event.attempt} is number ${one.attempts}`)
@@ -379,6 +471,8 @@ export class Story {
   private followUp(event: Extract<LedgerEvent, { type: 'RetryScheduled' | 'MessageDeadLettered' }>): void {
     const one = this.in(event.ordinal, 'waiting', event.type)
     if (one === undefined) return
+    if (event.type === 'MessageDeadLettered') this.died.push(event.ordinal)
+    if (event.type === 'MessageDeadLettered' && event.reason === 'waitedTooLong') return this.gaveUp(one)
     this.must(one.undecided, `4 ${event.type} without a failure`)
     this.must(!one.cancelRequested, `A11 ${event.type} though it was to be cancelled`)
     one.undecided = false
@@ -397,6 +491,16 @@ export class Story {
     }
   }
 
+  /** C15: the gate has been closed for the whole of the wait, and nothing else held the message back. */
+  private gaveUp(one: Live): void {
+    const maxMs = this.config?.gateWaitMaxMs ?? 0
+    const since = Math.max(this.closedSince.get(one.gate ?? '') ?? this.at, one.enqueuedAt, one.dueAt)
+    const isLongEnough = this.at - since >= maxMs || !this.rules.isPrompt
+    this.must(maxMs > 0 && isLongEnough, `C15 message ${one.ordinal} given up after ${this.at - since} ms`)
+    this.must(!this.paused, `C15 message ${one.ordinal} given up in a pause`)
+    one.situation = 'dead'
+  }
+
   /** When the retry is due, or why there is none. */
   private expectedAfter(one: Live, told: number | string): number | string {
     const { failureType = '', attempts, firstStartedAt, attributes } = one
@@ -405,11 +509,10 @@ export class Story {
     const reported = `${one.ordinal}/${one.fence}/${failureType}`
     const isFinal = this.neverRetry.has(reported) && (!this.mayRetry.has(reported) || told === 'notRetryable')
     if (attributes.retryable === false || isFinal) return 'notRetryable'
-    const { delayMs, retriesMax, budgetMs } = this.rules.policies[failureType] ?? {
-      delayMs: 0,
-      retriesMax: 0,
-    }
-    if (attempts > retriesMax) return failureType === 'CRASH' ? 'poison' : 'attemptsExhausted'
+    const policy = attributes.retry ?? this.config?.failures[failureType] ?? this.config?.failures.UNKNOWN
+    if (policy?.kind !== 'fixed') return 'a policy that no run uses'
+    const { delayMs, retriesMax, budgetMs } = policy
+    if (attempts > (retriesMax ?? 0)) return failureType === 'CRASH' ? 'poison' : 'attemptsExhausted'
     const isOver = budgetMs !== undefined && this.at + delayMs - firstStartedAt > budgetMs
     return isOver ? 'budgetExceeded' : this.at + delayMs
   }

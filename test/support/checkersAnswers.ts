@@ -1,6 +1,8 @@
 // What clients were told, held against the story that the log tells: an ok is in the log, a definite failure is not.
 import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
-import { type Calls, type Rules, SETTLED_BY, Story } from './checkers.js'
+import { type Rules, SETTLED_BY, Story } from './checkers.js'
+import type { Calls } from './checkersCalls.js'
+import { matches } from './checkersOperated.js'
 
 /** 1: every ok is in the log, every definite failure is not. */
 const checkEnqueues = (story: Story, calls: Calls): void => {
@@ -25,6 +27,14 @@ const checkEnqueues = (story: Story, calls: Calls): void => {
       )
     if (isOnly)
       for (const ordinals of found) story.must(ordinals.length <= 1, '1 one message was enqueued twice')
+    const isPlain = messages.every(
+      ({ callerId, attributes }) =>
+        callerId === undefined &&
+        attributes?.dedupKey === undefined &&
+        attributes?.idempotencyKey === undefined,
+    )
+    const isWhole = found.every((ordinals) => ordinals.length === found[0]?.length)
+    if (isPlain) story.must(isWhole, `1 half of a call: ${messages.map(({ payload }) => payload)}`)
     if (told !== 'ok') continue
     results.forEach(({ id, duplicate, replaced }, index) => {
       const ordinals = found[index] ?? []
@@ -82,8 +92,46 @@ const checkChanges = (story: Story, calls: Calls): void => {
   for (const key of story.happened) {
     const [type, ordinal] = key.split('/') as [LedgerEvent['type'], string]
     if (type === 'MessagePurged' && story.unasked.has(Number(ordinal))) continue
+    if (story.named.has(key)) continue
     if (asked.has(type)) story.must(mayHave.has(key), `1 ${key} happened though nobody was told so`)
   }
+}
+
+/** C16, A8: what was told of a call with a name is what it has done in all partitions. */
+const checkNamed = (stories: ReadonlyArray<Story>, calls: Calls): ReadonlyArray<string> => {
+  const broken: string[] = []
+  const madeBy = (who: string): number =>
+    stories.reduce((sum, { operated }) => sum + (operated.made.get(who) ?? 0), 0)
+  for (const { told, who } of calls.edits)
+    if (told === 'ok' && madeBy(who) !== 1) broken.push(`A11 ${who} was told ok, and is not in the log`)
+  const counted = [
+    ...calls.sweeps.map(({ told, done, who }) => ({ told, done, who })),
+    ...calls.reruns.map(({ told, done, operation }) => ({ told, done, who: operation })),
+  ]
+  for (const { told, done, who } of counted) {
+    const made = madeBy(who)
+    // What has been purged meanwhile counts as done: it is what was asked for.
+    const isSo = made === done || (made < done && who.startsWith('s'))
+    if (told === 'ok' && !isSo) broken.push(`A8 ${who} was told ${done}, and made ${made}`)
+    if (told === 'definite' && made > 0) broken.push(`A8 ${who} was refused, and made ${made}`)
+  }
+  return broken
+}
+
+/** A10: a history is what the log says of the message, from its beginning. */
+const checkHistories = (story: Story, calls: Calls): void => {
+  for (const { told, partition, ordinal, revisions } of calls.histories) {
+    if (told !== 'ok' || partition !== story.partition) continue
+    const inLog = story.histories.get(ordinal) ?? []
+    const isSo = revisions.length > 0 && revisions.every((revision, n) => inLog[n] === revision)
+    story.must(isSo, `A10 the history of message ${ordinal} is ${revisions}, the log has ${inLog}`)
+  }
+}
+
+const checkSwept = ({ live, partition }: Story, { swept }: Calls): ReadonlyArray<string> => {
+  if (swept === undefined) return []
+  const missed = [...live.values()].filter((one) => one.situation === 'dead' && matches(swept, one))
+  return missed.map(({ ordinal }) => `C3 dead letter ${ordinal} of partition ${partition} was not met`)
 }
 
 /** All broken rules, empty when all is well; `left` = what is left at the end, by situation. */
@@ -98,8 +146,13 @@ export const checkPartitions = (
     checkEnqueues(story, calls)
     checkClaims(story, calls)
     checkChanges(story, calls)
+    checkHistories(story, calls)
     return story
   })
   const left = stories.flatMap(({ live }) => [...live.values()].map(({ situation }) => situation))
-  return { broken: stories.flatMap(({ broken }) => broken), left }
+  const broken = [
+    ...stories.flatMap((story) => [...story.broken, ...checkSwept(story, calls)]),
+    ...checkNamed(stories, calls),
+  ]
+  return { broken, left }
 }

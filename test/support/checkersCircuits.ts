@@ -22,14 +22,31 @@ const newCircuit = (): Circuit => ({
 })
 
 export class Circuits {
-  settings: QueueConfig['circuit'] = null
+  private settings: QueueConfig['circuit'] = null
+  /** By an operator's word, which outranks what is recorded here. */
+  private forced: ReadonlyMap<string, string> = new Map()
+  /** Forced at any time since their last own change: what they owe is said once the word is taken back. */
+  private readonly owing = new Set<string>()
   private readonly circuits = new Map<string, Circuit>()
   private readonly circuitOfFence = new Map<number, string>()
 
   constructor(private readonly must: Must) {}
 
+  adopted(settings: QueueConfig['circuit'], forced: Readonly<Record<string, string>>): void {
+    this.settings = settings
+    for (const name of this.forced.keys()) this.owing.add(name)
+    this.forced = new Map(Object.entries(forced))
+    for (const name of this.forced.keys()) this.owing.add(name)
+    if (settings === null) this.circuits.clear()
+  }
+
   take(event: LedgerEvent, at: number): void {
     const { settings } = this
+    if ('circuit' in event && event.type !== 'CircuitForced') {
+      this.must(!this.forced.has(event.circuit), `C6 ${event.type} of ${event.circuit}, which is forced`)
+      this.owing.delete(event.circuit)
+    }
+    if (event.type === 'AttemptStarted') this.mayStart(event.zone ?? 'default', event.fence)
     if (settings === null) return
     switch (event.type) {
       case 'AttemptStarted':
@@ -76,6 +93,7 @@ export class Circuits {
     const { settings } = this
     if (settings === null) return
     for (const [name, circuit] of this.circuits) {
+      if (this.owing.has(name)) continue
       const isLate = circuit.state === 'closed' && circuit.failedAt.at(-1) === at
       const opens = isLate && this.failures(circuit, at) >= settings.failureThreshold
       this.must(!opens, `C6 ${name} has failed often enough to open`)
@@ -87,15 +105,23 @@ export class Circuits {
     }
   }
 
-  private started(name: string, fence: number): void {
+  private mayStart(name: string, fence: number): void {
     this.circuitOfFence.set(fence, name)
+    this.must(this.forced.get(name) !== 'open', `C6 started though ${name} is forced open`)
+  }
+
+  private started(name: string, fence: number): void {
     const circuit = this.circuits.get(name)
     if (circuit === undefined) return
-    this.must(circuit.state !== 'open', `C6 started while ${name} is open`)
+    const isForced = this.forced.has(name)
+    this.must(isForced || circuit.state !== 'open', `C6 started while ${name} is open`)
     if (circuit.state !== 'halfOpen') return
     circuit.probes.add(fence)
     const probesMax = this.settings?.probesMax ?? 0
-    this.must(circuit.probes.size <= probesMax, `C6 ${circuit.probes.size} probes of ${name}`)
+    this.must(
+      this.owing.has(name) || circuit.probes.size <= probesMax,
+      `C6 ${circuit.probes.size} probes of ${name}`,
+    )
   }
 
   private ended(fence: number, at: number, how: 'succeeded' | 'failed' | 'neutral'): void {

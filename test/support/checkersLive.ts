@@ -17,6 +17,8 @@ export type Live = {
   attempts: number
   firstStartedAt: number
   inDoubt: boolean
+  /** What it holds has changed since it was enqueued. */
+  wasEdited: boolean
   cancelRequested: boolean
   failureType: string | undefined
   /** Who has it, or had it last. */
@@ -24,6 +26,7 @@ export type Live = {
   /** An attempt ended, and what follows was not said yet. */
   undecided: boolean
   /** Of a running attempt: when its lease was granted last, and for how long. */
+  startedAt: number
   grantedAt: number
   leaseMs: number
 }

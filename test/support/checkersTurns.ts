@@ -1,6 +1,7 @@
 // Who may start, and who is next: orders, groups, pauses, gates, caps and rates, asked of each start that the log tells of.
 import type { Limits, QueueConfig, Switches } from '../../domain/queue/index.js'
 import { type Live, laneOf } from './checkersLive.js'
+import { Rounds } from './checkersRounds.js'
 
 type Must = (holds: boolean, rule: string) => void
 type Wait = { picks: number; witness: number }
@@ -13,21 +14,40 @@ const bandOf = ({ priority }: Live): 'high' | 'normal' | 'low' =>
 const since = ({ enqueuedAt, dueAt }: Live): number => Math.max(enqueuedAt, dueAt)
 
 export class Turns {
-  config: QueueConfig | undefined
-  switches: Switches | undefined
+  private config: QueueConfig | undefined
+  private switches: Switches | undefined
   /** When each tenant's attempts started; all of them under the empty name. */
   private readonly starts = new Map<string, number[]>()
   private readonly waits = new Map<string, Wait>()
+  private readonly rounds: Rounds
 
   constructor(
     private readonly live: ReadonlyMap<number, Live>,
     private readonly must: Must,
     private readonly partition: number,
-  ) {}
+  ) {
+    this.rounds = new Rounds(must)
+  }
+
+  adopted(config: QueueConfig, switches: Switches): void {
+    const { order, limits } = this.config ?? {}
+    if (order !== config.order) this.waits.clear()
+    // What a limit allowed is no measure of the next one.
+    if (JSON.stringify(limits) !== JSON.stringify(config.limits)) this.starts.clear()
+    this.config = config
+    this.switches = switches
+    this.rounds.newRound()
+  }
+
+  /** What waits may be somewhere else in the round now. */
+  edited(): void {
+    this.rounds.newRound()
+  }
 
   /** Turns of bands are not recorded: a new term begins a new round. */
   newTerm(): void {
     this.waits.clear()
+    this.rounds.newRound()
   }
 
   /** `one` starts now, and still counts as waiting. */
@@ -38,8 +58,24 @@ export class Turns {
     must(!switches?.pausedGroups.includes(group ?? ''), `B1 ${one.ordinal} of the paused group ${group}`)
     must(this.mayRun(one, at), `5 message ${one.ordinal} overtook in group ${group}`)
     this.inOrder(one, at)
+    this.rounds.started(one, this.rivalsAnywhere(one, at))
     this.withinLimits('', this.config?.limits, at)
     if (tenant !== undefined) this.withinLimits(tenant, this.config?.limits.perTenant, at)
+  }
+
+  /** Messages that might have started instead, as far as that is certain: neither a circuit nor a limit may have held them. */
+  private rivalsAnywhere(one: Live, at: number): ReadonlyArray<Live> {
+    const { config, switches } = this
+    if (config === undefined || config.circuit !== null || config.limits.perTenant !== undefined) return []
+    if (switches === undefined || Object.keys(switches.forcedCircuits).length > 0) return []
+    return [...this.live.values()].filter(
+      (other) =>
+        other.inDoubt === one.inDoubt &&
+        // A group may take its next member back while nothing is started.
+        (other === one || other.attributes.group === undefined) &&
+        !switches.closedGates.includes(other.gate ?? '') &&
+        this.isReady(other, at),
+    )
   }
 
   private inOrder(one: Live, at: number): void {
@@ -57,7 +93,7 @@ export class Turns {
 
   /** C13: what its worker may have died of comes first; only where nothing but the queue itself could hold it back. */
   private doubtfulFirst(one: Live, at: number): void {
-    if (this.config?.circuit !== null) return
+    if (this.config?.circuit !== null || Object.keys(this.switches?.forcedCircuits ?? {}).length > 0) return
     for (const other of this.live.values()) {
       if (!other.inDoubt || other.gate !== undefined || other.attributes.tenant !== undefined) continue
       this.must(!this.isReady(other, at), `C13 message ${one.ordinal} went before ${other.ordinal}, in doubt`)

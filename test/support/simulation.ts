@@ -4,19 +4,21 @@
 import { strict as assert } from 'node:assert'
 import { createHash } from 'node:crypto'
 import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
-import { partitionStream } from '../../domain/ids.js'
+import { controlStream, partitionStream } from '../../domain/ids.js'
 import { configure } from '../../domain/queue/index.js'
 import { stateHash } from '../../projections/partition/index.js'
 import { type Recovered, recoverPartition } from '../../src/engine/recovery.js'
 import type { EventLog } from '../../src/ports/eventLog.js'
 import { checkPartitions } from './checkersAnswers.js'
+import { type Control, controlsOf } from './checkersControl.js'
 import { ack, batchesOf } from './ledger.js'
 import { Clients, newCalls } from './simulationClients.js'
 import { diskHome } from './simulationDiskHome.js'
+import { Edits } from './simulationEdits.js'
 import { type LogHome, memoryHome, type ProcessLog } from './simulationLog.js'
 import { SimulationNode, type World } from './simulationNode.js'
 import { ALL_CLEAR, Operators } from './simulationOperators.js'
-import { Dice, POLICIES, Swarm, seeded } from './simulationSwarm.js'
+import { Dice, Swarm, seeded } from './simulationSwarm.js'
 import { SimulatedTime } from './simulationTime.js'
 
 export const STEPS = 240
@@ -76,6 +78,7 @@ class Run {
   private readonly trace: string[] = []
   private readonly clients: Clients
   private readonly operators: Operators
+  private readonly edits: Edits
   private readonly world: World
   /** One place for each process that may live at the same time. */
   private readonly nodes: Array<SimulationNode | undefined> = []
@@ -97,6 +100,7 @@ class Run {
     }
     this.clients = new Clients(swarm, diary)
     this.operators = new Operators(swarm, diary, this.clients)
+    this.edits = new Edits(swarm, diary)
     const created = configure(swarm.settings)
     assert.ok(created._tag === 'Right', JSON.stringify(created))
     let named = 0
@@ -135,9 +139,11 @@ class Run {
     }
     const node = await this.heal()
     await this.drain(node)
+    await this.time.until(this.edits.sweepAtTheEnd(node))
     const logs = await this.readLogs()
     await this.compareWithReplay(node)
-    const rules = { policies: POLICIES, dead: this.world.dead }
+    const { isPrompt } = this
+    const rules = { controls: await this.readControls(), isPrompt, dead: this.world.dead }
     const { broken, left } = checkPartitions(logs, this.calls, rules)
     let events = 0
     for (const batch of logs.flat()) for (const { type } of batch.events) this.saw(type)
@@ -148,6 +154,12 @@ class Run {
     const told = [...broken, ...defects, ...(await this.home.check())]
     const { trace, seen } = this
     return { broken: told, left, trace, log: logUpTo(told, logs), hash: hashOf(logs), events, seen }
+  }
+
+  private get isPrompt(): boolean {
+    const { faultRate, crashRate, turnByTurn } = this.swarm
+    const isAlone = crashRate === 0 && this.nodesMax === 1
+    return faultRate === 0 && isAlone && !turnByTurn && !this.seen.has('the process is held up')
   }
 
   async brokenOff(error: unknown): Promise<RunReport> {
@@ -176,11 +188,12 @@ class Run {
     const node = this.someNode(dice)
     if (node === undefined) return this.mend(dice)
     const what = dice.random()
-    if (what < 0.35) this.clients.enqueue(dice, node)
-    else if (what < 0.6) this.clients.claim(dice, node)
-    else if (what < 0.88) this.clients.settle(dice, node)
-    else if (what < 0.95) this.operators.operate(dice, node)
-    else this.operators.control(dice, node)
+    if (what < 0.34) this.clients.enqueue(dice, node)
+    else if (what < 0.58) this.clients.claim(dice, node)
+    else if (what < 0.84) this.clients.settle(dice, node)
+    else if (what < 0.88) this.operators.operate(dice, node)
+    else if (what < 0.94) this.operators.control(dice, node)
+    else this.edits.any(dice, node)
   }
 
   /** Processes have their turns, and time passes. */
@@ -385,9 +398,16 @@ class Run {
       logs.push(await this.time.until(batchesOf(reader, partitionStream({ queue, generation, partition }))))
     return logs
   }
+
+  private async readControls(): Promise<ReadonlyArray<Control>> {
+    const reader: EventLog = this.home.reader() ?? assert.fail('nobody has the log open')
+    const { queue, generation, created } = this.world.entry
+    const batches = await this.time.until(batchesOf(reader, controlStream(queue, generation)))
+    return controlsOf(created, batches)
+  }
 }
 
-/** Each third seed has its log on a simulated disk. */
+/** A third of the runs lives on the embedded log, one process at a time. */
 const homeOf = (seed: number): LogHome => (seed % 3 === 0 ? diskHome(seed) : memoryHome())
 
 /** A run that comes to no end is told like any broken promise. */

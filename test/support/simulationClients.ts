@@ -2,7 +2,7 @@
 // get lost on its way; a client that was told nothing, or "unknown", may ask again, at another node.
 import type { Reply } from '../../src/engine/replies.js'
 import type { Delivery, NewMessage, Settlement } from '../../src/engine/requests.js'
-import type { Calls, EnqueueCall, Told } from './checkers.js'
+import type { Calls, EnqueueCall, Told } from './checkersCalls.js'
 import { ack, extend, fail, release } from './ledger.js'
 import type { SimulationNode } from './simulationNode.js'
 import type { Dice, Swarm } from './simulationSwarm.js'
@@ -18,7 +18,16 @@ export type Diary = Readonly<{
   saw: (what: string) => void
 }>
 
-export const newCalls = (): Calls => ({ enqueues: [], claims: [], settles: [], operates: [] })
+export const newCalls = (): Calls => ({
+  enqueues: [],
+  claims: [],
+  settles: [],
+  operates: [],
+  edits: [],
+  sweeps: [],
+  reruns: [],
+  histories: [],
+})
 
 export class Clients {
   private readonly held: Held[] = []

@@ -1,12 +1,19 @@
 // What operators do to a simulated run: single messages, switches and the configuration, at any of its nodes.
-import type { ControlEvent, QueueControl } from '../../domain/queue/index.js'
-import type { Calls } from './checkers.js'
+import { type Either, isLeft } from 'fp-ts/lib/Either.js'
+import {
+  type ControlEvent,
+  configureQueue,
+  forceCircuit,
+  type QueueControl,
+  type QueueSettings,
+} from '../../domain/queue/index.js'
+import type { Calls } from './checkersCalls.js'
 import type { Clients, Diary } from './simulationClients.js'
 import type { SimulationNode } from './simulationNode.js'
 import { type Dice, GATES, GROUPS, type Swarm } from './simulationSwarm.js'
 
 type IsSo = (control: QueueControl) => boolean
-export type NamedChange = [name: string, change: (control: QueueControl) => ReadonlyArray<ControlEvent>]
+type NamedChange = [name: string, change: (control: QueueControl) => ReadonlyArray<ControlEvent>]
 
 const pausing = (pause: boolean): NamedChange => {
   const type = pause ? 'QueuePaused' : 'QueueResumed'
@@ -23,9 +30,22 @@ const gateClosing = (gate: string, close: boolean): NamedChange => {
   return [`${type} ${gate}`, (control) => (isSo(control) ? [] : [{ type, gate, by: undefined }])]
 }
 
+const CIRCUITS = ['default', 'z1', 'z2']
+const forcing = (circuit: string, to: 'open' | 'closed' | 'auto'): NamedChange => [
+  `CircuitForced ${circuit} ${to}`,
+  (control) => accepted(forceCircuit(control, circuit, to, undefined)),
+]
+const reconfiguring = (settings: QueueSettings): NamedChange => [
+  `QueueConfigured ${JSON.stringify(settings)}`,
+  (control) => accepted(configureQueue(control, settings, undefined)),
+]
+const accepted = (decided: Either<unknown, ReadonlyArray<ControlEvent>>): ReadonlyArray<ControlEvent> =>
+  isLeft(decided) ? [] : decided.right
+
 /** Nothing is held back any more. */
 export const ALL_CLEAR: ReadonlyArray<NamedChange> = [
   pausing(false),
+  ...CIRCUITS.map((circuit) => forcing(circuit, 'auto')),
   ...GROUPS.map((group) => groupPausing(group, false)),
   ...GATES.map((gate) => gateClosing(gate, false)),
 ]
@@ -59,12 +79,20 @@ export class Operators {
   }
 
   control(dice: Dice, node: SimulationNode): void {
-    const [name, change] = dice.pick([
+    const changes = [
       pausing(dice.chance(0.3)),
       groupPausing(dice.pick(GROUPS), dice.chance(0.5)),
       gateClosing(dice.pick(GATES), dice.chance(0.5)),
-    ])
+      ...(this.swarm.settings.circuit === null
+        ? []
+        : [forcing(dice.pick(CIRCUITS), dice.pick(['open', 'closed', 'auto', 'auto']))]),
+    ]
+    const [name, change] =
+      this.swarm.reconfigures && dice.chance(0.4)
+        ? reconfiguring(this.swarm.otherSettings(dice))
+        : dice.pick(changes)
     this.diary.note(`${node.name}: ${name}`)
+    this.diary.saw(name.split(' ', 1).join(''))
     node.engine.changeControl(change).catch(() => undefined)
   }
 }

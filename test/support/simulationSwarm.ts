@@ -31,7 +31,7 @@ export class Dice {
   }
 }
 
-export const POLICIES = {
+const POLICIES = {
   UNKNOWN: { delayMs: 100, retriesMax: 2 },
   NETWORK: { delayMs: 0, retriesMax: 1 },
   DATABASE: { delayMs: 20, retriesMax: 5 },
@@ -112,6 +112,7 @@ export const FEATURES = [
   'gates',
   'replacing',
   'wishes',
+  'reconfigured',
 ] as const
 
 export class Swarm {
@@ -124,6 +125,8 @@ export class Swarm {
   readonly settings: QueueSettings
   readonly snapshotEveryEvents: number
   readonly payloadCacheBytes: number
+  /** The configuration changes while it runs. */
+  readonly reconfigures: boolean
   readonly faultRate: number
   readonly crashRate: number
   readonly features: Features
@@ -165,8 +168,13 @@ export class Swarm {
       failures,
       circuit,
       waitFor: dice.chance(0.5) && this.features.gates ? { NETWORK: 'g' } : {},
+      gateWaitMaxMs: dice.pick([0, 1_500]) * (this.features.gates ? 1 : 0),
+      shedAbovePercent: unless('overflow', dice.pick([100, 100, 50]), 100),
+      shedBelowPriority: dice.pick([0, 5]),
+      ...(dice.chance(0.3) ? { messageTimeoutMs: 1_000, handlerTimeoutMs: 500 } : {}),
       limits,
     }
+    this.reconfigures = unless('reconfigured', dice.chance(0.4), false)
     this.snapshotEveryEvents = unless('snapshots', dice.pick([0, 5, 20]), 0)
     this.payloadCacheBytes = unless('cache', dice.pick([0, 600, 1_000_000]), 1_000_000)
     this.faultRate = dice.pick([0, 0.3, 1])
@@ -189,6 +197,25 @@ export class Swarm {
       'DATABASE',
       dice.chance(0.2) ? 'SYSTEM' : 'UNKNOWN',
     ])
+  }
+
+  /** One setting after another: what runs and waits already has to live with it (R67). */
+  otherSettings(dice: Dice): QueueSettings {
+    const { partitions = 1 } = this.settings
+    return dice.pick<() => QueueSettings>([
+      () => ({ failures: { UNKNOWN: fixed({ delayMs: 10, retriesMax: dice.pick([0, 1, 4]) }) } }),
+      () => ({ failures: { CRASH: fixed({ delayMs: 20, retriesMax: dice.pick([0, 1]) }) } }),
+      () => ({ maxSize: dice.pick([3, 8, 1_000]) }),
+      () => ({ overflow: dice.pick(['reject', 'dropOldest', 'dropLowestPriority']) }),
+      () => ({ order: dice.pick(['priority', 'fifo', 'lifo', 'weighted', 'adaptive']) }),
+      () => ({ groupHead: dice.pick(['block', 'skip']) }),
+      () => ({ deadLetters: dice.chance(0.5) }),
+      () => ({ limits: overPartitions(dice.pick(LIMITS), partitions) }),
+      () => ({ shedAbovePercent: dice.pick([30, 100]), shedBelowPriority: 5 }),
+      () => ({ messageTimeoutMs: dice.pick([600, 300_000]), handlerTimeoutMs: 500 }),
+      () => ({ circuit: dice.chance(0.5) ? null : (this.settings.circuit ?? null) }),
+      () => ({ waitFor: dice.pick([{}, { UNKNOWN: 'h' }]), gateWaitMaxMs: dice.pick([0, 1_500]) }),
+    ])()
   }
 
   /** One new message; its payload names it. */
@@ -223,6 +250,8 @@ export class Swarm {
       ...(gates && dice.chance(0.4) ? { gate: dice.pick(GATES) } : {}),
       ...(wishes && dice.chance(0.15) ? { guarantee: 'fireAndForget' } : {}),
       ...(wishes && dice.chance(0.15) ? { retryable: false } : {}),
+      ...(wishes && dice.chance(0.15) ? { retry: fixed({ delayMs: 70, retriesMax: 1 }) } : {}),
+      ...(wishes && dice.chance(0.15) ? { timeoutMs: 1_500 } : {}),
       ...(wishes && dice.chance(0.15) ? { cancelable: false } : {}),
     }
   }

@@ -1,0 +1,83 @@
+// What was asked of a queue, and what came back: the other half of what the checkers go by. The log is the first.
+export type Told = 'ok' | 'definite' | 'unknown'
+
+export type AskedMessage = Readonly<{
+  payload: string
+  priority: number
+  callerId: string | undefined
+  attributes: Readonly<{ dedupKey?: string; idempotencyKey?: string }> | undefined
+  dedupMode?: 'replace' | 'debounce' | undefined
+}>
+export type EnqueueCall = {
+  told: Told
+  readonly partition: number
+  /** The same messages were asked for before. */
+  readonly repeats: boolean
+  readonly messages: ReadonlyArray<AskedMessage>
+  results: ReadonlyArray<{ id: string; duplicate: boolean; replaced?: true }>
+}
+export type ClaimCall = {
+  told: Told
+  worker: string
+  repeats: boolean
+  given: ReadonlyArray<{ partition: number; ordinal: number; fence: number; payload: string }>
+}
+export type SettleCall = {
+  told: Told
+  partition: number
+  ordinal: number
+  fence: number
+  outcome: string
+  retryable: boolean
+  failureType: string | undefined
+  delayMs: number | undefined
+  accepted: boolean
+}
+export type OperateCall = {
+  told: Told
+  partition: number
+  ordinal: number
+  command: string
+  accepted: boolean
+}
+/** Which messages are meant: all that is given must hold. */
+export type Selection = Readonly<{ priorityMin?: number; group?: string; tenant?: string }>
+/** `who` stands in every event that came of the call. */
+export type EditCall = {
+  told: Told
+  readonly who: string
+  readonly partition: number
+  readonly ordinal: number
+  readonly changes: Readonly<{ payload?: unknown; priority?: unknown; delayMs?: number; ttlMs?: number }>
+}
+export type SweepCall = {
+  told: Told
+  readonly who: string
+  readonly command: 'clear' | 'redrive' | 'discard'
+  readonly selection: Selection
+  done: number
+}
+export type RerunCall = {
+  told: Told
+  readonly operation: string
+  readonly ids: ReadonlyArray<string> | undefined
+  done: number
+}
+export type HistoryCall = {
+  told: Told
+  readonly partition: number
+  readonly ordinal: number
+  revisions: ReadonlyArray<number>
+}
+export type Calls = {
+  enqueues: EnqueueCall[]
+  claims: ClaimCall[]
+  settles: SettleCall[]
+  operates: OperateCall[]
+  edits: EditCall[]
+  sweeps: SweepCall[]
+  reruns: RerunCall[]
+  histories: HistoryCall[]
+  /** Discarded when all was over: no dead letter that matches can be left. */
+  swept?: Selection
+}
