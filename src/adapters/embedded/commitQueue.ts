@@ -178,6 +178,8 @@ export class CommitQueue {
     this.held = []
     for (const pending of held) this.admit(pending)
     this.dispatch()
+    // Refused, they were perhaps the last that a close waited for.
+    this.tellIdle()
   }
 
   private stoppedAnswer(batchId: string): AppendAnswer {

@@ -1,0 +1,165 @@
+// Single moments of the embedded log, told step by step on the simulated disk; most were found by simulationDisk.ts first.
+import * as E from 'fp-ts/lib/Either.js'
+import { describe, expect, it } from 'vitest'
+import { type LedgerEvent, NO_REVISION } from '../../../domain/batch.js'
+import { openEmbeddedLog } from '../../../src/adapters/embedded/eventLog.js'
+import type { EventLog } from '../../../src/ports/eventLog.js'
+import { batchOf, enqueued } from '../../contract/eventLog.contract.js'
+import { SimulatedDisk, SimulatedFolder } from '../../support/simulatedDisk.js'
+import { SimulatedMachine } from '../../support/simulatedDiskMachine.js'
+import { TurnScheduler } from '../../support/simulationDiskTurns.js'
+import { Dice } from '../../support/simulationSwarm.js'
+
+const A = 'partition-a~1.0'
+const DIRECTORY = '/disk/ledger'
+const LARGE = JSON.stringify('x'.repeat(1_500))
+
+/** A disk, and whoever has the log on it open. */
+class Bench {
+  readonly dice = new Dice(7)
+  readonly turns = new TurnScheduler(this.dice)
+  readonly disk = new SimulatedDisk(this.dice, 512)
+  machine: SimulatedMachine
+  log!: EventLog
+
+  private constructor() {
+    this.disk.folder('/').change(['disk', new SimulatedFolder()])
+    this.disk.folder('/').sync()
+    this.machine = this.newMachine()
+  }
+
+  static async open(): Promise<Bench> {
+    const bench = new Bench()
+    await bench.open()
+    return bench
+  }
+
+  private newMachine(): SimulatedMachine {
+    return new SimulatedMachine(this.disk, this.dice, this.turns, () => undefined)
+  }
+
+  private async open(): Promise<void> {
+    const options = { directory: DIRECTORY, segmentBytes: 16 * 1024 }
+    const opened = await this.done(openEmbeddedLog(options, this.machine.port))
+    if (opened === undefined || E.isLeft(opened)) throw new Error(JSON.stringify(opened))
+    this.log = opened.right
+  }
+
+  /** Undefined: it never comes. */
+  async done<A>(promise: Promise<A>): Promise<A | undefined> {
+    return (await this.turns.untilDone(promise, this.machine)) ? promise : undefined
+  }
+
+  append(
+    revision: number,
+    event: LedgerEvent = enqueued(revision),
+  ): ReturnType<ReturnType<EventLog['append']>> {
+    return this.log.append(A, revision - 1, batchOf([event]))()
+  }
+
+  async head(): Promise<number | undefined> {
+    const head = await this.done(this.log.head(A)())
+    return head !== undefined && E.isRight(head) ? head.right : undefined
+  }
+
+  async again(end: 'kill' | 'power cut'): Promise<void> {
+    this.machine.die()
+    this.turns.forget()
+    if (end === 'power cut') this.disk.cutPower(false)
+    this.machine = this.newMachine()
+    await this.open()
+  }
+}
+
+describe('the embedded log, step by step', () => {
+  it('R07: closes although the last append it waits for is refused, because there is no room', async () => {
+    const bench = await Bench.open()
+    let head = NO_REVISION
+    bench.disk.capacityBytes = bench.disk.usedBytes
+    // The appends that come while the next segment is still tried wait for what becomes of it.
+    for (let isFull = false; !isFull; ) {
+      const answers = [bench.append(head + 1, enqueued(head + 1, LARGE))]
+      for (let n = 1; n < 4; n++)
+        answers.push(bench.log.append(`s${head}.${n}`, NO_REVISION, batchOf([enqueued(0, LARGE)]))())
+      const [first] = (await bench.done(Promise.all([answers[0]]))) ?? []
+      if (first !== undefined && E.isRight(first)) head = first.right.lastRevision
+      else isFull = true
+    }
+    expect(await bench.done(bench.log.close().then(() => 'closed'))).toBe('closed')
+  })
+
+  it('I1: a repeat of what was appended is answered from the log, also after the log has stopped', async () => {
+    const bench = await Bench.open()
+    const first = batchOf([enqueued(0)])
+    const appended = await bench.done(bench.log.append(A, NO_REVISION, first)())
+    expect(appended).toMatchObject({ right: { lastRevision: 0 } })
+    bench.machine.failNext('sync')
+    expect(await bench.done(bench.append(1))).toMatchObject({ left: { type: 'OutcomeUnknown' } })
+    expect(bench.log.condition().state).toBe('stopped')
+    expect(await bench.done(bench.log.append(A, NO_REVISION, first)())).toEqual(appended)
+    expect(await bench.done(bench.append(1))).toMatchObject({ left: { type: 'LogStopped' } })
+  })
+
+  it('R03: what one process has made and not synced is synced by the next before anything rests on it', async () => {
+    const bench = await Bench.open()
+    for (let calls = 1; calls < 30; calls++) {
+      const born = await Bench.open()
+      born.machine.dieAfterCalls(calls)
+      for (let n = 0; born.machine.isRunning && n < 12; n++)
+        await born.done(born.append(n, enqueued(n, LARGE)))
+      await born.again('kill')
+      const head = (await born.head()) ?? NO_REVISION
+      for (let n = 1; n <= 12; n++)
+        expect(await born.done(born.append(head + n, enqueued(n, LARGE)))).toMatchObject({ _tag: 'Right' })
+      await born.again('power cut')
+      expect(await born.head()).toBe(head + 12)
+    }
+    await bench.done(bench.log.close())
+  })
+
+  it('a second truncation below a low mark that is not durable yet waits for it, and tries again after a failure', async () => {
+    const bench = await Bench.open()
+    for (let n = 0; n < 4; n++) await bench.done(bench.append(n))
+    const first = bench.log.truncateBefore(A, 3)()
+    let isSecondDone = false
+    const second = bench.log
+      .truncateBefore(A, 2)()
+      .then((answer) => {
+        isSecondDone = true
+        return answer
+      })
+    await bench.turns.step()
+    expect(isSecondDone).toBe(false)
+    await bench.done(Promise.all([first, second]))
+    bench.machine.failNext('sync')
+    expect(await bench.done(bench.log.truncateBefore(A, 4)())).toMatchObject({ _tag: 'Left' })
+    expect(await bench.done(bench.log.truncateBefore(A, 4)())).toMatchObject({ _tag: 'Right' })
+    await bench.again('power cut')
+    expect(await bench.done(bench.log.read(A, 3, 1_000)())).toMatchObject({
+      left: { type: 'RevisionTruncated', firstRevision: 4 },
+    })
+  })
+
+  it('I6: a listing of snapshots that meets saves shows the newest, and no save removes that of another', async () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const bench = await Bench.open()
+      for (let n = 0; n < 5; n++) await bench.done(bench.append(n))
+      for (let n = 0; n < seed; n++) bench.dice.random()
+      const save = (revision: number): Promise<unknown> =>
+        bench.log.saveSnapshot(A, revision, oneChunk(revision))()
+      await bench.done(Promise.all([save(0), save(1)]))
+      const saves = Promise.all([save(2), save(3), save(4)])
+      const during = await bench.done(bench.log.snapshots(A)())
+      expect(during !== undefined && E.isRight(during) ? during.right.length : 0).toBeGreaterThan(0)
+      await bench.done(saves)
+      const after = await bench.done(bench.log.snapshots(A)())
+      expect(
+        after !== undefined && E.isRight(after) ? after.right.map(({ revision }) => revision) : [],
+      ).toContain(4)
+    }
+  })
+})
+
+async function* oneChunk(n: number): AsyncGenerator<Uint8Array> {
+  yield new Uint8Array(10 + n)
+}
