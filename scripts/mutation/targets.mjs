@@ -49,8 +49,8 @@ export const TARGETS = [
   {
     folders: ['src/adapters/embedded'],
     files: ['frames', 'recovery', 'scan', 'headMark'],
-    own: ['test/adapters/embedded'],
-    also: ['test/chain'],
+    own: ['frames', 'headMark', 'recovery', 'scan'].map((name) => `test/adapters/embedded/${name}.test.ts`),
+    also: ['test/adapters/embedded', 'test/chain'],
   },
   {
     folders: ['src/engine'],
