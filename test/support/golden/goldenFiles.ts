@@ -136,20 +136,30 @@ export const described = async (
 ): Promise<GoldenManifest> => {
   const log = await openGolden(directory)
   try {
-    const batches = await allBatches(log)
-    const events: Record<string, number> = {}
-    for (const { type } of batches.flatMap((batch) => batch.events)) events[type] = (events[type] ?? 0) + 1
-    const streams = [...new Set(batches.map(({ stream }) => stream))].sort()
-    const partitions: GoldenPartition[] = []
-    for (const stream of streams)
-      if (parsePartitionStream(stream) !== undefined) partitions.push(await partitionOf(log, stream))
-    const { discardedTailBytes } = log.condition()
-    const sorted = Object.fromEntries(Object.entries(events).sort(([a], [b]) => (a < b ? -1 : 1)))
-    const found = { name, version, discardedTailBytes, events: sorted, partitions }
-    return { ...found, streams: await chainOf(directory) }
+    return {
+      name,
+      version,
+      ...(await foundIn(log, await allBatches(log))),
+      streams: await chainOf(directory),
+    }
   } finally {
     await log.close()
   }
+}
+
+export const foundIn = async (
+  log: EventLog,
+  batches: ReadonlyArray<RecordedBatch>,
+): Promise<Pick<GoldenManifest, 'discardedTailBytes' | 'events' | 'partitions'>> => {
+  const events: Record<string, number> = {}
+  for (const { type } of batches.flatMap((batch) => batch.events)) events[type] = (events[type] ?? 0) + 1
+  const streams = [...new Set(batches.map(({ stream }) => stream))].sort()
+  const partitions: GoldenPartition[] = []
+  for (const stream of streams)
+    if (parsePartitionStream(stream) !== undefined) partitions.push(await partitionOf(log, stream))
+  const { discardedTailBytes } = log.condition()
+  const sorted = Object.fromEntries(Object.entries(events).sort(([a], [b]) => (a < b ? -1 : 1)))
+  return { discardedTailBytes, events: sorted, partitions }
 }
 
 /** Types and versions of the events that stand in the segments as JSON text; the others are of the version of their row. */
@@ -164,7 +174,8 @@ export const storedVersions = async (directory: string): Promise<ReadonlySet<str
   return found
 }
 
-const chainOf = async (directory: string): Promise<GoldenManifest['streams']> => {
+/** Every byte is looked at on the way. */
+export const chainOf = async (directory: string): Promise<GoldenManifest['streams']> => {
   const verified = await verify(directory)
   if (E.isLeft(verified)) throw new Error(`the golden log is damaged: ${JSON.stringify(verified.left)}`)
   return [...verified.right.streams].sort((a, b) => (a.stream < b.stream ? -1 : 1))
