@@ -31,9 +31,12 @@ const survivalFrom = (dice: Dice, unsynced: number): Survival => ({
 
 type Bytes = Uint8Array<ArrayBuffer>
 
+/** Behind its end there is room for more, all zeros: most writes make a file longer. */
 const grownTo = (bytes: Bytes, size: number): Bytes => {
   if (bytes.length >= size) return bytes
-  const grown = new Uint8Array(size)
+  const { buffer } = bytes
+  if (buffer.byteLength >= size) return new Uint8Array(buffer, 0, size)
+  const grown = new Uint8Array(new ArrayBuffer(2 * size), 0, size)
   grown.set(bytes)
   return grown
 }
