@@ -61,6 +61,7 @@ export class ChaosCycles {
   private readonly tookMs = new Map<string, number[]>()
   private house: House | undefined
   private inHouse = 0
+  private last = 0
 
   /** Throws what the cycle broke; the directory stays, and `broken` names it. */
   async run(cycle: number): Promise<void> {
@@ -68,13 +69,14 @@ export class ChaosCycles {
     const { house } = this
     await this.watched(cycle, house, () => house.cycle(cycle))
     this.cycles += 1
+    this.last = cycle
     this.inHouse += 1
-    if (this.inHouse >= CYCLES_PER_DIRECTORY) await this.end(cycle)
+    if (this.inHouse >= CYCLES_PER_DIRECTORY) await this.end()
   }
 
   /** Heals and drains the directory in use. */
-  async end(cycle = 0): Promise<void> {
-    const { house } = this
+  async end(): Promise<void> {
+    const { house, last: cycle } = this
     if (house === undefined) return
     await this.watched(cycle, house, () => house.drain())
     this.count(house)

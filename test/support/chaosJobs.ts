@@ -4,6 +4,8 @@ import type { Handler } from '../../src/api/types/index.js'
 import { complete, fail, release } from '../../src/worker/attempt.js'
 import { type Job, type Outcome, say } from './chaosLines.js'
 
+const HANDED_BACK = { delayMs: 20 }
+
 export const jobHandler = (): Handler<Job> => {
   const handedBack = new Set<number>()
   let running = 0
@@ -13,14 +15,14 @@ export const jobHandler = (): Handler<Job> => {
     if (outcome === 'poison') process.kill(process.pid, 'SIGKILL')
     if (ms > 0) await waited(ms, signal)
     running -= 1
-    const ending = (how: Outcome, failureType?: string): void =>
-      say({ say: 'ending', leaseToken, outcome: how, failureType })
+    const ending = (how: Outcome, more: Readonly<{ failureType?: string; delayMs?: number }> = {}): void =>
+      say({ say: 'ending', leaseToken, outcome: how, ...more })
     switch (outcome) {
       case 'fail':
-        ending('fail', 'NETWORK')
+        ending('fail', { failureType: 'NETWORK' })
         return fail({ type: 'NETWORK', message: 'as the payload says' })
       case 'throw':
-        ending('fail', 'UNKNOWN')
+        ending('fail', { failureType: 'UNKNOWN' })
         throw new Error('as the payload says')
       case 'release':
         // Once is enough: a message that is always handed back never ends.
@@ -29,8 +31,8 @@ export const jobHandler = (): Handler<Job> => {
           return n
         }
         handedBack.add(n)
-        ending('release')
-        return release({ delayMs: 20 })
+        ending('release', HANDED_BACK)
+        return release(HANDED_BACK)
       case 'followUp':
         ending('ack')
         return complete(n, { followUps: [{ queue: 'after', payload: { of: leaseToken } }] })

@@ -1,13 +1,32 @@
 // All that was told of one queue of a chaos run, put before the checkers of the simulation, with what nobody hears the answer of:
 // heartbeats and hand-backs of workers of the library, and hand-backs of claims whose client has gone.
-import type { RecordedBatch } from '../../domain/batch.js'
-import { POLICIES } from './chaosMix.js'
-import { ordinalOf, type QueueRecords } from './chaosRecords.js'
-import type { Calls, SettleCall } from './checkers.js'
+
+import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
+import { CATALOG_STREAM, controlStream } from '../../domain/ids.js'
+import { type Asked, ordinalOf, type QueueRecords } from './chaosRecords.js'
 import { checkPartitions } from './checkersAnswers.js'
+import type { AskedMessage, Calls, SettleCall } from './checkersCalls.js'
+import { type Control, controlsOf } from './checkersControl.js'
 
 /** Queues of a chaos run have one partition each. */
 const partition = 0
+
+const askedMessage = ({
+  payload,
+  priority = 0,
+  dedupKey,
+  idempotencyKey,
+  dedupMode,
+}: Asked): AskedMessage => ({
+  payload,
+  priority,
+  callerId: undefined,
+  attributes: {
+    ...(dedupKey === undefined ? {} : { dedupKey }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  },
+  dedupMode,
+})
 
 const settleCalls = (records: QueueRecords, batches: ReadonlyArray<RecordedBatch>): SettleCall[] => {
   const unheard = {
@@ -35,39 +54,35 @@ const settleCalls = (records: QueueRecords, batches: ReadonlyArray<RecordedBatch
 
 const callsOf = (queue: string, records: QueueRecords, batches: ReadonlyArray<RecordedBatch>): Calls => {
   const { enqueues, claims, operates, edits, clears } = records
-  const purged = batches.flatMap(({ events }) => events.filter(({ type }) => type === 'MessagePurged'))
   // The checkers know one queue, by the name that it has in the simulation.
   const idOf = (id: string): string => id.replace(`${queue}.`, 'orders.')
   return {
-    enqueues: [
-      ...enqueues.map((call) => ({
-        ...call,
-        partition,
-        repeats: false,
-        results: call.results.map((result) => ({ ...result, id: idOf(result.id) })),
-      })),
-      ...edits.map(({ told, id, changes }) => ({
-        told,
-        partition,
-        repeats: false,
-        messages: [{ payload: JSON.stringify(changes.payload), dedupMode: 'replace' as const }],
-        results: told === 'ok' ? [{ id: idOf(id), duplicate: true, replaced: true as const }] : [],
-      })),
-    ],
+    enqueues: enqueues.map((call) => ({
+      ...call,
+      partition,
+      repeats: false,
+      messages: call.messages.map(askedMessage),
+      results: call.results.map((result) => ({ ...result, id: idOf(result.id) })),
+    })),
     claims: claims.map((call) => ({ ...call, given: call.given.map((one) => ({ ...one, partition })) })),
     settles: settleCalls(records, batches),
-    operates: [
-      ...operates.map((call) => ({ ...call, partition })),
-      ...(clears.length === 0 ? [] : purged).map((event) => ({
-        told: 'unknown' as const,
-        partition,
-        ordinal: 'ordinal' in event ? event.ordinal : ordinalOf(''),
-        command: 'purge',
-        accepted: false,
-      })),
-    ],
+    operates: operates.map((call) => ({ ...call, partition })),
+    edits: edits.map((call) => ({ ...call, partition, ordinal: ordinalOf(call.id) })),
+    sweeps: clears.map((call) => ({ ...call, command: 'clear' as const })),
+    reruns: [],
+    histories: [],
   }
 }
+
+/** The checkers ask after calls by their names, and take every named one for one of those; here most bear that of the door. */
+const withNamesOfCalls = (batches: ReadonlyArray<RecordedBatch>): ReadonlyArray<RecordedBatch> =>
+  batches.map((batch) => ({
+    ...batch,
+    events: batch.events.map(
+      (event): LedgerEvent =>
+        'by' in event && !/^(?:edit|clear)-/.test(event.by?.who ?? '') ? { ...event, by: undefined } : event,
+    ),
+  }))
 
 /** Of workers in the process of the ledger: by the time this is asked, all of them have died. */
 const incarnationsIn = (batches: ReadonlyArray<RecordedBatch>): ReadonlySet<string> => {
@@ -81,14 +96,29 @@ const incarnationsIn = (batches: ReadonlyArray<RecordedBatch>): ReadonlySet<stri
   return found
 }
 
+type Streams = ReadonlyMap<string, ReadonlyArray<RecordedBatch>>
+
+const controlsIn = (queue: string, streams: Streams): ReadonlyArray<Control> => {
+  const created = (streams.get(CATALOG_STREAM) ?? [])
+    .flatMap(({ events }) => events)
+    .find((event) => event.type === 'QueueCreated' && event.queue === queue)
+  if (created?.type !== 'QueueCreated') throw new Error(`no queue ${queue} was ever created`)
+  return controlsOf(created.config, streams.get(controlStream(queue, 1)) ?? [])
+}
+
 /** The broken promises of a queue that has drained. */
 export const judged = (
   queue: string,
   records: QueueRecords,
   batches: ReadonlyArray<RecordedBatch>,
+  streams: Streams,
 ): ReadonlyArray<string> => {
-  const rules = { policies: POLICIES, dead: incarnationsIn(batches) }
-  const { broken, left } = checkPartitions([batches], callsOf(queue, records, batches), rules)
+  const rules = { controls: controlsIn(queue, streams), isPrompt: false, dead: incarnationsIn(batches) }
+  const { broken, left } = checkPartitions(
+    [withNamesOfCalls(batches)],
+    callsOf(queue, records, batches),
+    rules,
+  )
   const alive = left.filter((situation) => situation !== 'dead').length
   const sentences = broken.map((sentence) => `${queue}, ${sentence}`)
   return alive === 0

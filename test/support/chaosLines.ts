@@ -19,7 +19,7 @@ export type Line =
       running: number
       inDoubt: boolean
     }>
-  | Readonly<{ say: 'ending'; leaseToken: string; outcome: Outcome; failureType: string | undefined }>
+  | Readonly<{ say: 'ending'; leaseToken: string; outcome: Outcome; failureType?: string; delayMs?: number }>
   | Readonly<{ say: 'closed' }>
 
 // Written at once: a line that waited in a buffer would die with the process.

@@ -234,6 +234,7 @@ export class Load {
   private async settle(queue: Queue<unknown>, settlements: ReadonlyArray<SettlementRequest>) {
     const calls = settlements.map((request) => {
       const { leaseToken, outcome } = request
+      if (outcome === 'release') return this.records.settle(leaseToken, { outcome, delayMs: request.delayMs })
       if (outcome !== 'fail') return this.records.settle(leaseToken, { outcome })
       const { failure, retryable = true, delayMs } = request
       return this.records.settle(leaseToken, { outcome, failureType: failure?.type, retryable, delayMs })

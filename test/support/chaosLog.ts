@@ -201,7 +201,7 @@ export class ChaosLog {
     for (const [stream, batches] of this.streams) {
       if (!stream.startsWith('partition-')) continue
       const queue = queueOf(stream)
-      broken.push(...judged(queue, this.records.of(queue), batches))
+      broken.push(...judged(queue, this.records.of(queue), batches, this.streams))
     }
     broken.push(...this.followUps())
     if (broken.length > 0) throw new BrokenPromises(broken.slice(0, 40))

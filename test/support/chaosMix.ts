@@ -93,8 +93,8 @@ export const mixOf = (seed: number): Mix => {
 export const isOnSmallDisk = (seed: number): boolean => new Dice(seed ^ 0x1f83d9ab).chance(0.4)
 export const SMALL_DISK_BYTES = 96 * 1_048_576
 
-/** What the checkers are told of the policies; all delays are fixed, so that each retry can be told to the millisecond. */
-export const POLICIES = {
+/** All delays are fixed, so that each retry can be told to the millisecond. */
+const POLICIES = {
   UNKNOWN: { delayMs: 30, retriesMax: 2 },
   NETWORK: { delayMs: 0, retriesMax: 1 },
   TIMEOUT: { delayMs: 50, retriesMax: 3 },

@@ -171,9 +171,9 @@ export class Records {
         return
       }
       case 'ending': {
-        const { leaseToken, outcome, failureType } = line
+        const { leaseToken, outcome, failureType, delayMs } = line
         // The worker tells the ledger by itself, and nobody hears the answer.
-        this.settle(leaseToken, { outcome, failureType })
+        this.settle(leaseToken, { outcome, failureType, delayMs })
       }
     }
   }
