@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Disk, type DiskCall, openPatiently, writeFully } from '../../../src/adapters/embedded/disk.js'
+import { readWhole, writeWhole } from '../../../src/adapters/embedded/files.js'
 import { recover } from '../../../src/adapters/embedded/recovery.js'
 import { copyOf, type MemoryFiles, memoryDisk } from '../../support/embedded/memoryDisk.js'
 import { HEAD_PATH, RECOVERY, SmallLog, segmentPath } from '../../support/embedded/smallLog.js'
@@ -76,6 +77,38 @@ describe('R09: short and interrupted writes', () => {
       fc.property(answers, (script) => {
         expect(recoveredWith(script)).toEqual(whole)
       }),
+    )
+  })
+
+  it('beside the log thread, too: reads and writes go on where they were interrupted or stopped', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: FILE_BYTES }),
+        answers,
+        answers,
+        async (bytes, writes, reads) => {
+          const disk = memoryDisk(new Map([[PATH, new Uint8Array(0)]]))
+          const fd = disk.open(PATH)
+          const part = async (script: Answer[], length: number): Promise<number> => {
+            const answer = script.shift() ?? length
+            if (typeof answer === 'string') throw systemError(answer)
+            return Math.min(answer, length)
+          }
+          const file = {
+            write: async (from: Uint8Array, offset: number): Promise<number> => {
+              const taken = await part(writes, from.length)
+              disk.write(fd, from.subarray(0, taken), offset)
+              return taken
+            },
+            read: async (into: Uint8Array, offset: number): Promise<number> =>
+              disk.read(fd, into.subarray(0, await part(reads, into.length)), offset),
+          }
+          await writeWhole(file, bytes, 0)
+          const back = new Uint8Array(bytes.length)
+          expect(await readWhole(file, back, 0)).toBe(bytes.length)
+          expect(back).toEqual(bytes)
+        },
+      ),
     )
   })
 

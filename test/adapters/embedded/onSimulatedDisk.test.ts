@@ -160,6 +160,43 @@ describe('the embedded log, step by step', () => {
   })
 })
 
+describe('R05: a bit flipped anywhere in a log of some hundred commits', () => {
+  const FLIPS = 120
+  const AT_ONCE = { later: (run: () => void) => run(), after: () => () => undefined, nowMs: () => 0 }
+
+  it('is refused with file and offset, or did no harm', async () => {
+    const bench = await Bench.open()
+    const sizes = [20, 300, 1_500]
+    for (let n = 0; n < 150; n++)
+      await bench.done(bench.append(n, enqueued(n, JSON.stringify('x'.repeat(sizes[n % 3] ?? 0)))))
+    await bench.done(bench.log.close())
+    const names = bench.disk.files().filter(([path]) => path.endsWith('.seg') || path.endsWith('/head'))
+    let refused = 0
+    for (let n = 0; n < FLIPS; n++) {
+      const disk = bench.disk.copy()
+      const [path] = bench.dice.pick(names)
+      const at = Math.floor(bench.dice.random() * disk.file(path).size)
+      disk.file(path).flip(at, n % 8)
+      const machine = new SimulatedMachine(disk, new Dice(n), AT_ONCE, () => undefined)
+      const opened = await openEmbeddedLog({ directory: DIRECTORY, segmentBytes: 16 * 1024 }, machine.port)
+      if (E.isLeft(opened)) {
+        refused += 1
+        expect(opened.left).toMatchObject({ type: 'LogCorrupt', file: path })
+        expect(opened.left).toHaveProperty('offset', expect.any(Number))
+        if (opened.left.type === 'LogCorrupt') expect(opened.left.offset).toBeLessThanOrEqual(at)
+        continue
+      }
+      expect(await opened.right.head(A)()).toEqual(E.right(149))
+      for (let from = 0; from < 150; ) {
+        const page = await opened.right.read(A, from, 4_000)()
+        if (E.isLeft(page)) throw new Error(JSON.stringify(page.left))
+        from = page.right.next
+      }
+    }
+    expect(refused).toBeGreaterThan(FLIPS / 2)
+  })
+})
+
 async function* oneChunk(n: number): AsyncGenerator<Uint8Array> {
   yield new Uint8Array(10 + n)
 }
