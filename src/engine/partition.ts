@@ -285,7 +285,10 @@ export class Partition {
       // It says itself what it covers, so a snapshot is as good without it.
       await this.flushRegister(taken.revision).catch(this.registerLags)
       const saved = await this.deps.log.saveSnapshot(this.stream, taken.revision, chunksOf(taken))()
-      if (isLeft(saved)) this.events.onTrouble(this.ref, `no snapshot: ${saved.left.type}`, false)
+      if (isLeft(saved)) {
+        const why = 'reason' in saved.left ? `${saved.left.type}, ${saved.left.reason}` : saved.left.type
+        this.events.onTrouble(this.ref, `no snapshot: ${why}`, false)
+      }
     } finally {
       taken.end()
     }

@@ -4,6 +4,7 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import { controlStream } from '../../domain/ids.js'
 import { giveUpGateWaits } from '../engine/decideGateWaits.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
+import { LogFault } from '../engine/recovery.js'
 import { type Clock, TIMER_MS_MAX } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
 
@@ -133,7 +134,7 @@ const closings = async (log: EventLog, { entry }: QueueEngine): Promise<Readonly
   const found = new Map<string, number>()
   for (let from = 0; ; ) {
     const page = await log.read(stream, from, PAGE_BYTES)()
-    if (isLeft(page)) throw new Error(`${stream} cannot be read: ${page.left.type}`)
+    if (isLeft(page)) throw new LogFault(page.left, stream)
     for (const { events, at } of page.right.batches)
       for (const event of events) if (event.type === 'GateClosed') found.set(event.gate, at)
     from = page.right.next
