@@ -49,7 +49,9 @@ export const TARGETS = [
   {
     folders: ['src/adapters/embedded'],
     files: ['frames', 'recovery', 'scan', 'headMark'],
-    own: ['frames', 'headMark', 'recovery', 'scan'].map((name) => `test/adapters/embedded/${name}.test.ts`),
+    own: ['frames', 'headMark', 'recovery', 'recoverySteps', 'scan'].map(
+      (name) => `test/adapters/embedded/${name}.test.ts`,
+    ),
     also: ['test/adapters/embedded', 'test/chain'],
   },
   {
