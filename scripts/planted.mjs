@@ -1,6 +1,7 @@
 // Are the checks worth anything? Each mistake of test/planted/bugs.ts is made in a copy of the sources, one at a time, and the
-// simulation (or the test that is named with it) has to notice. `npm run planted -- --name cap-off-by-one --seeds 500`.
-import { spawnSync } from 'node:child_process'
+// simulation (or the test that is named with it) has to notice. `npm run planted -- --name cap-off-by-one --seeds 500`; with
+// `--jobs 2` two processes look at every second bug each, in copies of their own.
+import { fork, spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,20 +10,25 @@ import { parseArgs } from 'node:util'
 
 const COPIED = ['domain', 'projections', 'src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 /** What takes longer waits for something that does not come. */
-const ONE_BUG_MS = 180_000
+const ONE_BUG_MS = 600_000
 
 const { values } = parseArgs({
   options: {
     name: { type: 'string', multiple: true, default: [] },
     seeds: { type: 'string', default: '1000' },
+    jobs: { type: 'string', default: '1' },
   },
 })
 const repository = fileURLToPath(new URL('..', import.meta.url))
-const seeds = Number(values.seeds)
-if (!Number.isSafeInteger(seeds) || seeds < 1) {
-  console.error(`--seeds takes a whole number from 1, not ${values.seeds}`)
+const wholeNumber = (name) => {
+  const number = Number(values[name])
+  if (Number.isSafeInteger(number) && number > 0) return number
+  console.error(`--${name} takes a whole number from 1, not ${values[name]}`)
   process.exit(2)
 }
+const [seeds, jobs] = ['seeds', 'jobs'].map(wholeNumber)
+/** Set in the processes that this one starts: which share of the bugs is theirs. */
+const job = process.env.LEDGERQ_PLANTED_JOB
 
 const copy = mkdtempSync(join(tmpdir(), 'ledgerq-planted-'))
 process.on('exit', () => rmSync(copy, { recursive: true, force: true }))
@@ -115,21 +121,48 @@ if (bugs.length === 0) {
   process.exit(2)
 }
 
-const clean = simulate()
-if (clean.broken !== undefined) throw new Error(`without any bug: ${clean.broken}`)
-console.log(`without a bug: ${clean.runs} seeds, nothing broke\n`)
+/** Every so manieth bug, from the one with this number on. */
+const lookAtShare = (first, stride, told) => {
+  for (let number = first; number < bugs.length; number += stride) told({ number, ...look(bugs[number]) })
+}
 
 const row = (...cells) => console.log(`| ${cells.join(' | ')} |`)
-row('bug', 'breaks', 'found by', 'seeds', 'how')
-row('---', '---', '---', '--:', '---')
 const escaped = []
-for (const bug of bugs) {
-  const { isFound, by, seeds: needed, how } = look(bug)
+const tell = ({ number, isFound, by, seeds: needed, how }) => {
+  const bug = bugs[number]
   if (!isFound) escaped.push(bug.name)
   row(bug.name, bug.breaks, isFound ? by : '**nothing**', needed, how.replaceAll('|', '/').slice(0, 110))
 }
-console.log(`\n${bugs.length - escaped.length} of ${bugs.length} found`)
-if (escaped.length > 0) {
-  console.log(`escaped: ${escaped.join(', ')}`)
-  process.exitCode = 1
+
+/** Rejects when one of them could not do its share. */
+const lookInProcesses = () =>
+  Promise.all(
+    Array.from({ length: jobs }, (_, share) => {
+      const env = { ...process.env, LEDGERQ_PLANTED_JOB: String(share) }
+      const child = fork(fileURLToPath(import.meta.url), process.argv.slice(2), { env })
+      child.on('message', tell)
+      return new Promise((resolve, reject) => {
+        child.on('exit', (code) =>
+          code === 0 ? resolve() : reject(new Error(`share ${share} ended with ${code}`)),
+        )
+      })
+    }),
+  )
+
+if (job === undefined) {
+  const clean = simulate()
+  if (clean.broken !== undefined) throw new Error(`without any bug: ${clean.broken}`)
+  console.log(`without a bug: ${clean.runs} seeds, nothing broke\n`)
+  row('bug', 'breaks', 'found by', 'seeds', 'how')
+  row('---', '---', '---', '--:', '---')
+  if (jobs === 1) lookAtShare(0, 1, tell)
+  else await lookInProcesses()
+  console.log(`\n${bugs.length - escaped.length} of ${bugs.length} found`)
+  if (escaped.length > 0) {
+    console.log(`escaped: ${escaped.join(', ')}`)
+    process.exitCode = 1
+  }
+} else {
+  lookAtShare(Number(job), jobs, (message) => process.send?.(message))
+  process.disconnect?.()
 }

@@ -4,7 +4,10 @@ import { CIRCUIT_BUGS } from './circuitBugs.js'
 import { EMBEDDED_LOG_BUGS } from './embeddedLogBugs.js'
 import { LOG_BUGS } from './logBugs.js'
 import { MESSAGE_BUGS } from './messageBugs.js'
+import { NODE_BUGS } from './nodeBugs.js'
+import { OPERATOR_BUGS } from './operatorBugs.js'
 import { PROCESS_BUGS } from './processBugs.js'
+import { TIME_BUGS } from './timeBugs.js'
 import { TURN_BUGS } from './turnBugs.js'
 
 export const PLANTED_BUGS = [
@@ -14,4 +17,7 @@ export const PLANTED_BUGS = [
   ...TURN_BUGS,
   ...CIRCUIT_BUGS,
   ...PROCESS_BUGS,
+  ...NODE_BUGS,
+  ...OPERATOR_BUGS,
+  ...TIME_BUGS,
 ]

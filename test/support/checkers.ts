@@ -50,6 +50,9 @@ export class Story {
   /** Revisions of each message's events. */
   readonly histories = new Map<number, number[]>()
   readonly operated: Operated
+  /** What each message that has succeeded had run with. */
+  readonly succeeded = new Map<string, string>()
+  controlRevision = -2
   private readonly turns: Turns
   private readonly circuits: Circuits
   private readonly keys = new Map<string, { at: number; ordinal: number }>()
@@ -76,7 +79,6 @@ export class Story {
   private paused = false
   private toldFull = false
   private config: Extract<LedgerEvent, { type: 'ConfigAdopted' }>['config'] | undefined
-  private controlRevision = -2
   /** Since when each closed gate has been closed, as this partition knows it. */
   private closedSince = new Map<string, number>()
 
@@ -236,9 +238,13 @@ export class Story {
         if (one !== undefined) one.cancelRequested = true
         return
       }
-      case 'AttemptSucceeded':
-        this.leased(event)
+      case 'AttemptSucceeded': {
+        const one = this.leased(event)
+        // An id that a caller chose may come again.
+        if (one !== undefined && event.callerId === undefined)
+          this.succeeded.set(`orders.${this.partition}.${event.ordinal.toString(36)}`, one.payload)
         return this.gone(event.ordinal)
+      }
       case 'AttemptFailed':
         return this.failed(event)
       case 'AttemptReleased': {

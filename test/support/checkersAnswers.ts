@@ -115,6 +115,12 @@ const checkNamed = (stories: ReadonlyArray<Story>, calls: Calls): ReadonlyArray<
     if (told === 'ok' && !isSo) broken.push(`A8 ${who} was told ${done}, and made ${made}`)
     if (told === 'definite' && made > 0) broken.push(`A8 ${who} was refused, and made ${made}`)
   }
+  const succeeded = new Map(stories.flatMap((story) => [...story.succeeded]))
+  for (const { origin, payload } of stories.flatMap(({ operated }) => operated.again)) {
+    const first = succeeded.get(origin)
+    if (first !== undefined && first !== payload)
+      broken.push(`C16 ${origin} runs again with ${payload}, not ${first}`)
+  }
   return broken
 }
 
@@ -147,6 +153,12 @@ export const checkPartitions = (
     checkClaims(story, calls)
     checkChanges(story, calls)
     checkHistories(story, calls)
+    // The last change came when all was healed.
+    const isLast = story.controlRevision === rules.controls.length - 2
+    story.must(
+      isLast,
+      `R67 it ends with configuration ${story.controlRevision} of ${rules.controls.length - 2}`,
+    )
     return story
   })
   const left = stories.flatMap(({ live }) => [...live.values()].map(({ situation }) => situation))

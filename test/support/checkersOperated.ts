@@ -18,6 +18,8 @@ const EVENT_OF = { clear: 'MessagePurged', redrive: 'MessageRedriven', discard: 
 export class Operated {
   /** How many events each call has made in this partition. */
   readonly made = new Map<string, number>()
+  /** What was run again, wherever the first of it is. */
+  readonly again: Array<Readonly<{ origin: string; payload: string }>> = []
   private readonly edits: ReadonlyMap<string, EditCall>
   private readonly sweeps: ReadonlyMap<string, SweepCall>
 
@@ -79,10 +81,11 @@ export class Operated {
   }
 
   /** C16: the contents of the one that it comes from, once for each operation. */
-  ranAgain({ ordinal, attributes }: MessageEnqueued): void {
+  ranAgain({ ordinal, payload, attributes }: MessageEnqueued): void {
     const { idempotencyKey = '', rerunOf } = attributes ?? {}
     const [, operation = '', origin] = /^rerun\/([^/]*)\/(.*)$/.exec(idempotencyKey) ?? []
     this.must(origin === rerunOf, `C16 message ${ordinal} runs ${rerunOf} again under the key of ${origin}`)
     this.made.set(operation, (this.made.get(operation) ?? 0) + 1)
+    this.again.push({ origin: rerunOf ?? '', payload })
   }
 }
