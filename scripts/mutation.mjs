@@ -22,6 +22,7 @@ const { values } = parseArgs({
     json: { type: 'string' },
     again: { type: 'string' },
     simulation: { type: 'boolean', default: false },
+    own: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
   },
 })
@@ -119,7 +120,9 @@ const measure = async (target) => {
     mutants.push(...own)
   }
   const always = values.simulation ? [SIMULATION] : []
-  const testFiles = [...new Set([...target.own, ...target.also, ...always].flatMap(testsIn))]
+  const testFiles = [
+    ...new Set([...target.own, ...(values.own ? [] : target.also), ...always].flatMap(testsIn)),
+  ]
   const folder = mkdtempSync(join(work, 'target-'))
   const say = (text) => console.error(`${wanted(target).join(', ')}: ${text}`)
   const verdicts = await verdictsOn({ copy, folder, mutants, ids, own: target.own, always, testFiles, say })
