@@ -43,9 +43,7 @@ const FollowUpsCodec = t.readonlyArray(
   ),
   'FollowUps',
 )
-/** For the binary rows, which spell out the rest of the event. */
-export const encodeFollowUps = (followUps: ReadonlyArray<FollowUp>): unknown =>
-  FollowUpsCodec.encode(followUps)
+/** As they stand in binary rows of before, which spelt out the rest of the event only. */
 export const decodeFollowUps = (stored: unknown): Either<EventDecodeFault, ReadonlyArray<FollowUp>> => {
   const decoded = FollowUpsCodec.decode(stored)
   return isLeft(decoded) ? left(invalidEventData('AttemptSucceeded', 1, decoded.left)) : right(decoded.right)
@@ -81,7 +79,7 @@ const AttributesCodec: t.Type<MessageAttributes, unknown> = storedRecord(
   },
 )
 
-/** The attributes alone, as they stand in MessageEnqueued version 1: for the binary row, which spells out the rest. */
+/** The attributes alone, as they stand in MessageEnqueued version 1: for the binary row, which spells out most of them. */
 export const encodeAttributes = (attributes: MessageAttributes): unknown => AttributesCodec.encode(attributes)
 export const decodeAttributes = (stored: unknown): Either<EventDecodeFault, MessageAttributes> => {
   const decoded = AttributesCodec.decode(stored)

@@ -11,6 +11,7 @@ import { encodeAttributes } from '../message/codecs.js'
 import type { MessageAttributes } from '../message/index.js'
 import type { ByteReader } from './byteReader.js'
 import type { ByteWriter } from './byteWriter.js'
+import { readHeaders, writeHeaders } from './headerFields.js'
 
 /** Text attributes in the order of their bits: append only. */
 const TEXTS = [
@@ -82,14 +83,7 @@ export const writeAttributes = (attributes: MessageAttributes, out: ByteWriter):
 
 const writeOthers = (attributes: MessageAttributes, bits: number, out: ByteWriter): void => {
   const { headers, fallbackZones, timeoutMs, leaseMs } = attributes
-  if (headers !== undefined) {
-    const names = Object.keys(headers)
-    out.varint(names.length)
-    for (const name of names) {
-      out.string(name)
-      out.string(headers[name]!)
-    }
-  }
+  if (headers !== undefined) writeHeaders(headers, out)
   if (fallbackZones !== undefined) {
     out.varint(fallbackZones.length)
     for (const zone of fallbackZones) out.string(zone)
@@ -139,21 +133,4 @@ const readTexts = (bytes: ByteReader): ReadonlyArray<string> => {
   const texts: string[] = []
   for (let left = bytes.varint(); left > 0; left--) texts.push(bytes.string())
   return texts
-}
-
-const readHeaders = (bytes: ByteReader): Readonly<Record<string, string>> => {
-  const headers: Record<string, string> = {}
-  const names: string[] = []
-  for (let left = bytes.varint(); left > 0; left--) {
-    const name = bytes.string()
-    // Assigned, this name would change the object instead of standing in it; the door lets none in.
-    if (name === '__proto__') throw bytes.malformed('a header that cannot be one')
-    headers[name] = bytes.string()
-    names.push(name)
-  }
-  // Objects put names that are numbers first: any other order, or a name twice, would be written differently.
-  const kept = Object.keys(headers)
-  if (kept.length !== names.length || kept.some((name, i) => name !== names[i]))
-    throw bytes.malformed('headers in an order of their own')
-  return headers
 }

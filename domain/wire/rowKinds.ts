@@ -7,13 +7,14 @@
 //   1           MessageEnqueued      [priority] [notBefore] [expiresAt] payload [attributes as JSON text: no longer written]
 //   2           AttemptStarted       attempt, fence, leaseMs, worker, [claimId] [zone]
 //   3           LeaseExtended        fence, leaseMs
-//   4           AttemptSucceeded     fence, [result] [followUps as JSON text]    (`reconciled` in the flags)
+//   4           AttemptSucceeded     fence, [result] [followUps]                 (`reconciled` in the flags)
 //   5           AttemptFailed        fence, failureType, message        (`ended` in the flags)
 //   6           RetryScheduled       retryAt, [delayMs] [gate]
-//   7           MessageDeadLettered  [followUps as JSON text]                    (`reason` in the flags)
+//   7           MessageDeadLettered  [followUps]                                 (`reason` in the flags)
 //   8           AttemptReleased      fence, [notBefore]
 //   9           MessageEnqueued      [priority] [notBefore] [expiresAt] payload, attributes (attributeFields.ts)
 //
+// Follow-ups stand field by field (followUpFields.ts), under a flag of their own; as JSON text in rows of before.
 // previous, ordinal, fence and leaseMs are differences to the last row of the block that had one (0 before the first);
 // instants are differences to the time of the batch; worker, claimId, zone, gate and failureType are places in the string table.
 import type { AttemptEnd, DeadLetterReason } from '../message/index.js'
@@ -43,11 +44,14 @@ export const HAS_ZONE = 2 << OWN
 export const HAS_RESULT = 1 << OWN
 export const SUCCEEDED_FOLLOW_UPS = 2 << OWN
 export const RECONCILED = 4 << OWN
+export const SUCCEEDED_FOLLOW_UPS_IN_FIELDS = 8 << OWN
 /** `delayMs` is not the way from the batch's time to `retryAt`, so it stands in the row. */
 export const HAS_DELAY = 1 << OWN
 export const HAS_GATE = 2 << OWN
-/** Above the three bits of the reason. */
+/** Three bits, and above them: */
+export const DEAD_REASON = 7 << OWN
 export const DEAD_FOLLOW_UPS = 8 << OWN
+export const DEAD_FOLLOW_UPS_IN_FIELDS = 16 << OWN
 export const RELEASED_NOT_BEFORE = 1 << OWN
 export const OWN_SHIFT = OWN
 
@@ -57,10 +61,15 @@ export const FLAGS_ALLOWED: ReadonlyArray<number> = [
   HAS_PREVIOUS | HAS_CALLER_ID | HAS_PRIORITY | HAS_NOT_BEFORE | HAS_EXPIRES_AT | HAS_ATTRIBUTES,
   HAS_PREVIOUS | HAS_CALLER_ID | HAS_CLAIM_ID | HAS_ZONE,
   HAS_PREVIOUS | HAS_CALLER_ID,
-  HAS_PREVIOUS | HAS_CALLER_ID | HAS_RESULT | SUCCEEDED_FOLLOW_UPS | RECONCILED,
+  HAS_PREVIOUS |
+    HAS_CALLER_ID |
+    HAS_RESULT |
+    SUCCEEDED_FOLLOW_UPS |
+    RECONCILED |
+    SUCCEEDED_FOLLOW_UPS_IN_FIELDS,
   HAS_PREVIOUS | HAS_CALLER_ID | (3 << OWN),
   HAS_PREVIOUS | HAS_CALLER_ID | HAS_DELAY | HAS_GATE,
-  HAS_PREVIOUS | HAS_CALLER_ID | (7 << OWN) | DEAD_FOLLOW_UPS,
+  HAS_PREVIOUS | HAS_CALLER_ID | DEAD_REASON | DEAD_FOLLOW_UPS | DEAD_FOLLOW_UPS_IN_FIELDS,
   HAS_PREVIOUS | HAS_CALLER_ID | RELEASED_NOT_BEFORE,
   HAS_PREVIOUS | HAS_CALLER_ID | HAS_PRIORITY | HAS_NOT_BEFORE | HAS_EXPIRES_AT,
 ]

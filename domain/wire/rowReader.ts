@@ -9,10 +9,13 @@ import type { FollowUp, MessageAttributes, MessageEnqueued } from '../message/in
 import { type EpochMs, NO_INSTANT } from '../time.js'
 import { readAttributes } from './attributeFields.js'
 import type { ByteReader } from './byteReader.js'
+import { readFollowUps } from './followUpFields.js'
 import {
   ATTEMPT_ENDS,
   DEAD_FOLLOW_UPS,
+  DEAD_FOLLOW_UPS_IN_FIELDS,
   DEAD_LETTER_REASONS,
+  DEAD_REASON,
   FLAGS_ALLOWED,
   HAS_ATTRIBUTES,
   HAS_CALLER_ID,
@@ -41,6 +44,7 @@ import {
   ROW_KINDS,
   RowReferences,
   SUCCEEDED_FOLLOW_UPS,
+  SUCCEEDED_FOLLOW_UPS_IN_FIELDS,
 } from './rowKinds.js'
 
 /** Thrown by RowReader only, and caught by `decodeBatch`: the row is whole, but this program does not know it. */
@@ -114,7 +118,7 @@ export class RowReader {
       case KIND_ATTEMPT_SUCCEEDED: {
         const fence = this.fence()
         const result = (flags & HAS_RESULT) === 0 ? undefined : this.bytes.string()
-        const followUps = (flags & SUCCEEDED_FOLLOW_UPS) === 0 ? undefined : this.followUps()
+        const followUps = this.followUps(flags, SUCCEEDED_FOLLOW_UPS, SUCCEEDED_FOLLOW_UPS_IN_FIELDS)
         const reconciled = (flags & RECONCILED) === 0 ? undefined : true
         return { type: 'AttemptSucceeded', ordinal, callerId, fence, result, followUps, reconciled }
       }
@@ -135,8 +139,8 @@ export class RowReader {
         return { type: 'RetryScheduled', ordinal, callerId, retryAt, delayMs, gate }
       }
       case KIND_MESSAGE_DEAD_LETTERED: {
-        const reason = this.choice(DEAD_LETTER_REASONS, (flags & ~DEAD_FOLLOW_UPS) >> OWN_SHIFT)
-        const followUps = (flags & DEAD_FOLLOW_UPS) === 0 ? undefined : this.followUps()
+        const reason = this.choice(DEAD_LETTER_REASONS, (flags & DEAD_REASON) >> OWN_SHIFT)
+        const followUps = this.followUps(flags, DEAD_FOLLOW_UPS, DEAD_FOLLOW_UPS_IN_FIELDS)
         return { type: 'MessageDeadLettered', ordinal, callerId, reason, followUps }
       }
       case KIND_ATTEMPT_RELEASED: {
@@ -176,7 +180,12 @@ export class RowReader {
     return decoded.right
   }
 
-  private followUps(): ReadonlyArray<FollowUp> {
+  private followUps(flags: number, inJson: number, inFields: number): ReadonlyArray<FollowUp> | undefined {
+    if ((flags & inFields) !== 0) {
+      if ((flags & inJson) !== 0) throw this.bytes.malformed('follow-ups that stand twice')
+      return readFollowUps(this.bytes)
+    }
+    if ((flags & inJson) === 0) return undefined
     const decoded = decodeFollowUps(this.json())
     if (isLeft(decoded)) throw new RowRefused(decoded.left)
     return decoded.right

@@ -3,7 +3,6 @@
 import { type LedgerEvent, NO_REVISION } from '../batch.js'
 import { encodeEvent } from '../codecs.js'
 import { invariant } from '../invariant.js'
-import { encodeFollowUps } from '../message/codecs.js'
 import type {
   AttemptStarted,
   AttemptSucceeded,
@@ -15,9 +14,10 @@ import type {
 import { type EpochMs, NO_INSTANT } from '../time.js'
 import { writeAttributes } from './attributeFields.js'
 import type { ByteWriter } from './byteWriter.js'
+import { writeFollowUps } from './followUpFields.js'
 import {
   ATTEMPT_ENDS,
-  DEAD_FOLLOW_UPS,
+  DEAD_FOLLOW_UPS_IN_FIELDS,
   DEAD_LETTER_REASONS,
   HAS_CALLER_ID,
   HAS_CLAIM_ID,
@@ -43,7 +43,7 @@ import {
   RECONCILED,
   RELEASED_NOT_BEFORE,
   RowReferences,
-  SUCCEEDED_FOLLOW_UPS,
+  SUCCEEDED_FOLLOW_UPS_IN_FIELDS,
 } from './rowKinds.js'
 
 /** Each distinct text once, in order of first appearance. */
@@ -171,19 +171,20 @@ export class RowWriter {
     const { result, followUps, reconciled } = event
     let flags = 0
     if (result !== undefined) flags |= HAS_RESULT
-    if (followUps !== undefined) flags |= SUCCEEDED_FOLLOW_UPS
+    if (followUps !== undefined) flags |= SUCCEEDED_FOLLOW_UPS_IN_FIELDS
     if (reconciled !== undefined) flags |= RECONCILED
     this.head(KIND_ATTEMPT_SUCCEEDED, event, previous, flags)
     this.fence(event.fence)
     if (result !== undefined) this.out.string(result)
-    if (followUps !== undefined) this.out.string(JSON.stringify(encodeFollowUps(followUps)))
+    if (followUps !== undefined) writeFollowUps(followUps, this.out)
   }
 
   private deadLettered(event: MessageDeadLettered, previous: number): void {
     const { reason, followUps } = event
-    const flags = choice(DEAD_LETTER_REASONS, reason) | (followUps === undefined ? 0 : DEAD_FOLLOW_UPS)
+    const flags =
+      choice(DEAD_LETTER_REASONS, reason) | (followUps === undefined ? 0 : DEAD_FOLLOW_UPS_IN_FIELDS)
     this.head(KIND_MESSAGE_DEAD_LETTERED, event, previous, flags)
-    if (followUps !== undefined) this.out.string(JSON.stringify(encodeFollowUps(followUps)))
+    if (followUps !== undefined) writeFollowUps(followUps, this.out)
   }
 
   private retryScheduled(event: RetryScheduled, previous: number): void {

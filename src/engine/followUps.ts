@@ -22,6 +22,8 @@ import type { NewMessage } from './requests.js'
 /** Follow-ups in memory, beside those of the one append that goes beyond; the bytes are those of their payloads. */
 const PENDING_MAX = 10_000
 const PENDING_BYTES_MAX = 32 * 1_048_576
+/** Taken from the log again only below it: each time costs the reading of a page. */
+const PENDING_LOW = PENDING_MAX / 2
 /** Enqueued into one queue at once, at three bytes a character. */
 const WAVE_MAX = 256
 const WAVE_BYTES_MAX = 512 * 1_024
@@ -162,7 +164,9 @@ export class FollowUps {
     await Promise.resolve()
     while (lane.pending.length > 0 && !this.isStopping) {
       const failure = await this.deliver(lane).catch(messageOfError)
-      this.scan.resume()
+      // A lane that has nothing left, or cannot go on, must not wait for the others to have less.
+      const isAtEnd = lane.pending.length === 0 || failure !== undefined
+      if (isAtEnd || this.pendingCount <= PENDING_LOW) this.scan.resume()
       if (failure === undefined) {
         lane.failures = 0
         continue
@@ -219,8 +223,13 @@ export class FollowUps {
   ): Promise<string | undefined> {
     const unknown = await this.unknownOf(engine, partition, share)
     if (typeof unknown === 'string') return unknown
-    const known = share.filter((pending) => !unknown.includes(pending))
-    this.done(lane, known)
+    if (unknown !== share) {
+      const isUnknown = new Set(unknown)
+      this.done(
+        lane,
+        share.filter((pending) => !isUnknown.has(pending)),
+      )
+    }
     for (let rest = unknown, size = rest.length; rest.length > 0; ) {
       const some = rest.slice(0, size)
       const reply = await engine.enqueue(partition, some.map(messageOf))
@@ -261,8 +270,13 @@ export class FollowUps {
 
   private done(lane: Lane, some: ReadonlyArray<Pending>): void {
     if (some.length === 0) return
-    const gone = new Set(some)
-    lane.pending = lane.pending.filter((pending) => !gone.has(pending))
+    // With one partition they are the first of the lane, in their order.
+    const areFirst = some.every((pending, n) => pending === lane.pending[n])
+    const gone = areFirst ? undefined : new Set(some)
+    lane.pending =
+      gone === undefined
+        ? lane.pending.slice(some.length)
+        : lane.pending.filter((pending) => !gone.has(pending))
     this.pendingCount -= some.length
     for (const { followUp } of some) this.pendingBytes -= followUp.payload.length
     this.hasDone = true

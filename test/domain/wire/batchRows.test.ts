@@ -64,10 +64,10 @@ const plainEvent = fc.oneof<fc.Arbitrary<LedgerEvent>[]>(
   events.MessageEnqueued.map((enqueued) => ({ ...enqueued, attributes: withoutJson(enqueued.attributes) })),
   events.AttemptStarted,
   events.LeaseExtended,
-  events.AttemptSucceeded.map((succeeded) => ({ ...succeeded, followUps: undefined })),
+  events.AttemptSucceeded,
   events.AttemptFailed,
   events.RetryScheduled,
-  events.MessageDeadLettered.map((dead) => ({ ...dead, followUps: undefined })),
+  events.MessageDeadLettered,
   events.AttemptReleased,
 )
 
@@ -256,7 +256,7 @@ describe('reading bytes that no writer wrote', () => {
 
   it('R05: a flipped bit is refused, or gives another batch that is spelt just so; it never throws', () => {
     fc.assert(
-      fc.property(eventBatch(plainEvent, 16), fc.nat(), (batch, anywhere) => {
+      fc.property(eventBatch(plainEvent, 8), fc.nat(), (batch, anywhere) => {
         const bytes = bytesOf(batch)
         const bit = anywhere % (bytes.length * 8)
         bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
@@ -265,7 +265,7 @@ describe('reading bytes that no writer wrote', () => {
         expect(read.right).not.toEqual(batch)
         expect(bytesOf(read.right)).toEqual(bytes)
       }),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     )
   })
 

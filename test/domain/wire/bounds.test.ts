@@ -36,15 +36,6 @@ const enqueued = (ordinal: number): LedgerEvent => ({
   expiresAt: 0,
   attributes: undefined,
 })
-const succeeded: LedgerEvent = {
-  type: 'AttemptSucceeded',
-  ordinal: 1,
-  callerId: undefined,
-  fence: 1,
-  result: undefined,
-  followUps: undefined,
-  reconciled: undefined,
-}
 const batchOf = (count: number): EventBatch => ({
   batchId: 'b',
   at: 1_000,
@@ -169,7 +160,7 @@ describe('a batch', () => {
   )
 
   it.each<readonly [string, string, LedgerEvent]>([
-    ['"queue"', '"qeuue"', { ...succeeded, followUps: [{ queue: 'mails', payload: '1' }] }],
+    ['"queue"', '"qeuue"', { ...enqueued(1), attributes: { onSuccess: { queue: 'mails' } } } as LedgerEvent],
     ['"fixed"', '"fixes"', { ...enqueued(1), attributes: { retry: fixed() } } as LedgerEvent],
   ])('I8: whose event holds what cannot be read is refused by name: %s as %s', (found, instead, event) => {
     const bytes = encoded({ ...batchOf(1), events: [event] })

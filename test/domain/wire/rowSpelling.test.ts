@@ -3,11 +3,14 @@
 import fc from 'fast-check'
 import { isRight } from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
+import { encodeEvent } from '../../../domain/codecs.js'
 import { encodeAttributes } from '../../../domain/message/codecs.js'
 import { writeAttributes } from '../../../domain/wire/attributeFields.js'
 import { decodeBatch } from '../../../domain/wire/batchRows.js'
 import { ByteWriter } from '../../../domain/wire/byteWriter.js'
+import { writeFollowUps } from '../../../domain/wire/followUpFields.js'
 import {
+  DEAD_FOLLOW_UPS_IN_FIELDS,
   HAS_ATTRIBUTES,
   HAS_CLAIM_ID,
   HAS_DELAY,
@@ -17,14 +20,18 @@ import {
   KIND_ATTEMPT_FAILED,
   KIND_ATTEMPT_RELEASED,
   KIND_ATTEMPT_STARTED,
+  KIND_ATTEMPT_SUCCEEDED,
   KIND_ENQUEUED_WITH_ATTRIBUTES,
   KIND_JSON,
+  KIND_MESSAGE_DEAD_LETTERED,
   KIND_MESSAGE_ENQUEUED,
   KIND_RETRY_SCHEDULED,
   OWN_SHIFT,
   RELEASED_NOT_BEFORE,
+  SUCCEEDED_FOLLOW_UPS,
+  SUCCEEDED_FOLLOW_UPS_IN_FIELDS,
 } from '../../../domain/wire/rowKinds.js'
-import { attributes } from '../../support/arbitraries.js'
+import { attributes, events } from '../../support/arbitraries.js'
 
 const AT = 1_000
 type Row = (out: ByteWriter) => void
@@ -221,6 +228,74 @@ describe('attributes in a row', () => {
     ],
     ['no rare one in the JSON of the rare ones', 'place of its own', withAttributes(JSON_BIT, texts('{}'))],
   ])('refuse %s (I8)', (_, reason, spelt) => {
+    expect(read([], spelt)).toMatchObject(refused(reason))
+  })
+})
+
+/** Of an attempt that succeeded; `rest` says them. */
+const succeededWith =
+  (flags: number, rest: Row): Row =>
+  (out) => {
+    row(KIND_ATTEMPT_SUCCEEDED, flags, 1)(out)
+    rest(out)
+  }
+
+describe('follow-ups in a row', () => {
+  it('mean what the same follow-ups meant in JSON text, which the logs of the first days hold', () => {
+    fc.assert(
+      fc.property(events.AttemptSucceeded, ({ followUps = [], ...event }) => {
+        const { data } = encodeEvent({ ...event, followUps }) as { data: { followUps: unknown } }
+        const inJson = succeededWith(SUCCEEDED_FOLLOW_UPS, (out) =>
+          out.string(JSON.stringify(data.followUps)),
+        )
+        const inFields = succeededWith(SUCCEEDED_FOLLOW_UPS_IN_FIELDS, (out) =>
+          writeFollowUps(followUps, out),
+        )
+        expect(read([], inFields)).toMatchObject({ right: { events: [{ followUps }] } })
+        expect(read([], inFields)).toStrictEqual(read([], inJson))
+      }),
+    )
+  })
+
+  it('in JSON text that cannot be read are refused by name (I8)', () => {
+    const inJson = succeededWith(SUCCEEDED_FOLLOW_UPS, texts('[{"qeuue":"mails","payload":1}]'))
+    expect(read([], inJson)).toMatchObject({
+      left: { type: 'EventUndecodable', index: 0, fault: { eventType: 'AttemptSucceeded' } },
+    })
+  })
+
+  it('of a death are read under their own flag, beside the reason', () => {
+    const dead: Row = (out) => {
+      row(KIND_MESSAGE_DEAD_LETTERED, (1 << OWN_SHIFT) | DEAD_FOLLOW_UPS_IN_FIELDS)(out)
+      writeFollowUps([{ queue: 'alarms', payload: '7', delayMs: 5 }], out)
+    }
+    expect(read([], dead)).toMatchObject({
+      right: {
+        events: [{ reason: 'budgetExceeded', followUps: [{ queue: 'alarms', payload: '7', delayMs: 5 }] }],
+      },
+    })
+  })
+
+  it.each<[string, string, Row]>([
+    [
+      'both as fields and as JSON',
+      'stand twice',
+      succeededWith(SUCCEEDED_FOLLOW_UPS | SUCCEEDED_FOLLOW_UPS_IN_FIELDS, texts('[]')),
+    ],
+    [
+      'with a field of the future',
+      'unknown field',
+      succeededWith(SUCCEEDED_FOLLOW_UPS_IN_FIELDS, (out) => {
+        out.varint(1)
+        out.u8(8)
+      }),
+    ],
+    [
+      'fewer than they say',
+      'ends too early',
+      succeededWith(SUCCEEDED_FOLLOW_UPS_IN_FIELDS, (out) => out.varint(1)),
+    ],
+  ])('are refused %s (I8)', (_, reason, spelt) => {
     expect(read([], spelt)).toMatchObject(refused(reason))
   })
 })
