@@ -143,6 +143,16 @@ describe('I6: the hash of a state', () => {
     expect(stateHash(one)).toBe(stateHash(other))
   })
 
+  it('does not know which circuit changed first', () => {
+    const opened = (names: ReadonlyArray<string>): string => {
+      const made = state()
+      for (const circuit of names) made.circuits.apply({ type: 'CircuitHalfOpened', circuit }, AT)
+      return stateHash(made)
+    }
+    expect(opened(['a', 'b', 'c'])).toBe(opened(['c', 'a', 'b']))
+    expect(opened(['a', 'b', 'c'])).toBe(opened(['b', 'c', 'a']))
+  })
+
   it('does not know names by the numbers they happen to have', () => {
     const other = state()
     other.table.setWorker(slotOf(other, 3), 'met before')
