@@ -10,9 +10,9 @@ import { batchesOfDirectory, FaultClient, judge, NOTHING_WRONG } from '../suppor
 import { startFaultServer } from '../support/faultServer.js'
 import { figure } from '../support/figure.js'
 
-/** One sync takes longer than two leases. */
-const SYNC_MS = 1_200
-const LEASE_MS = 500
+/** One sync takes longer than a lease. */
+const SYNC_MS = 1_500
+const LEASE_MS = 1_000
 const BATCH = 1_000
 /** More messages than may wait to be decided. */
 const BATCHES = 110
