@@ -389,6 +389,31 @@ describe('C9: targets that cannot take it', () => {
     expect((await payloadsIn('full')).slice(1)).toEqual(Array.from({ length: acks * 100 }, (_, n) => n))
     expect(await payloadsIn('free')).toEqual(['late'])
   })
+
+  it('C9: what waits for a full queue does not keep the rest from being taken out of the log again', async () => {
+    const { test, orders, payloadsIn } = await open()
+    const others = await test.done(test.ledger.queue('others'))
+    const full = await test.done(test.ledger.queue('full', { maxSize: 1 }))
+    await test.done(full.enqueue('first'))
+    /** Acks so many messages of the queue in one append, each with a hundred follow-ups. */
+    const acks = async (queue: Queue<unknown>, count: number, target: string) => {
+      await test.done(queue.enqueueBatch(Array.from({ length: count }, () => ({ payload: null }))))
+      const claimed = await test.done(queue.claim({ worker: 'w', max: count }))
+      return claimed.map(({ leaseToken }) =>
+        acking(
+          leaseToken,
+          Array.from({ length: 100 }, (_, n) => ({ queue: target, payload: n })),
+        ),
+      )
+    }
+    await test.done(orders.settle(await acks(orders, 60, 'full')))
+    const crowd = await acks(orders, 50, 'free')
+    const late = await acks(others, 10, 'free')
+    // Six thousand are stuck. The crowd reaches the bound in one append, so that the other one finds no room.
+    await Promise.all([test.done(orders.settle(crowd)), test.done(others.settle(late))])
+    await test.clock.settle()
+    expect(await payloadsIn('free')).toHaveLength(6_000)
+  })
 })
 
 type Step =
