@@ -4,25 +4,25 @@
 
 /** Twenty seeds of it; slow, so only when asked for. */
 export const SIMULATION = 'test/simulation/engine.sim.test.ts'
-const CODECS = 'test/domain/codecs.test.ts'
+const CODECS = ['test/domain/codecs.test.ts', 'test/domain/storedForm.test.ts']
 const ENGINE = 'test/engine'
 
 export const TARGETS = [
   {
     folders: ['domain/message'],
-    own: ['test/domain/message', CODECS],
+    own: ['test/domain/message', ...CODECS],
     also: ['test/domain', 'test/projections/partition', ENGINE],
   },
   { folders: ['domain/retry'], own: ['test/domain/retry'], also: ['test/domain'] },
   { folders: ['domain/failure'], own: ['test/domain/failure'], also: ['test/domain', 'test/worker'] },
   {
     folders: ['domain/circuit'],
-    own: ['test/domain/circuit', CODECS],
+    own: ['test/domain/circuit', ...CODECS],
     also: ['test/domain', 'test/projections/circuits'],
   },
-  { folders: ['domain/queue'], own: ['test/domain/queue', CODECS], also: ['test/domain', ENGINE] },
-  { folders: ['domain/schedule'], own: ['test/domain/schedule', CODECS], also: ['test/domain'] },
-  { folders: ['domain/wire'], own: ['test/domain/wire', CODECS], also: ['test/domain', 'test/chain'] },
+  { folders: ['domain/queue'], own: ['test/domain/queue', ...CODECS], also: ['test/domain', ENGINE] },
+  { folders: ['domain/schedule'], own: ['test/domain/schedule', ...CODECS], also: ['test/domain'] },
+  { folders: ['domain/wire'], own: ['test/domain/wire', ...CODECS], also: ['test/domain', 'test/chain'] },
   {
     folders: ['projections/partition', 'projections/messageTable'],
     own: ['test/projections/partition', 'test/projections/messageTable'],
