@@ -53,6 +53,12 @@ export class SimulatedFile {
   get size(): number {
     return this.cache.length
   }
+  /** Up to the last byte that is not zero. */
+  get usedBytes(): number {
+    let end = this.cache.length
+    while (end > 0 && this.cache[end - 1] === 0) end--
+    return end
+  }
   get lostSectors(): number {
     return this.lost.size
   }

@@ -47,8 +47,10 @@ export class SimulatedMachine {
   private readonly locked = new Set<string>()
   private isAlive = true
   private callsLeft = Number.POSITIVE_INFINITY
+  private diesAfterRename = false
   private readonly failing = new Set<FaultKind>()
-  diedInWrite = false
+  /** A write was left half done: one of its kind is enough, and a power cut tears no other. */
+  hasTornWrite = false
   /** Whatever comes after its death has been done. */
   isOver = false
   /** Files that were synced again after a sync of them had failed, without their lost bytes written anew (R08). */
@@ -85,6 +87,11 @@ export class SimulatedMachine {
     this.callsLeft = calls
   }
 
+  /** The process dies right after the next name it changes, before anything makes that durable. */
+  dieAfterRename(): void {
+    this.diesAfterRename = true
+  }
+
   die(): void {
     if (!this.isAlive) return
     this.isAlive = false
@@ -101,12 +108,13 @@ export class SimulatedMachine {
   private call<A>(what: string, whole: () => A, half: () => void = () => undefined): A {
     if (!this.isAlive) throw new Gone()
     this.callsLeft -= 1
-    if (this.callsLeft > 0) return whole()
-    const when = this.dice.pick(['before', 'in', 'after'] as const)
+    const isRename = this.diesAfterRename && what === 'rename'
+    if (this.callsLeft > 0 && !isRename) return whole()
+    const when = isRename ? 'after' : this.dice.pick(['before', 'in', 'after'] as const)
     this.saw(`death ${when} a ${what}`)
     if (when === 'in') {
       half()
-      this.diedInWrite = what === 'write'
+      this.hasTornWrite ||= what === 'write'
     }
     if (when === 'after') whole()
     this.die()
@@ -122,6 +130,7 @@ export class SimulatedMachine {
     this.faults = { ...NO_FAULTS }
     this.failing.clear()
     this.callsLeft = Number.POSITIVE_INFINITY
+    this.diesAfterRename = false
   }
 
   private fails(kind: FaultKind, path: string): boolean {
@@ -154,7 +163,10 @@ export class SimulatedMachine {
       'write',
       () => {
         if (this.fails('write', path)) {
-          if (this.dice.chance(0.5)) half()
+          if (this.dice.chance(0.5)) {
+            half()
+            this.hasTornWrite = true
+          }
           throw new SystemError('EIO', `i/o error, write '${path}'`)
         }
         const room = this.disk.roomFor(file, this.interrupt(bytes.length), offset)

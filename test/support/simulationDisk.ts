@@ -18,6 +18,7 @@ const DIRECTORY = '/disk/ledger'
 const SEGMENT_BYTES = 16 * 1024
 const OPENINGS_MAX = 20
 const PAGE_BYTES = 8 * 1024
+const LAST_BYTES = 400
 
 export type DiskReport = Readonly<{
   broken: ReadonlyArray<string>
@@ -58,7 +59,8 @@ class DiskRun {
     this.disk.folder('/').sync()
     this.strict = dice.chance(0.3)
     const rate = (): number => dice.pick([0, 0, 0.003, 0.02])
-    this.faults = { write: rate(), sync: rate(), read: rate(), partial: dice.pick([0, 0, 0.1]) }
+    const sync = dice.pick([0, 0.01, 0.04])
+    this.faults = { write: rate(), sync, read: rate(), partial: dice.pick([0, 0, 0.1]) }
     this.deathRate = dice.pick([0, 0.01, 0.05])
     this.flipRate = dice.pick([0, 0, 0.5])
     this.fullRate = dice.pick([0, 0, 0.03])
@@ -90,7 +92,10 @@ class DiskRun {
 
   private async step(): Promise<void> {
     const { dice } = this
-    if (dice.chance(this.deathRate)) this.machine.dieAfterCalls(1 + Math.floor(dice.random() * 12))
+    if (dice.chance(this.deathRate)) {
+      if (dice.chance(0.3)) this.machine.dieAfterRename()
+      else this.machine.dieAfterCalls(1 + Math.floor(dice.random() * 12))
+    }
     if (dice.chance(this.fullRate)) this.fillOrEmpty()
     if (dice.chance(0.4)) this.clients.ask(this.log, this.machine)
     for (let n = dice.pick([0, 1, 2, 6]); n > 0 && this.machine.isRunning; n--) await this.turns.step()
@@ -129,9 +134,9 @@ class DiskRun {
     )
     this.story.died()
     this.clients.died()
-    const isEvicted = !isPowerCut && this.dice.chance(0.5)
+    const isEvicted = !isPowerCut && this.dice.chance(0.8)
     this.isMarkBehind ||= isPowerCut || isEvicted
-    if (isPowerCut) this.disk.cutPower(!this.machine.diedInWrite)
+    if (isPowerCut) this.disk.cutPower(!this.machine.hasTornWrite)
     else if (isEvicted && this.disk.evictLost()) this.saw('lost bytes evicted')
   }
 
@@ -177,7 +182,7 @@ class DiskRun {
         this.end(this.dice.chance(0.3))
       } else {
         this.log = opened.right
-        return this.serve(flip)
+        return this.serve(flip, tries)
       }
     }
   }
@@ -222,14 +227,15 @@ class DiskRun {
   }
 
   /** The log is open: everything is read, and then served from. */
-  private async serve(flip: Flip | undefined): Promise<void> {
+  private async serve(flip: Flip | undefined, openings: number): Promise<void> {
     const { machine } = this
     const { discardedTailBytes } = this.log.condition()
     if (discardedTailBytes > 0) this.saw('torn tail cut')
-    machine.dieAfterCalls(Number.POSITIVE_INFINITY)
-    machine.faults = { ...NO_FAULTS }
+    machine.heal()
     const found = await this.readAll()
-    const isExcused = flip !== undefined && this.isMarkBehind && !this.strict && discardedTailBytes > 0
+    // An opening that failed after the cut has taken the count of the bytes with it.
+    const isTold = discardedTailBytes > 0 || openings > 1
+    const isExcused = flip !== undefined && this.isMarkBehind && !this.strict && isTold
     this.story.checkFound(found, isExcused ? this.log.condition().nextPosition : undefined)
     this.clients.found(found)
     if (flip !== undefined) this.damaged.add(flip.path)
@@ -260,9 +266,18 @@ class DiskRun {
   private flipOne(): Flip | undefined {
     const files = this.disk.files().filter(([path, file]) => file.size > 0 && !path.endsWith('/lock'))
     if (files.length === 0) return undefined
-    const [path, file] = this.dice.pick(files)
-    const offset = Math.floor(this.dice.random() * file.size)
-    const bit = Math.floor(this.dice.random() * 8)
+    const { dice } = this
+    const segments = files.filter(([path, file]) => path.endsWith('.seg') && file.usedBytes > 0)
+    const [path, file] = dice.pick(segments.length > 0 && dice.chance(0.7) ? segments : files)
+    // Mostly where something stands, and there where the log has most to think about: in what came last.
+    const used = Math.max(1, file.usedBytes)
+    const [from, to] = dice.pick([
+      [0, file.size],
+      [0, used],
+      [Math.max(0, used - LAST_BYTES), used],
+    ])
+    const offset = from + Math.floor(dice.random() * (to - from))
+    const bit = Math.floor(dice.random() * 8)
     file.flip(offset, bit)
     this.trace.push(`flip ${path} ${offset}`)
     this.saw('flip')

@@ -55,6 +55,8 @@ export class DiskClients {
   private readonly heads = new Map<string, number>()
   private readonly snapshots = new Map<string, Snapshots>()
   private readonly busy = new Set<string>()
+  /** What share of all calls cuts something off. */
+  private readonly truncations: number
   /** Rises with each death: answers to a process that is dead are not heard. */
   private life = 0
 
@@ -64,7 +66,9 @@ export class DiskClients {
     private readonly saw: (what: string) => void,
     private readonly trace: string[],
     private readonly turns: TurnScheduler,
-  ) {}
+  ) {
+    this.truncations = dice.pick([0.03, 0.1, 0.3])
+  }
 
   died(): void {
     this.life += 1
@@ -79,11 +83,11 @@ export class DiskClients {
     const { dice } = this
     const stream = dice.pick(STREAMS)
     const what = dice.random()
-    if (what < 0.55) this.append(log, stream)
-    else if (what < 0.65) this.repeat(log, stream)
-    else if (what < 0.8) void this.readPage(log, stream, machine)
-    else if (what < 0.9) this.save(log, stream)
-    else this.truncate(log, stream)
+    if (what < this.truncations) this.truncate(log, stream)
+    else if (what < 0.4) void this.readPage(log, stream, machine)
+    else if (what < 0.5) this.repeat(log, stream)
+    else if (what < 0.6) this.save(log, stream)
+    else this.append(log, stream)
   }
 
   /** Calls back with the answer, unless its process is dead by then. */
@@ -206,7 +210,7 @@ export class DiskClients {
 
   private truncate(log: EventLog, stream: string): void {
     const head = this.heads.get(stream) ?? NO_REVISION
-    const revision = this.dice.chance(0.3) ? head + 1 : Math.floor(this.dice.random() * (head + 2))
+    const revision = this.dice.chance(0.5) ? head + 1 : Math.floor(this.dice.random() * (head + 2))
     this.trace.push(`truncate ${stream}/${revision}`)
     this.story.truncating(stream, revision)
     this.hear(log.truncateBefore(stream, revision), (answer) => {

@@ -136,7 +136,7 @@ class DiskHome {
     machine.die()
     const isPowerCut = this.dice.chance(0.5)
     this.saw(isPowerCut ? 'power cut' : 'kill')
-    if (isPowerCut) this.disk.cutPower(!machine.diedInWrite)
+    if (isPowerCut) this.disk.cutPower(!machine.hasTornWrite)
     else if (this.dice.chance(0.5)) this.disk.evictLost()
   }
 
