@@ -33,6 +33,7 @@ import {
   problemOf,
 } from './problem.js'
 import { queueHandles } from './queueHandles.js'
+import { pauseAndRead, quietForPause, type Requests } from './quietEnd.js'
 import type { Call, Desk, Route } from './route.js'
 import { ROUTES } from './routes.js'
 
@@ -136,8 +137,7 @@ const addRoute = (app: FastifyInstance, desk: Desk, route: Route, access: Access
 type Hall = Readonly<{
   app: FastifyInstance
   stop: () => void
-  /** No request is being answered. */
-  quiet: () => Promise<void>
+  requests: Requests
 }>
 
 /** The server without a port: what tests inject requests into. */
@@ -193,9 +193,11 @@ export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' 
   app.setNotFoundHandler({ preHandler: checking(access) }, (_request, reply) =>
     sendProblem(reply, problemOf(404, 'route_not_found', 'There is no such resource or method.')),
   )
+  let begun = 0
   let inFlight = 0
   let onQuiet: (() => void) | undefined
   app.addHook('onRequest', (_request, reply, done) => {
+    begun += 1
     inFlight += 1
     // Fires also for requests whose client has gone, which Fastify's own hook does not.
     reply.raw.once('close', () => {
@@ -213,7 +215,7 @@ export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' 
       onQuiet = resolve
       if (inFlight === 0) resolve()
     })
-  return { app, stop: () => stopping.abort(), quiet }
+  return { app, stop: () => stopping.abort(), requests: { begun: () => begun, quiet } }
 }
 
 /** Bytes that are no HTTP request, or came too late: there is no request to reply to, only a socket. */
@@ -234,18 +236,11 @@ const refuseBrokenRequest = (error: Error & { code?: string }, socket: Socket): 
   socket.end(`${head}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`)
 }
 
-/** Requests may be on their way that nobody has read yet: only after a while without any is it quiet. */
-const quietFor = async (ms: number, quiet: () => Promise<void>): Promise<void> => {
-  await quiet()
-  await new Promise((resolve) => setTimeout(resolve, ms))
-  await quiet()
-}
-
 /** @throws Error when the address is open to a network and there is no token, or when it cannot be listened on */
 export const startServer = async (ledger: Ledger, options: ServerOptions = {}): Promise<Server> => {
   const { host = '127.0.0.1', port = 0, ...rest } = options
   refuseOpenDoor(host, options.token)
-  const { app, stop, quiet } = buildServer(ledger, rest)
+  const { app, stop, requests } = buildServer(ledger, rest)
   app.server.maxConnections = connectionsMax()
   const url = await app.listen({ host, port })
   const close = async (): Promise<void> => {
@@ -256,7 +251,7 @@ export const startServer = async (ledger: Ledger, options: ServerOptions = {}): 
     app.server.closeIdleConnections = () => undefined
     const closed = app.close()
     try {
-      await quietFor(CLOSE_QUIET_MS, quiet)
+      await quietForPause(requests, () => pauseAndRead(CLOSE_QUIET_MS))
       // Connections that were opened and never used count as busy in Node, and would be waited for.
       app.server.closeAllConnections()
       await closed

@@ -40,7 +40,7 @@ export type Mix = Readonly<{
 }>
 
 /** What strikes does so within it, however few answers there were. */
-export const STRIKES_WITHIN_MS = 1_500
+export const STRIKES_WITHIN_MS = 3_000
 export const ANSWERS_MAX = 400
 const INNER_MS_MAX = 400
 export const LEASE_MS = 400
@@ -53,7 +53,7 @@ const IN_RECOVERY = FAILPOINTS.filter(({ name }) => /^recovery/.test(name))
 const failpoint = (dice: Dice): Fate => {
   const { name, where } = dice.chance(0.15) ? dice.pick(IN_RECOVERY) : dice.pick(MET)
   const hit =
-    where === 'opening' ? 1 : where === 'main thread' ? dice.pick([1, 2, 4]) : dice.pick([1, 3, 10, 40, 150])
+    where === 'opening' ? 1 : where === 'main thread' ? dice.pick([1, 2, 4]) : dice.pick([1, 3, 10, 30, 60])
   return { kind: 'failpoint', name, hit }
 }
 
@@ -136,5 +136,5 @@ export const jobOf = (dice: Dice, n: number): Job => ({
   ms: dice.pick([0, 0, 0, 2, 10, 30, dice.chance(0.3) ? 2 * LEASE_MS : 0]),
   outcome: dice.chance(0.004)
     ? 'poison'
-    : dice.pick(['ack', 'ack', 'ack', 'ack', 'fail', 'throw', 'release', 'followUp']),
+    : dice.pick(['ack', 'ack', 'ack', 'fail', 'throw', 'release', 'followUp', 'followUp']),
 })

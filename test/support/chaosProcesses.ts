@@ -1,5 +1,6 @@
 // The processes of a chaos run: how they are started, heard, stopped and ended. Whoever starts one ends it.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { Line } from './chaosLines.js'
 
@@ -91,3 +92,14 @@ export const within = async <A>(ms: number, promise: Promise<A>): Promise<A | un
     clearTimeout(timer)
   }
 }
+
+/** Its server comes back at the same place, as its clients expect. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
+    })
+  })

@@ -1,7 +1,6 @@
 // Cycles of chaos on one directory after another: processes are started on it, loaded, struck, and what they leave is held
 // against what they told. After some cycles a directory is healed and has to drain, and the next one begins.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connectLedger, type RemoteLedger } from '../../src/client/connectLedger.js'
@@ -20,6 +19,7 @@ import {
 } from './chaosMix.js'
 import {
   COMMAND_LINE,
+  freePort,
   LIBRARY,
   moment,
   type Running,
@@ -50,16 +50,6 @@ const smallDisk = async (): Promise<SmallDisk | undefined> => {
   await disk.close()
   return undefined
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
-    })
-  })
 
 /** One directory, and all who work on it. */
 export class House {

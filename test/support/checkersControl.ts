@@ -76,7 +76,7 @@ const spelt = (value: unknown): string =>
   )
 
 export const isAsTold = ({ config, paused, switches }: Adopted, told: Control): boolean =>
-  spelt(config) === spelt(told.config) &&
+  (config === told.config || spelt(config) === spelt(told.config)) &&
   paused === told.paused &&
   sameNames(switches.pausedGroups, told.groups) &&
   sameNames(switches.closedGates, told.gates) &&

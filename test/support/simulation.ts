@@ -175,7 +175,7 @@ class Run {
     if (what < 0.9) return this.go(dice)
     if (what < 0.95) return dice.chance(this.swarm.faultRate) ? this.planFault(dice) : this.release()
     if (what < 0.98) return dice.chance(this.swarm.crashRate) ? this.shake(dice) : this.mend(dice)
-    if (what < 0.99) return this.turnClocks(dice)
+    if (what < 0.994) return this.turnClocks(dice)
     return this.compareWithReplay(this.someNode(dice))
   }
 

@@ -2,6 +2,7 @@
 // is healed, and what the log tells is held against what had to come of it. What a single partition promises is simulation.ts's.
 import type { LedgerEvent } from '../../domain/batch.js'
 import type { FollowUpRequest } from '../../src/api/types/followUps.js'
+import type { EnqueueOptions } from '../../src/api/types/index.js'
 import { complete } from '../../src/worker/attempt.js'
 import type { FaultyLog, PlannedFault } from './faultyLog.js'
 import { TestLedger } from './ledger.js'
@@ -29,6 +30,7 @@ class LedgerRun {
   private readonly dedupWindowMs: number
   /** A queue of so few that follow-ups have to wait for room. */
   private readonly mailsMax: number
+  private readonly called = new Set<string>()
   private isMailing = false
   private n = 0
 
@@ -115,9 +117,13 @@ class LedgerRun {
 
   private async enqueue(): Promise<void> {
     const { test, dice } = this
-    const work: Work = { n: ++this.n, follow: dice.pick([0, 1, 3]), fails: dice.pick([0, 0, 1, 2]) }
+    const work: Work = { n: ++this.n, follow: dice.pick([0, 1, 3]), fails: dice.pick([0, 0, 1, 2, 9]) }
+    const callbacks: EnqueueOptions = {
+      ...(dice.chance(0.3) ? { onSuccess: { queue: 'mails' } } : {}),
+      ...(dice.chance(0.5) ? { onFailure: { queue: 'mails' } } : {}),
+    }
     const orders = await test.done(test.ledger.queue<Work>('orders'))
-    orders.enqueue(work).then(
+    orders.enqueue(work, callbacks).then(
       ({ id }) => this.told.add(id),
       () => this.saw('told a failure'),
     )
@@ -152,12 +158,16 @@ class LedgerRun {
     return live.size
   }
 
-  /** How often each payload was recorded with a success, less how often it was enqueued. */
+  /** How often each payload was recorded with a message's end, less how often it was enqueued. */
   private async followUpsMissing(): Promise<ReadonlyMap<string, number>> {
     const missing = new Map<string, number>()
     const add = (payload: string, n: number) => missing.set(payload, (missing.get(payload) ?? 0) + n)
     for (const event of await this.test.events('orders')) {
-      if (event.type === 'AttemptSucceeded') for (const { payload } of event.followUps ?? []) add(payload, 1)
+      if (event.type !== 'AttemptSucceeded' && event.type !== 'MessageDeadLettered') continue
+      for (const { payload } of event.followUps ?? []) {
+        add(payload, 1)
+        if (payload.startsWith('{"operationId"')) this.called.add(event.type)
+      }
     }
     for (const event of await this.test.events('mails')) {
       if (event.type === 'MessageEnqueued') add(event.payload, -1)
@@ -165,10 +175,11 @@ class LedgerRun {
     return missing
   }
 
-  /** C9: exactly one message for each that was recorded with a success, and none besides. */
+  /** C9: exactly one message for each that was recorded with an end, and none besides. */
   private async checkFollowUps(): Promise<string[]> {
     const missing = await this.followUpsMissing()
     for (const n of missing.values()) if (n === 0) this.saw('follow-up')
+    for (const end of this.called) this.saw(`callback after ${end}`)
     return [...missing]
       .filter(([, n]) => n !== 0)
       .map(([payload, n]) => `C9 follow-up ${payload}: ${n} missing`)

@@ -1,8 +1,10 @@
 // Where the log of a simulated run lies, and how its processes open it: in memory with faults of the link, or on a simulated
 // disk. A store for many processes (a server) fits in by the same three types.
 
+import { left } from 'fp-ts/lib/Either.js'
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import { openMemoryLog } from '../../src/adapters/memory/eventLog.js'
-import type { EventLog } from '../../src/ports/eventLog.js'
+import type { EventLog, ReadFault } from '../../src/ports/eventLog.js'
 import { FaultyLog, type PlannedFault } from './faultyLog.js'
 import type { SimulatedProcess } from './simulationTime.js'
 
@@ -37,18 +39,55 @@ export type LogHome = Readonly<{
 /** No made-up conflicts: a log never answers so while the place is free. Processes that take over make real ones. */
 const LINK_FAULTS: ReadonlyArray<PlannedFault> = ['full', 'lostReply', 'lostRequest', 'lateRequest', 'held']
 
+/** The next read, or the next snapshot, does not come through. */
+const READ_FAULTS: ReadonlyArray<string> = ['unreachable', 'snapshot fails']
+
+class FailingReads {
+  private readonly planned = new Set<string>()
+  readonly port: EventLog
+
+  constructor(inner: EventLog) {
+    this.port = {
+      ...inner,
+      read: (stream, from, maxBytes) => this.unless('unreachable', inner.read(stream, from, maxBytes)),
+      head: (stream) => this.unless('unreachable', inner.head(stream)),
+      saveSnapshot: (stream, revision, chunks) =>
+        this.unless('snapshot fails', inner.saveSnapshot(stream, revision, chunks)),
+    }
+  }
+
+  /** False for what is none of its faults. */
+  plan(fault: string): boolean {
+    if (READ_FAULTS.includes(fault)) this.planned.add(fault)
+    return READ_FAULTS.includes(fault)
+  }
+
+  heal(): void {
+    this.planned.clear()
+  }
+
+  private unless<A>(fault: string, answer: TaskEither<ReadFault, A>): TaskEither<ReadFault, A> {
+    return async () =>
+      this.planned.delete(fault) ? left({ type: 'LogUnavailable', reason: `${fault} by plan` }) : answer()
+  }
+}
+
 /** A server without a disk: processes reach it over a link that loses, holds and delays. */
 export const memoryHome = (): LogHome => {
   const inner = openMemoryLog()
   return {
     processesMax: 3,
-    faults: [...LINK_FAULTS, 'held'],
+    faults: [...LINK_FAULTS, 'held', ...READ_FAULTS],
     open: async (process) => {
-      const log = new FaultyLog(sentFrom(process, inner))
+      const failing = new FailingReads(sentFrom(process, inner))
+      const log = new FaultyLog(failing.port)
       return {
         port: heardBy(process, log.port),
-        plan: (fault) => log.plan(fault as PlannedFault),
-        heal: () => log.heal(),
+        plan: (fault) => failing.plan(fault) || log.plan(fault as PlannedFault),
+        heal: () => {
+          log.heal()
+          failing.heal()
+        },
         release: () => log.release(),
         die: () => log.die(),
       }

@@ -23,6 +23,8 @@ export const SOMETIMES = [
   'lostRequest',
   'lateRequest',
   'held',
+  'unreachable',
+  'snapshot fails',
   'crash',
   'crash while opening',
   'take-over',
@@ -94,6 +96,8 @@ export const SOMETIMES = [
   'log: truncation failed',
   'death of a ledger',
   'follow-up',
+  'callback after AttemptSucceeded',
+  'callback after MessageDeadLettered',
   'tick',
 ] as const
 

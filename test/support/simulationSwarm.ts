@@ -100,6 +100,8 @@ export const FEATURES = [
   'lostRequest',
   'lateRequest',
   'held',
+  'unreachable',
+  'snapshot fails',
   'snapshots',
   'cache',
   'limits',

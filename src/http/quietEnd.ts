@@ -1,0 +1,31 @@
+// When a server that is about to end may cut its connections: after a while in which nobody asked for anything. A connection that is
+// cut with a request on it leaves its client without knowing what became of that (R61).
+
+export type Requests = Readonly<{
+  /** How many have been read so far. */
+  begun: () => number
+  /** Resolves when none is being answered. */
+  quiet: () => Promise<void>
+}>
+
+/** Requests that come in during the pause begin it anew: each connection may bring one more, so it does end. */
+export const quietForPause = async (
+  { begun, quiet }: Requests,
+  pause: () => Promise<void>,
+): Promise<void> => {
+  for (;;) {
+    await quiet()
+    const before = begun()
+    await pause()
+    if (begun() === before) return
+  }
+}
+
+/**
+ * Timers come before sockets in a turn of the event loop. After a hold-up of this process the time is over before it has read
+ * what was sent to it meanwhile, so it reads once more.
+ */
+export const pauseAndRead = async (ms: number): Promise<void> => {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+  await new Promise((resolve) => setImmediate(resolve))
+}
