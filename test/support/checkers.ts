@@ -170,6 +170,8 @@ export class Story {
         this.must(event.epoch > this.epoch, `8 epoch ${event.epoch} after ${this.epoch}`)
         this.epoch = event.epoch
         this.turns.newTerm()
+        // Each term grants leases anew, in full, on its own clock.
+        for (const one of this.live.values()) if (one.situation === 'leased') one.grantedAt = this.at
         return
       case 'ConfigAdopted':
         return this.adopted(event)
