@@ -1,5 +1,5 @@
-// Mistakes between the log and the disk. Those that only the named tests reach need a block in a wrong place, or one certain
-// moment.
+// Mistakes between the log and the disk. Those that a named test finds need a block in a wrong place, or so rare a moment that the
+// simulation meets it only once in many hundred seeds.
 import type { PlantedBug } from './bug.js'
 
 const FOLDER = 'src/adapters/embedded'
@@ -127,11 +127,6 @@ const FOUND_BY_SIMULATION: ReadonlyArray<Row> = [
     edit(TRUNCATION, '      this.raised += 1\n', ''),
   ],
   [
-    'heads-of-truncated-streams-forgotten',
-    'I1: no revision is given twice',
-    edit(RECOVERY, '    this.headsFromMarks()\n', ''),
-  ],
-  [
     'snapshot-renamed-before-its-sync',
     'R03: a snapshot that was answered stays',
     edit(SNAPSHOTS, '    await file.sync()\n', ''),
@@ -209,6 +204,12 @@ export const EMBEDDED_LOG_BUGS: ReadonlyArray<PlantedBug> = [
         'return section.events > 0',
       ),
     ],
+    foundBy: 'test/adapters/embedded/recovery.test.ts',
+  },
+  {
+    name: 'heads-of-truncated-streams-forgotten',
+    breaks: 'I1: no revision is given twice',
+    edits: [edit(RECOVERY, '    this.headsFromMarks()\n', '')],
     foundBy: 'test/adapters/embedded/recovery.test.ts',
   },
   {

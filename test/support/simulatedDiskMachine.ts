@@ -47,7 +47,7 @@ export class SimulatedMachine {
   private readonly locked = new Set<string>()
   private isAlive = true
   private callsLeft = Number.POSITIVE_INFINITY
-  private diesAfterRename = false
+  private renamesLeft = Number.POSITIVE_INFINITY
   private readonly failing = new Set<FaultKind>()
   /** A write was left half done: one of its kind is enough, and a power cut tears no other. */
   hasTornWrite = false
@@ -87,9 +87,9 @@ export class SimulatedMachine {
     this.callsLeft = calls
   }
 
-  /** The process dies right after the next name it changes, before anything makes that durable. */
-  dieAfterRename(): void {
-    this.diesAfterRename = true
+  /** The process dies right after the n-th name it changes from now, before anything makes that durable. */
+  dieAfterRenames(renames: number): void {
+    this.renamesLeft = renames
   }
 
   die(): void {
@@ -108,7 +108,8 @@ export class SimulatedMachine {
   private call<A>(what: string, whole: () => A, half: () => void = () => undefined): A {
     if (!this.isAlive) throw new Gone()
     this.callsLeft -= 1
-    const isRename = this.diesAfterRename && what === 'rename'
+    if (what === 'rename') this.renamesLeft -= 1
+    const isRename = what === 'rename' && this.renamesLeft === 0
     if (this.callsLeft > 0 && !isRename) return whole()
     const when = isRename ? 'after' : this.dice.pick(['before', 'in', 'after'] as const)
     this.saw(`death ${when} a ${what}`)
@@ -130,7 +131,7 @@ export class SimulatedMachine {
     this.faults = { ...NO_FAULTS }
     this.failing.clear()
     this.callsLeft = Number.POSITIVE_INFINITY
-    this.diesAfterRename = false
+    this.renamesLeft = Number.POSITIVE_INFINITY
   }
 
   private fails(kind: FaultKind, path: string): boolean {

@@ -92,10 +92,7 @@ class DiskRun {
 
   private async step(): Promise<void> {
     const { dice } = this
-    if (dice.chance(this.deathRate)) {
-      if (dice.chance(0.3)) this.machine.dieAfterRename()
-      else this.machine.dieAfterCalls(1 + Math.floor(dice.random() * 12))
-    }
+    if (dice.chance(this.deathRate)) this.planDeath(12)
     if (dice.chance(this.fullRate)) this.fillOrEmpty()
     if (dice.chance(0.4)) this.clients.ask(this.log, this.machine)
     for (let n = dice.pick([0, 1, 2, 6]); n > 0 && this.machine.isRunning; n--) await this.turns.step()
@@ -103,6 +100,12 @@ class DiskRun {
     if (!this.machine.isRunning) await this.afterDeath()
     else if (this.log.condition().state === 'stopped' && dice.chance(0.2)) await this.replaceStopped()
     else if (dice.chance(0.01)) await this.closeAndOpen()
+  }
+
+  private planDeath(callsMax: number): void {
+    const { dice, machine } = this
+    if (dice.chance(0.3)) machine.dieAfterRenames(dice.pick([1, 2]))
+    else machine.dieAfterCalls(1 + Math.floor(dice.random() * callsMax))
   }
 
   private get errorCount(): number {
@@ -171,8 +174,7 @@ class DiskRun {
       this.machine = this.newMachine()
       if (isLast) this.disk.capacityBytes = Number.POSITIVE_INFINITY
       else this.machine.faults = { ...this.faults }
-      if (!isLast && this.deathRate > 0 && this.dice.chance(0.3))
-        this.machine.dieAfterCalls(1 + Math.floor(this.dice.random() * 80))
+      if (!isLast && this.deathRate > 0 && this.dice.chance(0.3)) this.planDeath(80)
       const opened = await this.opened()
       if (opened === 'died') {
         this.saw('death while opening')

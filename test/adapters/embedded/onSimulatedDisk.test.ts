@@ -73,19 +73,19 @@ class Bench {
 
 describe('the embedded log, step by step', () => {
   it('R07: closes although the last append it waits for is refused, because there is no room', async () => {
-    const bench = await Bench.open()
-    let head = NO_REVISION
-    bench.disk.capacityBytes = bench.disk.usedBytes
-    // The appends that come while the next segment is still tried wait for what becomes of it.
-    for (let isFull = false; !isFull; ) {
-      const answers = [bench.append(head + 1, enqueued(head + 1, LARGE))]
-      for (let n = 1; n < 4; n++)
-        answers.push(bench.log.append(`s${head}.${n}`, NO_REVISION, batchOf([enqueued(0, LARGE)]))())
-      const [first] = (await bench.done(Promise.all([answers[0]]))) ?? []
-      if (first !== undefined && E.isRight(first)) head = first.right.lastRevision
-      else isFull = true
+    for (let turn = 0; turn < 20; turn++) {
+      const bench = await Bench.open()
+      for (let n = 0; n < turn; n++) bench.dice.random()
+      bench.disk.capacityBytes = bench.disk.usedBytes
+      // The next segment is still tried: what does not fit this one waits for what becomes of it.
+      const answers = Array.from({ length: 14 }, (_, n) =>
+        bench.log.append(`stream-${n}`, NO_REVISION, batchOf([enqueued(0, LARGE)]))(),
+      )
+      expect(await bench.done(bench.log.close().then(() => 'closed'))).toBe('closed')
+      const told = await Promise.all(answers)
+      expect(told.at(0)).toMatchObject({ _tag: 'Right' })
+      expect(told.at(-1)).toMatchObject({ left: { type: 'LogFull' } })
     }
-    expect(await bench.done(bench.log.close().then(() => 'closed'))).toBe('closed')
   })
 
   it('I1: a repeat of what was appended is answered from the log, also after the log has stopped', async () => {
