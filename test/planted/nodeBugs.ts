@@ -47,8 +47,8 @@ export const NODE_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [
       {
         file: 'src/engine/partitionWriter.ts',
-        from: 'state.regrantLeases(deps.clock.tickMs())',
-        to: 'state.regrantLeases(0)',
+        from: 'this.state.regrantLeases(this.deps.clock.tickMs())',
+        to: 'this.state.regrantLeases(0)',
       },
     ],
     foundBy: 'simulation',
