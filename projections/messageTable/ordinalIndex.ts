@@ -6,13 +6,18 @@ const PAGE_BITS = 6
 const PAGE_ORDINALS = 1 << PAGE_BITS
 const PAGE_MASK = PAGE_ORDINALS - 1
 const FIRST_PAGES = 64
+/** Pages per segment: 256 KiB. In one piece the slots of eight million messages held up the loop while they were copied. */
+const SEGMENT_BITS = 10
+const SEGMENT_PAGES = 1 << SEGMENT_BITS
+const SEGMENT_MASK = SEGMENT_PAGES - 1
 /** Numbers without a page to each one with one, above which sorting is cheaper than counting. */
 const SPARSE_FROM = 8
 
 export class OrdinalIndex {
   private readonly pages = new Map<number, number>()
-  /** Slot + 1 of each ordinal of each page; 0 = none. */
-  private slab = new Int32Array(FIRST_PAGES * PAGE_ORDINALS)
+  /** Slot + 1 of each ordinal of each page; 0 = none. The first segment doubles until it is as long as the others are. */
+  private readonly segments = [new Int32Array(FIRST_PAGES * PAGE_ORDINALS)]
+  private pagesThere = FIRST_PAGES
   private used = new Int32Array(FIRST_PAGES)
   private freePages: number[] = []
   private nextPage = 0
@@ -20,27 +25,34 @@ export class OrdinalIndex {
   private lastNumber = -1
   private lastPage = -1
 
+  /** How many ordinals it has room for. */
+  get capacity(): number {
+    return this.pagesThere * PAGE_ORDINALS
+  }
+
   slotOf(ordinal: number): number {
     const page = this.find(Math.floor(ordinal / PAGE_ORDINALS))
-    return page < 0 ? -1 : this.slab[page * PAGE_ORDINALS + (ordinal & PAGE_MASK)]! - 1
+    return page < 0 ? -1 : this.segments[page >> SEGMENT_BITS]![placeOf(page, ordinal & PAGE_MASK)]! - 1
   }
 
   set(ordinal: number, slot: number): void {
     const number = Math.floor(ordinal / PAGE_ORDINALS)
     let page = this.find(number)
     if (page < 0) page = this.add(number)
-    const at = page * PAGE_ORDINALS + (ordinal & PAGE_MASK)
-    if (this.slab[at] === 0) this.used[page]!++
-    this.slab[at] = slot + 1
+    const segment = this.segments[page >> SEGMENT_BITS]!
+    const at = placeOf(page, ordinal & PAGE_MASK)
+    if (segment[at] === 0) this.used[page]!++
+    segment[at] = slot + 1
   }
 
   delete(ordinal: number): void {
     const number = Math.floor(ordinal / PAGE_ORDINALS)
     const page = this.find(number)
     if (page < 0) return
-    const at = page * PAGE_ORDINALS + (ordinal & PAGE_MASK)
-    if (this.slab[at] === 0) return
-    this.slab[at] = 0
+    const segment = this.segments[page >> SEGMENT_BITS]!
+    const at = placeOf(page, ordinal & PAGE_MASK)
+    if (segment[at] === 0) return
+    segment[at] = 0
     this.used[page]!--
     if (this.used[page] === 0) {
       this.pages.delete(number)
@@ -59,8 +71,9 @@ export class OrdinalIndex {
       if (number !== Math.floor(from / PAGE_ORDINALS)) place = step === 1 ? 0 : PAGE_MASK
       const page = this.pages.get(number)
       if (page === undefined) continue
+      const segment = this.segments[page >> SEGMENT_BITS]!
       for (; place >= 0 && place < PAGE_ORDINALS; place += step) {
-        const slot = this.slab[page * PAGE_ORDINALS + place]! - 1
+        const slot = segment[placeOf(page, place)]! - 1
         if (slot >= 0 && !visit(number * PAGE_ORDINALS + place, slot)) return
       }
     }
@@ -97,7 +110,7 @@ export class OrdinalIndex {
 
   private add(number: number): number {
     const page = this.freePages.pop() ?? this.nextPage++
-    if (page >= this.used.length) this.grow()
+    if (page >= this.pagesThere) this.grow()
     this.pages.set(number, page)
     this.lastNumber = number
     this.lastPage = page
@@ -105,11 +118,21 @@ export class OrdinalIndex {
   }
 
   private grow(): void {
-    const slab = new Int32Array(this.slab.length * 2)
-    slab.set(this.slab)
-    this.slab = slab
+    if (this.pagesThere < SEGMENT_PAGES) {
+      const first = new Int32Array(this.segments[0]!.length * 2)
+      first.set(this.segments[0]!)
+      this.segments[0] = first
+      this.pagesThere *= 2
+    } else {
+      this.segments.push(new Int32Array(SEGMENT_PAGES * PAGE_ORDINALS))
+      this.pagesThere += SEGMENT_PAGES
+    }
+    if (this.pagesThere <= this.used.length) return
     const used = new Int32Array(this.used.length * 2)
     used.set(this.used)
     this.used = used
   }
 }
+
+/** Inside the page's segment. */
+const placeOf = (page: number, place: number): number => (page & SEGMENT_MASK) * PAGE_ORDINALS + place

@@ -10,6 +10,9 @@ import { LogFault } from './recovery.js'
 
 /** Rough cost of an event object beside its payload, in bytes. */
 const OBJECT_BYTES = 160
+/** Slots per chunk: in one list, the first message that was kept again behind ten million others filled the gap before it at once. */
+const CHUNK_BITS = 12
+const CHUNK_MASK = (1 << CHUNK_BITS) - 1
 /** Read when claims walk through the log in order, and when they jump. */
 const PAGE_BYTES = 1_048_576
 const LONE_PAGE_BYTES = 65_536
@@ -19,8 +22,8 @@ const AHEAD_BYTES = 8 * 1_048_576
 const IN_ORDER_REVISIONS = 50_000
 
 export class Payloads {
-  /** By slot of the message table. */
-  private readonly kept: Array<Contents | undefined> = []
+  /** By slot of the message table, in chunks that are as long as they must. */
+  private readonly kept: Array<Array<Contents | undefined> | undefined> = []
   private bytes = 0
   private lastPageEnd = 0
 
@@ -39,19 +42,31 @@ export class Payloads {
     this.drop(slot)
     const bytes = OBJECT_BYTES + event.payload.length
     if (this.bytes + bytes > bytesMax) return
-    while (this.kept.length <= slot) this.kept.push(undefined)
-    this.kept[slot] = event
+    const chunk = this.chunkOf(slot >> CHUNK_BITS)
+    const place = slot & CHUNK_MASK
+    while (chunk.length <= place) chunk.push(undefined)
+    chunk[place] = event
     this.bytes += bytes
   }
 
+  private chunkOf(number: number): Array<Contents | undefined> {
+    while (this.kept.length <= number) this.kept.push(undefined)
+    const known = this.kept[number]
+    if (known !== undefined) return known
+    const chunk: Array<Contents | undefined> = []
+    this.kept[number] = chunk
+    return chunk
+  }
+
   get(slot: number): Contents | undefined {
-    return this.kept[slot]
+    return this.kept[slot >> CHUNK_BITS]?.[slot & CHUNK_MASK]
   }
 
   drop(slot: number): void {
-    const event = this.kept[slot]
-    if (event === undefined) return
-    this.kept[slot] = undefined
+    const chunk = this.kept[slot >> CHUNK_BITS]
+    const event = chunk?.[slot & CHUNK_MASK]
+    if (chunk === undefined || event === undefined) return
+    chunk[slot & CHUNK_MASK] = undefined
     this.bytes -= OBJECT_BYTES + event.payload.length
   }
 
@@ -77,7 +92,7 @@ export class Payloads {
           if (wanted.has(at)) found.set(at, event)
           else {
             const slot = slotOf(event.ordinal, at)
-            if (slot >= 0 && this.kept[slot] === undefined) this.put(slot, event, this.bytesMax + AHEAD_BYTES)
+            if (slot >= 0 && this.get(slot) === undefined) this.put(slot, event, this.bytesMax + AHEAD_BYTES)
           }
         })
       }

@@ -41,7 +41,7 @@ describe('OrdinalIndex', () => {
     }
     expect(index.slotOf(199_999)).toBe(99)
     expect(index.slotOf(199_899)).toBe(-1)
-    expect((index as unknown as { slab: Int32Array }).slab.length).toBe(64 * 64)
+    expect(index.capacity).toBe(64 * 64)
   })
 })
 

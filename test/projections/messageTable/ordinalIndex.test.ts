@@ -103,8 +103,7 @@ describe('the index of ordinals', () => {
       index.set(number, number)
       index.delete(number - 100)
     }
-    const { slab } = index as unknown as Readonly<{ slab: Int32Array }>
-    expect(slab.length).toBeLessThanOrEqual(64 * 64)
+    expect(index.capacity).toBeLessThanOrEqual(64 * 64)
     expect(walked(index, 1, 1)).toHaveLength(100)
   })
 
@@ -117,5 +116,23 @@ describe('the index of ordinals', () => {
     index.delete(70)
     index.set(71, 5)
     expect([index.slotOf(70), index.slotOf(71)]).toEqual([-1, 5])
+  })
+
+  it('R59: finds and walks a hundred and fifty thousand over the edges of its segments, and forgets them', () => {
+    const index = new OrdinalIndex()
+    const count = 150_000
+    for (let number = 1; number <= count; number++) index.set(number, number * 2)
+    for (let number = 1; number <= count; number += 997) expect(index.slotOf(number)).toBe(number * 2)
+    expect(walked(index, 65_530, 1, 12)).toEqual(
+      Array.from({ length: 12 }, (_, i) => [65_530 + i, (65_530 + i) * 2]),
+    )
+    for (let number = 1; number <= count; number++) if (number % 65_536 !== 0) index.delete(number)
+    expect(walked(index, 1, 1)).toEqual([
+      [65_536, 131_072],
+      [131_072, 262_144],
+    ])
+    // Freed pages are used again, in whatever segment they are.
+    for (let number = count + 1; number <= 2 * count; number++) index.set(number, number)
+    expect(walked(index, count, 1)).toHaveLength(count)
   })
 })
