@@ -21,11 +21,17 @@ export const quietForPause = async (
   }
 }
 
+/** Until everything that waits in sockets now has been read, connections that nobody has accepted yet included. */
+export const wholeTurn = async (): Promise<void> => {
+  // The first ends the turn under way, which may be past its sockets.
+  for (let n = 0; n < 2; n++) await new Promise((resolve) => setImmediate(resolve))
+}
+
 /**
  * Timers come before sockets in a turn of the event loop. After a hold-up of this process the time is over before it has read
  * what was sent to it meanwhile, so it reads once more.
  */
 export const pauseAndRead = async (ms: number): Promise<void> => {
   await new Promise((resolve) => setTimeout(resolve, ms))
-  await new Promise((resolve) => setImmediate(resolve))
+  await wholeTurn()
 }

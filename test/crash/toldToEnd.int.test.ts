@@ -49,3 +49,24 @@ test('R61 a request that reached a server while it was held up in its end is ans
   expect(await server.ended).toBe(0)
   await ledger.close()
 })
+
+test('R61 so is one whose connection nobody had accepted yet', async () => {
+  const port = await freePort()
+  const server = start([SERVER, directory, String(port)], () => undefined)
+  await server.ready
+  server.signal('SIGSTOP')
+  const ledger = connectLedger({ url: `http://127.0.0.1:${port}` })
+  const answered = ledger.knownQueue('last').enqueue({ n: 2 })
+  // The system lets it in for the server, which learns of its end at the same time.
+  await new Promise<void>((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve()
+    })
+  })
+  server.signal('SIGTERM')
+  server.signal('SIGCONT')
+  expect(await answered).toMatchObject({ duplicate: false })
+  expect(await server.ended).toBe(0)
+  await ledger.close()
+})

@@ -3,6 +3,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { connectLedger, type RemoteLedger } from '../../src/client/connectLedger.js'
 import { FATE_VARIABLE } from './chaosFate.js'
 import { Load } from './chaosLoad.js'
@@ -36,6 +37,8 @@ import { openSmallDisk, type SmallDisk } from './smallDisk.js'
 const READY_WITHIN_MS = 20_000
 /** R61. */
 const ENDS_WITHIN_MS = 10_000
+/** Half of what a server that ends waits for another request. */
+const CLIENT_HELD_UP_MS = 50
 const HEAP_FULL_WITHIN_MS = 10_000
 /** Without one message less: healed, a queue goes on, however slow the machine is. */
 const DRAIN_STUCK_MS = 20_000
@@ -175,19 +178,33 @@ export class House {
     const { load } = this
     if (mix.worker !== 'none') this.worker ??= this.newWorker()
     load.unknownAnswers = []
+    const held = monitorEventLoopDelay({ resolution: 5 })
+    held.enable()
     const loading = load.run(dice, mix)
     const rivalling = mix.rival ? this.rival() : Promise.resolve()
     const workerStruck = this.strikeWorker(mix)
     try {
       await this.strike(mix, host)
-      if (mix.fate.kind === 'told to end' && load.unknownAnswers.length > 0)
-        throw new BrokenPromises([
-          `R61 unknown answers of a server that was told to end: ${load.unknownAnswers.slice(0, 5)}`,
-        ])
+      if (mix.fate.kind === 'told to end') this.allKnown(held.max / 1_000_000)
     } finally {
+      held.disable()
       load.isOver = true
       await Promise.all([loading, rivalling, workerStruck])
     }
+  }
+
+  /**
+   * R61. A client that was held up itself between opening a connection and sending its request over it may be taken for one that
+   * has none: no server could tell.
+   */
+  private allKnown(heldUpMs: number): void {
+    const { unknownAnswers } = this.load
+    if (unknownAnswers.length === 0) return
+    this.records.saw('told to end: an answer unknown, and its client held up')
+    if (heldUpMs > CLIENT_HELD_UP_MS) return
+    throw new BrokenPromises([
+      `R61 unknown answers of a server that was told to end: ${unknownAnswers.slice(0, 5)}; held up ${heldUpMs} ms`,
+    ])
   }
 
   /** Resolves when the process has ended. */
