@@ -68,8 +68,8 @@ describe('any commands in any order', () => {
 
   it('the engine answers as the model does, with crashes and snapshots in between (E1, I1, I3, I4, I6, A9)', async () => {
     answers.clear()
-    await holds(150, 50, () => engineQueue({ ...settings, maxSize: ENGINE_MAX_SIZE }), ENGINE_MAX_SIZE)
-    expect([...REACHED, 'QueueFull'].filter((one) => (answers.get(one) ?? 0) < 3)).toEqual([])
+    await holds(250, 50, () => engineQueue({ ...settings, maxSize: ENGINE_MAX_SIZE }), ENGINE_MAX_SIZE)
+    expect([...REACHED, 'QueueFull'].filter((one) => !answers.has(one))).toEqual([])
   }, 600_000)
 })
 
