@@ -81,6 +81,8 @@ if (isLeft(opened)) {
   })
   const server = await startServer(ledger, { onError: (error) => process.stderr.write(`${String(error)}\n`) })
   process.on('message', (misfortune: Misfortune) => say({ done: misfortune.what, told: suffer(misfortune) }))
+  // A test that failed in the middle leaves nobody behind who would end us.
+  process.on('disconnect', () => process.exit())
   process.on('SIGTERM', () => {
     void server
       .close()
