@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
 import {
   CircuitSettingsCodec,
+  circuit,
   DEFAULT_CIRCUIT,
   describeCircuitSettingsRefusal,
   readCircuitSettings,
@@ -45,6 +46,10 @@ describe('C6: refused circuit settings', () => {
 
   it('that are no settings at all are named as a whole', () => {
     expect(told(5)).toBe('Circuit: found 5, accepted is an object.')
+  })
+
+  it('in code are an error with a name of its own', () => {
+    expect(() => circuit({ probesMax: 0 })).toThrow(expect.objectContaining({ name: 'CircuitSettingsError' }))
   })
 
   it('are not taken for settings by their codec either', () => {

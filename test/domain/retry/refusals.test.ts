@@ -61,6 +61,10 @@ describe('C2 a refused policy', () => {
     expect(told(null)).toBe('Retry policy: found null, accepted is an object.')
   })
 
+  it('in code is an error with a name of its own', () => {
+    expect(() => fixed({ delayMs: -1 })).toThrow(expect.objectContaining({ name: 'RetryPolicyError' }))
+  })
+
   it('is not taken for one by its codec either', () => {
     for (const wrong of [undefined, null, 5, 'fixed', {}, { kind: 'fixed' }, { ...fixed(), delayMs: -1 }]) {
       expect(RetryPolicyCodec.is(wrong)).toBe(false)
