@@ -105,13 +105,13 @@ const checkNamed = (stories: ReadonlyArray<Story>, calls: Calls): ReadonlyArray<
   for (const { told, who } of calls.edits)
     if (told === 'ok' && madeBy(who) !== 1) broken.push(`A11 ${who} was told ok, and is not in the log`)
   const counted = [
-    ...calls.sweeps.map(({ told, done, who }) => ({ told, done, who })),
-    ...calls.reruns.map(({ told, done, operation }) => ({ told, done, who: operation })),
+    ...calls.sweeps.map(({ told, done, who, command }) => ({ told, done, who, command })),
+    ...calls.reruns.map(({ told, done, operation }) => ({ told, done, who: operation, command: 'rerun' })),
   ]
-  for (const { told, done, who } of counted) {
+  for (const { told, done, who, command } of counted) {
     const made = madeBy(who)
     // What has been purged meanwhile counts as done: it is what was asked for.
-    const isSo = made === done || (made < done && who.startsWith('s'))
+    const isSo = made === done || (made < done && (command === 'clear' || command === 'discard'))
     if (told === 'ok' && !isSo) broken.push(`A8 ${who} was told ${done}, and made ${made}`)
     if (told === 'definite' && made > 0) broken.push(`A8 ${who} was refused, and made ${made}`)
   }

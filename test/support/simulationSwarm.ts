@@ -141,7 +141,7 @@ export class Swarm {
     const partitions = unless('partitions', dice.pick([1, 1, 1, 2, 4]), 1)
     const limits = unless('limits', overPartitions(dice.pick(LIMITS), partitions), {})
     this.features = {
-      tenants: unless('tenants', dice.chance(0.1) || limits.perTenant !== undefined, false),
+      tenants: unless('tenants', dice.chance(0.35) || limits.perTenant !== undefined, false),
       zones: unless('zones', dice.chance(0.5) && circuit !== null, false),
       gates: unless('gates', dice.chance(0.3), false),
       replacing: unless('replacing', dice.chance(0.4), false),
