@@ -4,5 +4,5 @@ import type { Transport } from './transport.js'
 
 export const blobCalls = (call: Transport['call']): BlobOperations => ({
   collectBlobs: async (options = {}) =>
-    (await call('POST', '/api/v1/blobs:collect', { body: options, repeatable: true })) as BlobsCollected,
+    (await call('POST', '/api/v1/blobs:collect', { body: options })) as BlobsCollected,
 })

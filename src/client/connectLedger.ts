@@ -55,7 +55,7 @@ export const connectLedger = (options: ClientOptions): RemoteLedger => {
   const ledger: RemoteLedger = {
     queue: async <A>(name: string, queueOptions: QueueOptions<A> = {}) => {
       const { payload, ...settings } = accepted('options', queueOptions)
-      await call('PUT', queuePath(name), { body: settings, repeatable: true })
+      await call('PUT', queuePath(name), { body: settings })
       return remoteQueue<A>(deps, name, payload)
     },
     ...lifecycleCalls(call, queuePath, (name, payload) => remoteQueue(deps, name, payload)),

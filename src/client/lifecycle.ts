@@ -16,7 +16,7 @@ export const lifecycleCalls = (
   createQueue: async (name, { payload, ...settings } = {}, by) => {
     const actor = by === undefined ? {} : { by: { who: by.who, why: by.why } }
     // Created twice with the same settings it is the same queue.
-    await call('POST', '/api/v1/queues', { body: { queue: name, ...settings, ...actor }, repeatable: true })
+    await call('POST', '/api/v1/queues', { body: { queue: name, ...settings, ...actor } })
     return handleOf(name, payload)
   },
 })

@@ -108,8 +108,6 @@ export const remoteQueue = <A>(
     const answer = await call('POST', `${path}/claims`, {
       body: options,
       waitMs: options.waitMs ?? 0,
-      // Repeated with the same id it answers the same messages.
-      repeatable: options.claimId !== undefined,
       ...(signal === undefined ? {} : { signal }),
     })
     return (answer as { messages: ReadonlyArray<ClaimedMessage> }).messages
@@ -117,7 +115,7 @@ export const remoteQueue = <A>(
   const settle: Queue<A>['settle'] = async (settlements) => {
     acceptedList('settlements', settlements)
     // A settlement that is repeated is the same fact or is refused, so it is safe to send again.
-    const answer = await call('POST', `${path}/settlements`, { body: { settlements }, repeatable: true })
+    const answer = await call('POST', `${path}/settlements`, { body: { settlements } })
     return (answer as { results: ReadonlyArray<SettlementResult> }).results
   }
   const pause = (ms: number): Promise<void> =>

@@ -17,7 +17,10 @@ export const rerunCalls = (
 ): RerunOperations => {
   // Under one operation it may be sent again: what was enqueued is not enqueued twice.
   const post = async (body: Fields): Promise<Preview> =>
-    (await call('POST', `${path}/messages:rerun`, { body, repeatable: true })) as Preview
+    (await call('POST', `${path}/messages:rerun`, {
+      body,
+      readsOnly: body.preview === true || body.dryRun === true,
+    })) as Preview
 
   const stepped =
     (which: Fields, dryRun: boolean): TakeRerunStep =>

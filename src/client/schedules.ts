@@ -25,18 +25,12 @@ export const scheduleCalls = <A>(
       })
       const bodyText = `{"payload":${payloadText(payload)}${rest === '{}' ? '' : `,${rest.slice(1, -1)}`}}`
       // Set twice it is the same schedule.
-      return (await call('PUT', schedulePath(name), { bodyText, repeatable: true })) as ScheduleView
+      return (await call('PUT', schedulePath(name), { bodyText })) as ScheduleView
     },
     pauseSchedule: async (name, by) =>
-      (await call('POST', `${schedulePath(name)}:pause`, {
-        body: actorBody(by),
-        repeatable: true,
-      })) as ScheduleView,
+      (await call('POST', `${schedulePath(name)}:pause`, { body: actorBody(by) })) as ScheduleView,
     resumeSchedule: async (name, by) =>
-      (await call('POST', `${schedulePath(name)}:resume`, {
-        body: actorBody(by),
-        repeatable: true,
-      })) as ScheduleView,
+      (await call('POST', `${schedulePath(name)}:resume`, { body: actorBody(by) })) as ScheduleView,
     unschedule: async (name, by) => {
       await call('DELETE', schedulePath(name), { query: { who: by?.who, why: by?.why } })
     },

@@ -59,7 +59,7 @@ export const selectionCalls = (call: Call, path: string, pause: Pause): Selectio
   const post = async (verb: string, options: OperationOptions<never>, own: Fields): Promise<SweepStep> => {
     const { dryRun = false, by } = options
     const body = { ...own, dryRun, ...actor(by) }
-    const answer = await call('POST', `${path}${verb}`, { body, repeatable: dryRun })
+    const answer = await call('POST', `${path}${verb}`, { body, readsOnly: dryRun })
     const told = answer as Partial<Cleared & Redriven & Discarded>
     return {
       done: told.purged ?? told.redriven ?? told.discarded ?? 0,

@@ -22,7 +22,7 @@ export const switchCalls = (call: Transport['call'], path: string, deps: Deps): 
   // Said twice it is the same, so a lost answer is no unknown outcome.
   const tell = async (place: string, name: string, verb: string, by: Actor | undefined, more = {}) => {
     const body = { ...actorBody(by), ...more }
-    await call('POST', `${path}/${place}/${encodeURIComponent(name)}:${verb}`, { body, repeatable: true })
+    await call('POST', `${path}/${place}/${encodeURIComponent(name)}:${verb}`, { body })
   }
   const switches = async (): Promise<SwitchesView> => (await call('GET', `${path}/switches`)) as SwitchesView
   const gate = (name: string): Gate => {

@@ -1,6 +1,6 @@
 // One HTTP call, and what its failure means. The server's problem documents become the same error classes as in process;
 // for everything without one the question is whether the request can have been recorded: not if it never left, or if it
-// only reads; otherwise the outcome is unknown, and the same call with the same id or key is safe (I1).
+// only reads; otherwise the outcome is unknown, also where the same call with the same id or key is safe (I1).
 
 import { isFields } from '../../domain/storedFields.js'
 import {
@@ -27,8 +27,8 @@ export type CallOptions = Readonly<{
   query?: Readonly<Record<string, string | number | undefined>>
   waitMs?: number
   signal?: AbortSignal
-  /** Repeating it changes nothing, so a lost answer is no unknown outcome. Default: for GET. */
-  repeatable?: boolean
+  /** It changes nothing, so a lost answer is no unknown outcome. Default: for GET. */
+  readsOnly?: boolean
 }>
 
 export type Transport = Readonly<{
@@ -55,7 +55,7 @@ export const transport = (options: ClientOptions): Transport => {
   return {
     closeIdle,
     call: async (method, path, call = {}) => {
-      const repeatable = call.repeatable ?? method === 'GET'
+      const readsOnly = call.readsOnly ?? method === 'GET'
       const body = call.bodyText ?? (call.body === undefined ? undefined : JSON.stringify(call.body))
       let reply: Reply
       try {
@@ -68,9 +68,9 @@ export const transport = (options: ClientOptions): Transport => {
           signal: call.signal,
         })
       } catch (error) {
-        throw lostConnection(error, repeatable, base)
+        throw lostConnection(error, readsOnly, base)
       }
-      return answerOf(reply, repeatable)
+      return answerOf(reply, readsOnly)
     },
   }
 }
@@ -92,11 +92,11 @@ const queryOf = (query: CallOptions['query'] = {}): string => {
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`
 }
 
-const lostConnection = (error: unknown, repeatable: boolean, base: string): LedgerqError => {
+const lostConnection = (error: unknown, readsOnly: boolean, base: string): LedgerqError => {
   if (!(error instanceof ExchangeFailed)) throw error
   const { message: why, neverLeft } = error
   if (neverLeft) return new UnavailableError(`no server answers at ${base} (${why})`)
-  if (repeatable) return new UnavailableError(`the connection to ${base} was lost (${why})`)
+  if (readsOnly) return new UnavailableError(`the connection to ${base} was lost (${why})`)
   return new UnknownOutcomeError(
     `the connection to ${base} was lost before the answer came (${why}); repeat the call with the same id or idempotency key`,
   )
@@ -110,7 +110,7 @@ const parsed = (text: string): unknown => {
   }
 }
 
-const answerOf = ({ status, text }: Reply, repeatable: boolean): unknown => {
+const answerOf = ({ status, text }: Reply, readsOnly: boolean): unknown => {
   const body = text === '' ? undefined : parsed(text)
   const isOk = status >= 200 && status < 300
   if (isOk && (body !== undefined || status === 204)) return body
@@ -118,7 +118,7 @@ const answerOf = ({ status, text }: Reply, repeatable: boolean): unknown => {
   const what = `status ${status} without a problem document: is this a ledgerq server?`
   // A gateway in between may have passed the request on.
   if (isOk || (status >= 500 && status !== 503)) {
-    throw repeatable ? new UnavailableError(what) : new UnknownOutcomeError(what)
+    throw readsOnly ? new UnavailableError(what) : new UnknownOutcomeError(what)
   }
   throw status === 503 ? new UnavailableError(what) : new RefusedError('unexpected_reply', what)
 }

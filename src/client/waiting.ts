@@ -1,7 +1,7 @@
 // A call that waits, over a restart of the server: as long as its wait lasts, a server that cannot be reached is asked again.
 // Only for calls that may be repeated.
 import { accepted } from '../api/acceptedOptions.js'
-import { UnavailableError } from '../api/errors.js'
+import { UnavailableError, UnknownOutcomeError } from '../api/errors.js'
 import type { ClaimedMessage, ClaimOptions } from '../api/types/index.js'
 import type { Clock } from '../ports/clock.js'
 
@@ -13,7 +13,7 @@ const PAUSE_MS_MAX = 2_000
  * `ask` gets what is left of the wait. With no wait it is asked once. An answer that is none, `isEnough` says, came early: a
  * server that stops ends the waits of its callers.
  *
- * @throws UnavailableError of the last try, when the wait is over
+ * @throws UnavailableError or UnknownOutcomeError of the last try, when the wait is over
  */
 export const askUntilOver = async <A>(
   clock: Pick<Clock, 'tickMs' | 'after'>,
@@ -29,12 +29,15 @@ export const askUntilOver = async <A>(
       const answer = await ask(leftMs)
       if (isEnough(answer) || restMs() <= 0) return answer
     } catch (error) {
-      if (!(error instanceof UnavailableError) || restMs() <= 0) throw error
+      if (!mayComeBack(error) || restMs() <= 0) throw error
     }
     await new Promise<void>((resolve) => void clock.after(Math.min(pauseMs, restMs()), resolve))
     leftMs = Math.max(0, Math.ceil(restMs()))
   }
 }
+
+const mayComeBack = (error: unknown): boolean =>
+  error instanceof UnavailableError || error instanceof UnknownOutcomeError
 
 type Claimed = ReadonlyArray<ClaimedMessage>
 

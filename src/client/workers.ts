@@ -32,7 +32,7 @@ export const workerCalls = <A>(
       // What an operator has forced stays as it is.
       const body = { by: { who: 'processor health', why }, ownOnly: true }
       const verb = healthy ? 'auto' : 'open'
-      await call('POST', `${path}/circuits/${encodeURIComponent(zone)}:${verb}`, { body, repeatable: true })
+      await call('POST', `${path}/circuits/${encodeURIComponent(zone)}:${verb}`, { body })
     },
   })
   return {
