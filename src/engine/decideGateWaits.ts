@@ -35,7 +35,7 @@ export const giveUpGateWaits = (
     }
     if (table.int(slot, L.TAG) !== L.TAG_WAITING || since(table, slot) > latest) return true
     const { gate, group } = table.cold(slot).wishes
-    if (gate === undefined || !gates.has(gate)) return true
+    if (gate === undefined || !gates.has(gate) || !switches.closedGates.includes(gate)) return true
     if (group === undefined || !switches.pausedGroups.includes(group)) late.push(ordinal)
     return true
   })

@@ -99,13 +99,13 @@ export const OPERATOR_BUGS: ReadonlyArray<PlantedBug> = [
     foundBy: 'simulation',
   },
   {
-    name: 'refused-ones-counted-as-done',
+    name: 'operation-tells-one-too-few',
     breaks: 'A8: an operation tells how many it met',
     edits: [
       {
         file: SWEEP,
         from: 'const done = results.filter(isRight).length',
-        to: 'const done = results.filter(isRight).length + results.filter(isLeft).length',
+        to: 'const done = Math.max(0, results.filter(isRight).length - 1)',
       },
     ],
     foundBy: 'simulation',
@@ -211,7 +211,7 @@ export const OPERATOR_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [
       {
         file: 'src/engine/decideGateWaits.ts',
-        from: 'if (gate === undefined || !gates.has(gate)) return true',
+        from: 'if (gate === undefined || !gates.has(gate) || !switches.closedGates.includes(gate)) return true',
         to: 'if (gate === undefined || gates.size > 9) return true',
       },
     ],

@@ -505,6 +505,7 @@ export class Story {
     const since = Math.max(this.closedSince.get(one.gate ?? '') ?? this.at, one.enqueuedAt, one.dueAt)
     const isLongEnough = this.at - since >= maxMs || !this.rules.isPrompt
     this.must(maxMs > 0 && isLongEnough, `C15 message ${one.ordinal} given up after ${this.at - since} ms`)
+    this.must(this.closedSince.has(one.gate ?? ''), `C15 message ${one.ordinal} given up before an open gate`)
     this.must(!this.paused, `C15 message ${one.ordinal} given up in a pause`)
     one.situation = 'dead'
   }
