@@ -68,6 +68,14 @@ describe('a number', () => {
     expect(reading(0xff, 0x7f).varint()).toBe(16_383)
   })
 
+  it('that reaches beyond the end is refused, however far into the bytes it stands', () => {
+    const reader = reading(...Array<number>(12).fill(0))
+    for (let n = 0; n < 9; n++) reader.u8()
+    expect(refusalOf(() => reader.f64()).reason).toBe('ends too early')
+    expect(refusalOf(() => reader.u32()).reason).toBe('ends too early')
+    expect(reader.remaining).toBe(3)
+  })
+
   it('of 32 bits that was left open is set where the buffer ends with it, and fits', () => {
     expect(written((out) => out.setU32(out.reserveU32(), 7))).toEqual([7, 0, 0, 0])
     expect(written((out) => out.setU32(out.reserveU32(), 0xffff_ffff))).toEqual([255, 255, 255, 255])
@@ -128,7 +136,8 @@ describe('the buffer', () => {
 
 describe('a batch', () => {
   it('has the previous revision of every event', () => {
-    expect(() => encoded({ ...batchOf(2), previous: [-1] })).toThrow(Defect)
+    const short = { ...batchOf(2), previous: [-1] }
+    expect(() => encoded(short)).toThrow('every event of a batch has its previous revision')
   })
 
   it('§4.7 is refused when a block reaches over the length of the next: its leaves would be cut elsewhere', () => {

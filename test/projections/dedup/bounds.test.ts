@@ -18,6 +18,16 @@ describe('A6: the dedup window', () => {
     expect(window.find('dedup', 'key', WINDOW_MS, WINDOW_MS)).toBe(8)
   })
 
+  it('has a hash of its own under each seed, so that callers cannot know where a key lands', () => {
+    const hashOf = (seed: string): number => {
+      const window = new DedupWindow()
+      window.seedHash(seed)
+      window.remember('dedup', 'key', 7, 0)
+      return (window as unknown as Readonly<{ key: Readonly<{ hash: number }> }>).key.hash
+    }
+    expect(new Set(['a', 'b', 'c'].map(hashOf)).size).toBe(3)
+  })
+
   it('finds the same whatever its hash', () => {
     for (const seed of ['', 'a', 'another one']) {
       const window = new DedupWindow()
