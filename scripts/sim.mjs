@@ -132,7 +132,7 @@ const explain = async (found) => {
   if (shrunk === undefined) return tellBroken(found)
   const { steps, without, report } = shrunk
   const text = [...report.broken, '--- asked', ...report.trace, '--- in the log', ...report.log].join('\n')
-  const again = ` --steps ${steps === '' ? 'none' : steps}${without === '' ? '' : ` --without ${without}`}`
+  const again = ` --steps ${steps === '' ? 'none' : steps}${without === '' ? '' : ` --without '${without}'`}`
   tellBroken({ seed: found.seed, broken: text, again })
 }
 

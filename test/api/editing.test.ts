@@ -101,6 +101,17 @@ describe('editing a waiting message (A11)', () => {
     expect(await claim()).toMatchObject([{ payload: 'repaired', attempt: 2 }])
   })
 
+  it('A11, C3: a redriven message that is edited does not get back the time to live that it has left behind', async () => {
+    const { test, queue, id, edit, claim } = await open({ ttlMs: 500 })
+    const [held] = await claim()
+    await test.done(queue.settle([{ leaseToken: held?.leaseToken ?? '', outcome: 'fail', retryable: false }]))
+    await test.clock.advance(1_000)
+    await test.done(queue.redrive({ ids: [id] }))
+    await edit({ payload: 'repaired' })
+    await test.clock.advance(1_000)
+    expect(await claim()).toMatchObject([{ payload: 'repaired' }])
+  })
+
   it('A11: the new contents are there after a restart, and when the payload has to be read from the log', async () => {
     const { test, edit, claim } = await open()
     await edit({ payload: 'second' })

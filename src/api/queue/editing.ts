@@ -102,7 +102,7 @@ const edit = (
       payload: keepsPayload ? contents.payload : message.payload,
       priority: given.priority === undefined ? contents.priority : message.priority,
       notBefore: notBeforeOf(state.table.double(slot, L.DUE_AT), message, given, at),
-      expiresAt: expiresAtOf(contents, given, at),
+      expiresAt: expiresAtOf(state.table.double(slot, L.EXPIRES_AT), given, at),
       attributes: Object.keys(attributes).length === 0 ? undefined : attributes,
       cause: 'operator',
       by,
@@ -133,7 +133,8 @@ const notBeforeOf = (
   return given.notBefore === undefined ? dueAt : message.notBefore
 }
 
-const expiresAtOf = (contents: Contents, { ttlMs }: MessageChanges<unknown>, at: number): number => {
-  if (ttlMs === undefined) return contents.expiresAt
+/** As it is now: a redriven message has left its time to live behind. */
+const expiresAtOf = (expiresAt: number, { ttlMs }: MessageChanges<unknown>, at: number): number => {
+  if (ttlMs === undefined) return expiresAt
   return ttlMs === 0 ? NO_INSTANT : at + ttlMs
 }
