@@ -57,7 +57,7 @@ export const TARGETS = [
   {
     folders: ['src/engine'],
     files: ['decideEnqueue', 'decideRequests', 'decideGateWaits', 'overflow'],
-    own: [ENGINE],
+    own: [ENGINE, 'test/api/gateWaits.test.ts'],
     also: ['test/projections/partition'],
   },
 ]

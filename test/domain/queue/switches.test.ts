@@ -119,6 +119,15 @@ describe('the switches of a queue', () => {
       { type: 'CircuitForced', circuit: 'p', to: 'auto', by },
     )
     expect(control).toEqual({ ...atFirst, revision: 5 })
+    const two = folded(
+      { type: 'GroupPaused', group: 'a', by },
+      { type: 'GroupPaused', group: 'b', by },
+      { type: 'GroupResumed', group: 'a', by },
+      { type: 'CircuitForced', circuit: 'p', to: 'open', by },
+      { type: 'CircuitForced', circuit: 'q', to: 'closed', by },
+      { type: 'CircuitForced', circuit: 'p', to: 'auto', by },
+    )
+    expect(two.switches).toMatchObject({ pausedGroups: ['b'], forcedCircuits: { q: 'closed' } })
   })
 })
 
