@@ -69,7 +69,7 @@ export const NODE_BUGS: ReadonlyArray<PlantedBug> = [
     name: 'unknown-claim-told-as-definite',
     breaks: 'I1: a claim of unknown outcome is told as one',
     edits: [{ file: ENGINE, from: "        if (reply.left.kind === 'unknown') return reply\n", to: '' }],
-    foundBy: 'simulation',
+    foundBy: 'test/engine/partitions.test.ts',
   },
   {
     name: 'known-claim-not-looked-for',

@@ -149,7 +149,7 @@ export const OPERATOR_BUGS: ReadonlyArray<PlantedBug> = [
         to: '',
       },
     ],
-    foundBy: 'simulation',
+    foundBy: 'test/api/rerun.test.ts',
   },
   {
     name: 'rerun-of-several-partitions-told-as-definite',
@@ -227,6 +227,6 @@ export const OPERATOR_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'const latest = batch.at - config.gateWaitMaxMs / 8',
       },
     ],
-    foundBy: 'simulation',
+    foundBy: 'test/api/gateWaits.test.ts',
   },
 ]

@@ -190,8 +190,8 @@ class Run {
     const what = dice.random()
     if (what < 0.34) this.clients.enqueue(dice, node)
     else if (what < 0.58) this.clients.claim(dice, node)
-    else if (what < 0.84) this.clients.settle(dice, node)
-    else if (what < 0.87) this.operators.operate(dice, node)
+    else if (what < 0.82) this.clients.settle(dice, node)
+    else if (what < 0.88) this.operators.operate(dice, node)
     else if (what < 0.92) this.operators.control(dice, node)
     else this.edits.any(dice, node)
   }

@@ -136,7 +136,9 @@ export class Clients {
     this.diary.calls.settles.push(call)
     this.answer(dice, node.engine.settle(partition, [settlement]), call, ([result]) => {
       call.accepted = result?._tag === 'Right'
-      if (!call.accepted) this.diary.saw('late settlement refused')
+      if (result?._tag === 'Left' && result.left.type === 'LeaseLimitReached')
+        this.diary.saw('told LeaseLimitReached')
+      else if (!call.accepted) this.diary.saw('late settlement refused')
     })
   }
 

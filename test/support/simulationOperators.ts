@@ -65,7 +65,7 @@ export class Operators {
     const { state } = engine.partition(partition)
     this.ordinals = Math.max(this.ordinals, (state?.nextOrdinal ?? 1) - 1)
     const dead = [...(state?.deadLetters ?? [])]
-    const command = dice.pick(['cancel', 'redrive', 'redrive', 'purge', 'discard'] as const)
+    const command = dice.pick(['cancel', 'cancel', 'redrive', 'redrive', 'purge', 'discard'] as const)
     const ordinal =
       command !== 'cancel' && dead.length > 0
         ? dice.pick(dead)
