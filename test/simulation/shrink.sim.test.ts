@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { RunOptions } from '../support/simulation.js'
 import { simulate } from '../support/simulation.js'
+import { shrinkSeed } from '../support/simulationSeeds.js'
 import { promiseOf, type RunAgain, rangesOf, shrink, stepsOf } from '../support/simulationShrink.js'
 
 const has = (options: RunOptions, step: number): boolean => options.steps?.has(step) !== false
@@ -31,6 +32,7 @@ describe('a failing seed', () => {
 
   it('is nothing to shrink when it breaks nothing', async () => {
     expect(await shrink(async () => ({ broken: [], trace: [], log: [] }))).toBeUndefined()
+    expect(await shrinkSeed(7)).toBeUndefined()
   })
 
   it('is the same promise whatever the numbers in its sentence', () => {
