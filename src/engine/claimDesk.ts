@@ -66,27 +66,27 @@ export class ClaimDesk {
       const asks = unserved.length === 0 || request.claimId !== undefined
       const slots = asks ? this.pick(context, request, eventsMax) : undefined
       if (slots === undefined) unserved.push(claim)
-      else this.handOver(request, slots, whenDurable)
+      else this.handOver(request, slots, context.batch.at, whenDurable)
     }
     this.waiting = unserved
   }
 
   /** Claims whose wait is over are answered empty, once there was nothing for them. */
-  endDue(tick: number, whenDurable: RegisterDurable): void {
+  endDue(tick: number, at: number, whenDurable: RegisterDurable): void {
     if (this.isCutShort) return
-    this.end(({ untilTick }) => untilTick <= tick, whenDurable)
+    this.end(({ untilTick }) => untilTick <= tick, at, whenDurable)
   }
 
-  endCancelled(whenDurable: RegisterDurable): void {
-    this.end(({ request }) => request.cancelled(), whenDurable)
+  endCancelled(at: number, whenDurable: RegisterDurable): void {
+    this.end(({ request }) => request.cancelled(), at, whenDurable)
   }
 
-  private end(isOver: (claim: WaitingClaim) => boolean, whenDurable: RegisterDurable): void {
+  private end(isOver: (claim: WaitingClaim) => boolean, at: number, whenDurable: RegisterDurable): void {
     if (this.waiting.length === 0) return
     const over = this.waiting.filter(isOver)
     if (over.length === 0) return
     this.waiting = this.waiting.filter((claim) => !isOver(claim))
-    for (const { request } of over) this.handOver(request, [], whenDurable)
+    for (const { request } of over) this.handOver(request, [], at, whenDurable)
   }
 
   /** From now on no claim waits, the ones that are still to come included. */
@@ -142,12 +142,13 @@ export class ClaimDesk {
   ): void {
     const { state } = this
     const again = request.claimId === undefined ? undefined : leasesOfClaim(state, request.claimId)
-    if (again !== undefined) return this.handOver(request, again, whenDurable)
+    const { at } = context.batch
+    if (again !== undefined) return this.handOver(request, again, at, whenDurable)
     const slot = state.table.slotOf(ordinal)
-    const isReady = slot >= 0 && state.mayStart(slot, context.batch.at)
+    const isReady = slot >= 0 && state.mayStart(slot, at)
     const mustComeAlone = isReady && state.table.hasFlag(slot, L.FLAG_IN_DOUBT) && !request.mayRunInDoubt
-    if (mustComeAlone) return this.handOver(request, [], whenDurable)
-    if (isReady && decideStart(context, slot, request)) return this.handOver(request, [slot], whenDurable)
+    if (mustComeAlone) return this.handOver(request, [], at, whenDurable)
+    if (isReady && decideStart(context, slot, request)) return this.handOver(request, [slot], at, whenDurable)
     const { tag } = state.messageAt(ordinal)
     const reply: Reply<never> = refused(
       tag === 'Absent' ? messageNotFound : { type: 'MessageNotClaimable', now: tag },
@@ -155,9 +156,15 @@ export class ClaimDesk {
     whenDurable((outcome) => request.answer(outcome.ok ? reply : { _tag: 'Left', left: outcome.failure }))
   }
 
-  private handOver(request: ClaimRequest, slots: ReadonlyArray<number>, whenDurable: RegisterDurable): void {
+  private handOver(
+    request: ClaimRequest,
+    slots: ReadonlyArray<number>,
+    /** When it was decided: a rate may have opened since the last event. */
+    at: number,
+    whenDurable: RegisterDurable,
+  ): void {
     const { state, payloads } = this
-    const inDoubtWaiting = state.nextReady(state.lastAt, state.readyInDoubt) >= 0
+    const inDoubtWaiting = state.nextReady(at, state.readyInDoubt) >= 0
     const alone = slots.length === 1 && state.table.hasFlag(slots[0] ?? 0, L.FLAG_IN_DOUBT)
     const leases = slots.map((slot) => this.leaseAt(slot))
     whenDurable((outcome) => {

@@ -262,11 +262,11 @@ export class PartitionWriter {
     decideExpiries(context, areAllHeard ? this.leaseTimes.overBy(batch.tick) : Number.NEGATIVE_INFINITY)
     for (const request of takeWhile(this.intake.others, enough)) this.decideOther(context, request)
     for (const request of takeWhile(this.intake.enqueues, enough)) this.decideOneEnqueue(context, request)
-    this.claims.endCancelled(this.whenDurable(batch))
+    this.claims.endCancelled(batch.at, this.whenDurable(batch))
     // On top of what has come in: enqueues that fill every batch must not keep everybody from claiming.
     const eventsMax = batch.events.length + CLAIM_EVENTS_MAX
     if (!this.control.paused) this.claims.serve(context, this.whenDurable(batch), eventsMax)
-    this.claims.endDue(tick, this.whenDurable(batch))
+    this.claims.endDue(tick, batch.at, this.whenDurable(batch))
   }
 
   private decideOther(context: DecisionContext, { act, answer }: ActRequest): void {

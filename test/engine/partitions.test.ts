@@ -136,6 +136,20 @@ describe('several partitions (§4.1)', () => {
     if (delivery !== undefined) right(await queue.clock.settled(queue.engine.settle(2, [ack(delivery)])))
   })
 
+  it('C13, B8: a message in doubt is announced as soon as the rate lets it run, without a round for nothing', async () => {
+    const queue = await TestQueue.open({
+      settings: { partitions: 2, limits: { rate: { count: 2, perMs: 1_000 } } },
+    })
+    const mine = { ...wish, worker: queue.localWorker }
+    right(await queue.clock.settled(queue.engine.enqueue(1, [message('poison')])))
+    right(await queue.clock.settled(queue.engine.claim(mine)))
+    await queue.restart()
+    const claim = watch(queue.engine.claim({ ...wish, mayRunInDoubt: false, waitMs: 60_000 }))
+    await queue.clock.advance(2_000)
+    const value = { deliveries: [], inDoubtWaiting: true }
+    expect(claim.value).toMatchObject({ right: { value } })
+  })
+
   it('R67: a process that takes the partition back adopts the newest configuration, never an older one', async () => {
     const first = await TestQueue.open()
     const second = await TestQueue.openBeside(first)

@@ -11,7 +11,7 @@ const START_TICK_MS = 1_000
 /** Turns without anything to do, before all is taken to be quiet: scans give way to the event loop now and then. */
 const QUIET_TURNS = 3
 /** Far more than any run needs. */
-const STEPS_MAX = 500_000
+const STEPS_MAX = 50_000
 const TIMERS_PER_TICK_MAX = 1_000
 /** What does not come within so much time does not come. */
 const WAIT_MS_MAX = 600_000
