@@ -12,6 +12,8 @@ export const RECORD_BYTES = 128
 export const CHUNK_SLOTS_BITS = 12
 export const CHUNK_SLOTS = 1 << CHUNK_SLOTS_BITS
 export const CHUNK_SLOT_MASK = CHUNK_SLOTS - 1
+/** What the first chunk begins with, 8 KiB, doubling: a ledger may have ten thousand queues with a few messages each. */
+export const FIRST_SLOTS = 64
 
 // Index into the doubles of a record.
 export const ORDINAL = 0

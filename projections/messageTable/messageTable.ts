@@ -1,5 +1,5 @@
 // The live messages of one partition as fixed-width records in chunks (layout.ts). It stores and reads back; what an
-// event changes is decided in partition/partitionState.ts. Chunks never move, so growth never stalls the loop; while a snapshot
+// event changes is decided in partition/partitionState.ts. Full chunks never move, so growth never stalls the loop; while a snapshot
 // is being written, a chunk that is about to change is copied first (`touch`).
 import { Defect } from '../../domain/invariant.js'
 import {
@@ -27,6 +27,7 @@ export type ColdFacts = Readonly<{
 export type LiveMessage = WaitingMessage | LeasedMessage | DeadMessage
 
 export type Chunk = {
+  /** Room for a power of two of records, up to CHUNK_SLOTS. */
   doubles: Float64Array
   ints: Int32Array
   cold: Array<ColdFacts | undefined>
@@ -35,6 +36,17 @@ export type Chunk = {
 }
 
 const NOTHING_COLD: ColdFacts = { callerId: undefined, wishes: NO_WISHES }
+
+const recordsIn = (buffer: ArrayBuffer): Pick<Chunk, 'doubles' | 'ints'> => ({
+  doubles: new Float64Array(buffer),
+  ints: new Int32Array(buffer),
+})
+
+const roomFor = (records: Uint8Array, bytes: number): ArrayBuffer => {
+  const roomy = new Uint8Array(bytes)
+  roomy.set(records)
+  return roomy.buffer
+}
 
 export class MessageTable {
   readonly chunks: Chunk[] = []
@@ -72,7 +84,7 @@ export class MessageTable {
       this.freeSlot = this.int(slot, L.GROUP_NEXT) - 1
     } else {
       slot = this.slots++
-      if (slot >> L.CHUNK_SLOTS_BITS >= this.chunks.length) this.chunks.push(this.newChunk())
+      this.makeRoom(slot)
       this.touch(slot)
     }
     const { doubles, ints } = this.chunks[slot >> L.CHUNK_SLOTS_BITS]!
@@ -240,24 +252,25 @@ export class MessageTable {
     this.chunks[chunkNumber]!.savedFor = this.snapshotNumber
   }
 
-  private newChunk(): Chunk {
-    const buffer = new ArrayBuffer(L.CHUNK_SLOTS * L.RECORD_BYTES)
-    return {
-      doubles: new Float64Array(buffer),
-      ints: new Int32Array(buffer),
-      cold: [],
-      savedFor: this.snapshotNumber, // A chunk that is younger than the snapshot is no part of it.
+  private makeRoom(slot: number): void {
+    const number = slot >> L.CHUNK_SLOTS_BITS
+    const chunk = this.chunks[number]
+    if (chunk === undefined) {
+      const buffer = new ArrayBuffer((number === 0 ? L.FIRST_SLOTS : L.CHUNK_SLOTS) * L.RECORD_BYTES)
+      // A chunk that is younger than the snapshot is no part of it.
+      this.chunks.push({ ...recordsIn(buffer), cold: [], savedFor: this.snapshotNumber })
+      return
     }
+    const { buffer } = chunk.doubles
+    if ((slot & L.CHUNK_SLOT_MASK) * L.RECORD_BYTES < buffer.byteLength) return
+    Object.assign(chunk, recordsIn(roomFor(new Uint8Array(buffer), 2 * buffer.byteLength)))
   }
 
-  /** Takes over a chunk of a snapshot; `linkLoaded` must follow once all are there. */
-  load(records: ArrayBuffer, cold: ReadonlyArray<readonly [place: number, facts: ColdFacts]>): void {
-    const chunk: Chunk = {
-      doubles: new Float64Array(records),
-      ints: new Int32Array(records),
-      cold: [],
-      savedFor: this.snapshotNumber,
-    }
+  /** Copies a chunk of a snapshot in; `linkLoaded` must follow once all are there. */
+  load(records: Uint8Array, cold: ReadonlyArray<readonly [place: number, facts: ColdFacts]>): void {
+    let bytes = L.FIRST_SLOTS * L.RECORD_BYTES
+    while (bytes < records.length) bytes *= 2
+    const chunk: Chunk = { ...recordsIn(roomFor(records, bytes)), cold: [], savedFor: this.snapshotNumber }
     for (const [place, facts] of cold) chunk.cold[place] = facts
     this.chunks.push(chunk)
   }

@@ -54,6 +54,7 @@ export class SnapshotInProgress {
   readonly revision: number
   readonly chunkCount: number
   private readonly tableChunks: number
+  private readonly slots: number
   private readonly dedup: DedupCapture
   private readonly header: Uint8Array
   private readonly aside = new Map<number, Uint8Array>()
@@ -66,10 +67,11 @@ export class SnapshotInProgress {
     this.revision = state.nextRevision - 1
     this.dedup = state.dedup.capture()
     this.tableChunks = table.chunks.length
+    this.slots = table.slotCount
     this.chunkCount = this.tableChunks + this.dedup.chunkCount
     this.header = utf8.encode(JSON.stringify(headerOf(state, stream, this.dedup)))
     table.beginSnapshot((number) => {
-      if (number < this.tableChunks) this.aside.set(number, encodeChunk(table.chunks[number]!))
+      if (number < this.tableChunks) this.aside.set(number, this.tableChunk(number))
     })
   }
 
@@ -82,9 +84,13 @@ export class SnapshotInProgress {
       this.aside.delete(number - 1)
       return copied
     }
-    const bytes = encodeChunk(this.state.table.chunks[number - 1]!)
+    const bytes = this.tableChunk(number - 1)
     this.state.table.markSaved(number - 1)
     return bytes
+  }
+
+  private tableChunk(number: number): Uint8Array {
+    return encodeChunk(this.state.table.chunks[number]!, slotsIn(number, this.slots))
   }
 
   end(): void {
@@ -123,7 +129,11 @@ const headerOf = (state: PartitionState, stream: string, dedup: DedupCapture): H
   }
 }
 
-const encodeChunk = (chunk: Chunk): Uint8Array => {
+/** Of so many slots in all, those that lie in a chunk. */
+const slotsIn = (chunk: number, slots: number): number =>
+  Math.min(L.CHUNK_SLOTS, slots - chunk * L.CHUNK_SLOTS)
+
+const encodeChunk = (chunk: Chunk, slots: number): Uint8Array => {
   const cold: Array<[number, ColdFacts]> = []
   chunk.cold.forEach((facts, place) => {
     if (facts !== undefined) cold.push([place, facts])
@@ -131,10 +141,10 @@ const encodeChunk = (chunk: Chunk): Uint8Array => {
   const coldBytes = utf8.encode(JSON.stringify(cold))
   // Records start at a multiple of 8, so that they can be read in place.
   const start = Math.ceil((8 + coldBytes.length) / 8) * 8
-  const bytes = new Uint8Array(start + chunk.doubles.byteLength)
+  const bytes = new Uint8Array(start + slots * L.RECORD_BYTES)
   new DataView(bytes.buffer).setUint32(0, coldBytes.length, true)
   bytes.set(coldBytes, 8)
-  bytes.set(new Uint8Array(chunk.doubles.buffer), start)
+  bytes.set(new Uint8Array(chunk.doubles.buffer, 0, slots * L.RECORD_BYTES), start)
   return bytes
 }
 
@@ -167,15 +177,14 @@ export class SnapshotLoader {
       }
       const coldLength = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
       const start = Math.ceil((8 + coldLength) / 8) * 8
-      if (bytes.length !== start + L.CHUNK_SLOTS * L.RECORD_BYTES)
+      const recordBytes = slotsIn(this.loaded, this.header.slots) * L.RECORD_BYTES
+      // Snapshots of before hold all the room behind the records of the last chunk, too.
+      if (bytes.length !== start + recordBytes && bytes.length !== start + L.CHUNK_SLOTS * L.RECORD_BYTES)
         return unusable('a chunk has the wrong size')
       const cold = JSON.parse(fromUtf8.decode(bytes.subarray(8, 8 + coldLength))) as Array<
         [number, ColdFacts]
       >
-      // A copy of its own: `bytes` may be a view of a pooled buffer, and `slice` of a Buffer copies nothing.
-      const records = new Uint8Array(bytes.length - start)
-      records.set(bytes.subarray(start))
-      this.state.table.load(records.buffer, cold)
+      this.state.table.load(bytes.subarray(start, start + recordBytes), cold)
       this.loaded++
       return right(undefined)
     } catch (error) {

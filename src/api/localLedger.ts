@@ -11,7 +11,7 @@ import {
   createQueue,
   deleteQueue,
   EMPTY_CATALOG,
-  evolveCatalog,
+  foldCatalog,
   type QueueRefusal,
   type QueueSettings,
 } from '../../domain/queue/index.js'
@@ -38,6 +38,7 @@ import { collectBlobs } from './blobs.js'
 import { callbacksOn } from './callbacks.js'
 import { UnavailableError } from './errors.js'
 import { readEvents } from './logEvents.js'
+import { forEachQueue } from './manyQueues.js'
 import type { LedgerOptions, Trouble } from './openLedger.js'
 import { localBatchWorker, type StartBatchWorker } from './queue/batches.js'
 import { queueView } from './queue/control.js'
@@ -118,10 +119,11 @@ export class LocalLedger implements Ledger {
       snapshotEveryEvents: options.snapshotEveryEvents ?? SNAPSHOT_EVERY_EVENTS,
       payloadCacheBytes: options.payloadCacheBytes ?? PAYLOAD_CACHE_BYTES,
     }
-    const catalog = await StreamFold.open(deps, CATALOG_STREAM, EMPTY_CATALOG, evolveCatalog)
+    const catalog = await StreamFold.open(deps, CATALOG_STREAM, EMPTY_CATALOG, foldCatalog)
     ledger = new LocalLedger(log, register, catalog, deps, followUps, options.onTrouble ?? (() => undefined))
     ledger.autoCreates = options.autoCreateQueues ?? true
-    for (const entry of catalog.state.values()) if (!entry.deleted) await ledger.engine(entry.queue)
+    const present = [...catalog.state.values()].filter(({ deleted }) => !deleted)
+    await forEachQueue(present, ({ queue }) => ledger.engine(queue))
     await followUps.start()
     return ledger
   }
@@ -364,7 +366,7 @@ export class LocalLedger implements Ledger {
     await this.gateWaits.close()
     await Promise.all([...this.workers.keys()].map((worker) => worker.stop()))
     await this.followUps.stop()
-    await Promise.all([...this.engines.values()].map((engine) => engine.close()))
+    await forEachQueue(this.engines.values(), (engine) => engine.close())
     await this.register.close()
     await this.log.close()
   }

@@ -60,7 +60,7 @@ export class QueueEngine {
       deps,
       controlStream(queue, generation),
       controlAtCreation(entry.created),
-      evolveControl,
+      (state, events: ReadonlyArray<ControlEvent>) => events.reduce(evolveControl, state),
     )
     const engine = new QueueEngine(entry, control, deps)
     for (let partition = 0; partition < entry.created.partitions; partition++) {

@@ -31,7 +31,7 @@ export class StreamFold<State, Event extends LedgerEvent> {
     private readonly deps: FoldDeps,
     readonly stream: string,
     public state: State,
-    private readonly evolve: (state: State, event: Event) => State,
+    private readonly fold: (state: State, events: ReadonlyArray<Event>) => State,
   ) {
     this.logClock = new LogClock(deps.clock, 0)
   }
@@ -40,11 +40,11 @@ export class StreamFold<State, Event extends LedgerEvent> {
     deps: FoldDeps,
     stream: string,
     initial: State,
-    evolve: (state: State, event: Event) => State,
+    fold: (state: State, events: ReadonlyArray<Event>) => State,
   ): Promise<StreamFold<State, Event>> {
-    const fold = new StreamFold(deps, stream, initial, evolve)
-    await fold.read()
-    return fold
+    const opened = new StreamFold(deps, stream, initial, fold)
+    await opened.read()
+    return opened
   }
 
   /** Folds what stands in the stream beyond what is known. */
@@ -54,13 +54,14 @@ export class StreamFold<State, Event extends LedgerEvent> {
     for (;;) {
       const page = await log.read(this.stream, this.revision + 1, PAGE_BYTES)()
       if (isLeft(page)) throw new LogFault(page.left, this.stream)
+      const added: Event[] = []
       for (const { events, firstRevision, at } of page.right.batches) {
-        for (const event of events.slice(Math.max(0, this.revision + 1 - firstRevision))) {
-          this.state = this.evolve(this.state, event as Event)
-          this.revision++
-        }
+        const isNewFrom = Math.max(0, this.revision + added.length + 1 - firstRevision)
+        for (const event of events.slice(isNewFrom)) added.push(event as Event)
         lastAt = at
       }
+      this.state = this.fold(this.state, added)
+      this.revision += added.length
       if (page.right.atEnd) break
     }
     this.logClock = new LogClock(clock, lastAt)
@@ -96,7 +97,7 @@ export class StreamFold<State, Event extends LedgerEvent> {
         throw new AppendFailed({ kind, reason: describeAppendFault(result.left) })
       }
       this.revision = result.right.lastRevision
-      for (const event of events) this.state = this.evolve(this.state, event)
+      this.state = this.fold(this.state, events)
       return this.state
     })
   }

@@ -1,7 +1,7 @@
 // Where everything stands, in memory: sparse, and bounded by the size of the log alone. Plain values only, because the log
 // thread builds it at the start and hands it over. Blocks are runs of whole frames of at least BLOCK_BYTES (a smaller one
 // is still growing), and the unit of reading. Per GiB of log at most: 16,384 blocks of 16 B, and 16 stream entries of
-// 16 B per block: 4.3 MiB; besides, about 250 B per stream and segment it stands in.
+// 16 B per block: 4.3 MiB; besides, at most about 500 B per stream and segment it stands in.
 import { NO_REVISION } from '../../../domain/batch.js'
 import { GENESIS_DIGEST } from '../../chain/batchDigest.js'
 import type { Section } from './frames.js'
@@ -10,9 +10,20 @@ import { SEGMENT_HEADER_BYTES } from './segments.js'
 export const BLOCK_BYTES = 64 * 1024
 /** With more streams than this, each is entered less often, so that a block has this many entries on average. */
 const ENTRIES_PER_BLOCK = 16
+/** So many blocks of a stream are entered in any case: of ten thousand quiet streams each has a few events here and there. */
+const ENTRIES_MIN = 16
 
-/** What one segment holds of one stream: some of its blocks, each with the first revision found there. */
-export type StreamInSegment = { last: number; blocks: number[]; revisions: number[]; enteredAt: number }
+/** What one segment holds of one stream: some of its blocks, each with the first revision found there, and the last one. */
+export type StreamInSegment = {
+  last: number
+  blocks: number[]
+  revisions: number[]
+  enteredAt: number
+  lastBlock: number
+  lastBlockRevision: number
+  /** Each block that holds some of it has an entry. */
+  isComplete: boolean
+}
 
 export type SegmentIndex = {
   readonly number: number
@@ -103,18 +114,26 @@ const addSection = (index: LogIndex, segment: SegmentIndex, section: PlacedSecti
   if (here === undefined) {
     stream.segments.push(segment.number)
     stream.firstRevisions.push(section.firstRevision)
-    const entered = {
+    segment.streams.set(section.stream, {
       last: stream.head,
       blocks: [block],
       revisions: [section.firstRevision],
       enteredAt: segment.end,
-    }
-    segment.streams.set(section.stream, entered)
+      lastBlock: block,
+      lastBlockRevision: section.firstRevision,
+      isComplete: true,
+    })
     return
   }
   here.last = stream.head
+  if (here.lastBlock === block) return
+  here.lastBlock = block
+  here.lastBlockRevision = section.firstRevision
   const spacing = BLOCK_BYTES * Math.max(1, segment.streams.size / ENTRIES_PER_BLOCK)
-  if (here.blocks.at(-1) === block || segment.end - here.enteredAt < spacing) return
+  if (here.blocks.length >= ENTRIES_MIN && segment.end - here.enteredAt < spacing) {
+    here.isComplete = false
+    return
+  }
   here.blocks.push(block)
   here.revisions.push(section.firstRevision)
   here.enteredAt = segment.end
@@ -155,6 +174,7 @@ export const blockOfRevision = (
   if (number === undefined) return undefined
   const here = segmentOf(index, number)?.streams.get(name)
   if (here === undefined) return undefined
+  if (revision >= here.lastBlockRevision) return { segment: number, block: here.lastBlock }
   const entry = Math.max(0, lastNotAbove(here.revisions, revision, itself))
   return { segment: number, block: here.blocks[entry] ?? 0 }
 }
@@ -177,6 +197,26 @@ export const blockAfter = (index: LogIndex, place: BlockPlace): BlockPlace | und
     return { segment: place.segment, block: place.block + 1 }
   const next = index.segments.slice(at + 1).find((later) => later.blockOffsets.length > 0)
   return next === undefined ? undefined : { segment: next.number, block: 0 }
+}
+
+/** The next block that may hold some of the stream; only such a one if all are entered. */
+export const blockOfStreamAfter = (
+  index: LogIndex,
+  stream: StreamIndex,
+  name: string,
+  place: BlockPlace,
+): BlockPlace | undefined => {
+  const here = segmentOf(index, place.segment)?.streams.get(name)
+  if (here !== undefined && place.block < here.lastBlock) {
+    if (!here.isComplete) return { segment: place.segment, block: place.block + 1 }
+    const entry = lastNotAbove(here.blocks, place.block, itself) + 1
+    return { segment: place.segment, block: here.blocks[entry] ?? here.lastBlock }
+  }
+  const number = stream.segments[lastNotAbove(stream.segments, place.segment, itself) + 1]
+  const there = number === undefined ? undefined : segmentOf(index, number)?.streams.get(name)
+  return number === undefined || there === undefined
+    ? undefined
+    : { segment: number, block: there.blocks[0] ?? 0 }
 }
 
 export const dropSegment = (index: LogIndex, number: number): void => {

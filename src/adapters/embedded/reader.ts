@@ -7,7 +7,14 @@ import type { Page, ReadFault } from '../../ports/eventLog.js'
 import type { Block, BlockCache } from './blockCache.js'
 import { corrupt } from './errors.js'
 import type { Section } from './frames.js'
-import { type BlockPlace, blockAfter, blockOfPosition, blockOfRevision, type LogIndex } from './logIndex.js'
+import {
+  type BlockPlace,
+  blockAfter,
+  blockOfPosition,
+  blockOfRevision,
+  blockOfStreamAfter,
+  type LogIndex,
+} from './logIndex.js'
 
 type Hint = Readonly<{ next: number; place: BlockPlace }>
 
@@ -18,6 +25,7 @@ type Wanted = Readonly<{
   maxBytes: number
   /** First revision or position after the section, or undefined if it is not wanted. */
   after: (section: Section) => number | undefined
+  following: (place: BlockPlace) => BlockPlace | undefined
   /** What was durable when the page was asked for ends before this. */
   end: number
 }>
@@ -44,6 +52,7 @@ export class LogReader {
       from,
       maxBytes,
       end: stream.head + 1,
+      following: (place) => blockOfStreamAfter(this.index, stream, name, place),
       after: (section) => (section.stream === name ? section.firstRevision + section.events : undefined),
     })
     if (E.isLeft(page)) return page
@@ -59,6 +68,7 @@ export class LogReader {
       from,
       maxBytes,
       end,
+      following: (place) => blockAfter(this.index, place),
       after: (section) => {
         const lowMark = this.index.streams.get(section.stream)?.lowMark ?? 0
         return section.firstRevision + section.events <= lowMark
@@ -74,7 +84,7 @@ export class LogReader {
     let { from: next } = wanted
     let bytes = 0
     let place = wanted.start ?? { segment: 0, block: 0 }
-    for (let at = wanted.start; at !== undefined; at = blockAfter(this.index, at)) {
+    for (let at = wanted.start; at !== undefined; at = wanted.following(at)) {
       place = at
       const block = await this.blocks.read(at)
       if (E.isLeft(block)) return block

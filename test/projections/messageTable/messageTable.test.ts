@@ -131,3 +131,15 @@ describe('MessageTable', () => {
     expect(() => table.insert(1)).toThrow(/I8 ordinal 1/)
   })
 })
+
+describe('R60 the records of a queue', () => {
+  it('take a few kilobytes while there are few, and keep what is in them as the room grows', () => {
+    const table = new MessageTable()
+    const bytes = () => table.chunks.reduce((sum, { doubles }) => sum + doubles.byteLength, 0)
+    table.insert(7)
+    expect(bytes()).toBeLessThan(10_000)
+    for (let ordinal = 8; ordinal < 5_000; ordinal++) table.insert(ordinal)
+    expect(table.chunks).toHaveLength(2)
+    for (let ordinal = 7; ordinal < 5_000; ordinal++) expect(table.read(ordinal - 7).ordinal).toBe(ordinal)
+  })
+})

@@ -401,7 +401,7 @@ describe('a snapshot of several chunks', () => {
     )
     expect(outcome(STREAM, header)).toBe('chunks are missing')
     expect(outcome(STREAM)).toBe('chunks are missing')
-    expect(outcome(STREAM, header, chunk.subarray(0, 1_000))).toBe('a chunk has the wrong size')
+    expect(outcome(STREAM, header, chunk.subarray(0, chunk.length - 8))).toBe('a chunk has the wrong size')
     expect(outcome(STREAM, header.subarray(0, 100))).not.toBe('loaded')
     expect(outcome(STREAM, altered('"slots":1', '"slots":90000'), chunk)).not.toBe('loaded')
     expect(outcome(STREAM, altered('"failuresByType":[]', '"failuresByType":7'), chunk)).not.toBe('loaded')
