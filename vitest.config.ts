@@ -38,7 +38,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [INT, SIM],
-          testTimeout: 10_000,
+          // A guard against what never ends, not a measurement: a slow machine may take its time.
+          testTimeout: 30_000,
           hookTimeout: 10_000,
         },
       },
