@@ -572,5 +572,6 @@ export class Story {
     const one = this.live.get(ordinal)
     if (one?.callerId !== undefined) this.finishedIds.set(one.callerId, this.at)
     this.live.delete(ordinal)
+    if (one?.situation === 'waiting') this.turns.left(this.at)
   }
 }

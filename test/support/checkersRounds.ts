@@ -1,5 +1,6 @@
 // B8: tenants take turns, and inside a tenant its lanes do. Whoever has work that could start is passed by each other at most once
 // before it is served itself. Turns are not recorded: each term, and each change of the configuration, may begin a new round.
+// Whoever runs out of work, by a start or because what waited is gone, comes back at the end of the round: passes count anew.
 import { type Live, laneOf } from './checkersLive.js'
 
 type Must = (holds: boolean, rule: string) => void
@@ -21,14 +22,19 @@ export class Rounds {
   /** `ready` = all that could have started now, `one` among them; empty when that is not certain. */
   started(one: Live, ready: ReadonlyArray<Live>): void {
     if (ready.length === 0) return this.newRound()
-    const tenantOf = ({ attributes, inDoubt }: Live): string => `${inDoubt} ${attributes.tenant ?? ''}`
-    const lane = (other: Live): string => `${other.inDoubt} ${laneOf(other)}`
-    const inTenant = ready.filter((other) => tenantOf(other) === tenantOf(one))
-    this.turn(this.tenants, tenantOf(one), ready.map(tenantOf), 'tenant')
-    this.turn(this.lanes, lane(one), inTenant.map(lane), 'lane')
-    // Without work that could start one is not in the round, and comes back at its end.
-    forget(this.tenants, new Set(ready.map(tenantOf)))
-    forget(this.lanes, new Set(ready.map(lane)))
+    const inTenant = ready.filter((other) => tenantName(other) === tenantName(one))
+    this.turn(this.tenants, tenantName(one), ready.map(tenantName), 'tenant')
+    this.turn(this.lanes, laneName(one), inTenant.map(laneName), 'lane')
+    this.onlyThese(ready)
+  }
+
+  /**
+   * Only these could start now. Asked at each start and whenever something that waited is gone: between two starts a tenant's
+   * work may be purged, expire or be cancelled, and other work of it fall due later.
+   */
+  onlyThese(ready: ReadonlyArray<Live>): void {
+    forget(this.tenants, new Set(ready.map(tenantName)))
+    forget(this.lanes, new Set(ready.map(laneName)))
   }
 
   private turn(passed: Passed, served: string, ready: ReadonlyArray<string>, what: string): void {
@@ -41,6 +47,10 @@ export class Rounds {
     passed.delete(served)
   }
 }
+
+/** What is in doubt has rounds of its own. */
+const tenantName = ({ attributes, inDoubt }: Live): string => `${inDoubt} ${attributes.tenant ?? ''}`
+const laneName = (one: Live): string => `${one.inDoubt} ${laneOf(one)}`
 
 const forget = (passed: Passed, ready: ReadonlySet<string>): void => {
   for (const name of [...passed.keys()]) if (!ready.has(name)) passed.delete(name)

@@ -44,6 +44,11 @@ export class Turns {
     this.rounds.newRound()
   }
 
+  /** Something that waited is gone, and was not started. */
+  left(at: number): void {
+    this.rounds.onlyThese([...this.live.values()].filter((other) => this.isAlone(other, at)))
+  }
+
   /** Turns of bands are not recorded: a new term begins a new round. */
   newTerm(): void {
     this.waits.clear()
@@ -69,13 +74,14 @@ export class Turns {
     if (config === undefined || config.circuit !== null || config.limits.perTenant !== undefined) return []
     if (switches === undefined || Object.keys(switches.forcedCircuits).length > 0) return []
     return [...this.live.values()].filter(
-      (other) =>
-        other.inDoubt === one.inDoubt &&
-        // A group may take its next member back while nothing is started.
-        (other === one || other.attributes.group === undefined) &&
-        !switches.closedGates.includes(other.gate ?? '') &&
-        this.isReady(other, at),
+      (other) => other.inDoubt === one.inDoubt && (other === one || this.isAlone(other, at)),
     )
+  }
+
+  /** It could start now, whatever becomes of others: a group may take its next member back while nothing is started. */
+  private isAlone(one: Live, at: number): boolean {
+    const isGateOpen = this.switches?.closedGates.includes(one.gate ?? '') !== true
+    return one.attributes.group === undefined && isGateOpen && this.isReady(one, at)
   }
 
   private inOrder(one: Live, at: number): void {
