@@ -1,7 +1,9 @@
 // What a disk has, and what only the page cache has. Bytes are durable when their file was synced, names when their folder
 // was: at a power cut any subset of the sectors and of the changes of names since then is there, and one sector may be torn.
 // After a failed sync pages count as clean although the disk never got them, as on ext4: they read well until they are
-// evicted, and no later sync brings them to the disk. Everything is drawn from the dice, so that a seed repeats itself.
+// evicted, and no later sync brings them to the disk. Two slots written in turn outlive one torn write, not two: so the
+// half that a short write leaves before its caller goes on counts as the torn one. Everything is drawn from the dice, so
+// that a seed repeats itself.
 import type { Dice } from './simulationSwarm.js'
 
 /** Without a stack, which would cost more than all the rest of a call. */
@@ -17,8 +19,8 @@ export class SystemError extends Error {
   }
 }
 
-/** A sector as it was after a write, or the emptying of the file. */
-type Unsynced = Readonly<{ sector: number; image: Uint8Array }> | 'emptied'
+/** A sector as it was after a write, or the emptying of the file. `isHalf`: the write was short, and ended within it. */
+type Unsynced = Readonly<{ sector: number; image: Uint8Array; isHalf: boolean }> | 'emptied'
 
 /** How much of what was not synced a power cut leaves. */
 type Survival = Readonly<{ keep: number; inOrder: boolean; torn: number }>
@@ -69,14 +71,16 @@ export class SimulatedFile {
     return found.length
   }
 
-  write(bytes: Uint8Array, offset: number): void {
+  /** `isShort`: less than the caller has asked for, who goes on behind it. */
+  write(bytes: Uint8Array, offset: number, isShort = false): void {
     if (bytes.length === 0) return
     const end = offset + bytes.length
     this.cache = grownTo(this.cache, end)
     this.cache.set(bytes, offset)
     const { sectorBytes } = this
     for (let sector = Math.floor(offset / sectorBytes); sector * sectorBytes < end; sector++) {
-      this.unsynced.push({ sector, image: this.sectorOf(this.cache, sector).slice() })
+      const isHalf = isShort && (sector + 1) * sectorBytes > end
+      this.unsynced.push({ sector, image: this.sectorOf(this.cache, sector).slice(), isHalf })
       this.lost.delete(sector)
     }
   }
@@ -98,7 +102,7 @@ export class SimulatedFile {
   failSync(dice: Dice): void {
     const keep = dice.pick([0, 0.5])
     for (const one of this.unsynced) {
-      if (one === 'emptied' || dice.chance(keep)) this.bringToDisk(one, false)
+      if (one === 'emptied' || (dice.chance(keep) && !one.isHalf)) this.bringToDisk(one, false)
       else this.lost.add(one.sector)
     }
     this.unsynced = []
@@ -119,8 +123,11 @@ export class SimulatedFile {
     const { keep, inOrder, torn } = survivalFrom(dice, this.unsynced.length)
     const until = inOrder ? Math.floor(dice.random() * (this.unsynced.length + 1)) : this.unsynced.length
     for (const [n, one] of this.unsynced.entries()) {
-      if (inOrder ? n < until : dice.chance(keep)) this.bringToDisk(one, false)
-      else if (mayTear && n === torn) this.bringToDisk(one, true, dice)
+      // What a short write left of a sector is a torn write like any other: of those there is one at most.
+      const isHalf = one !== 'emptied' && one.isHalf
+      const isKept = inOrder ? n < until : dice.chance(keep)
+      if (isKept && !isHalf) this.bringToDisk(one, false)
+      else if (mayTear && n === torn) this.bringToDisk(one, !isHalf, dice)
     }
     // The length is written by itself, and may be there before the bytes are.
     if (dice.chance(0.5)) this.durable = grownTo(this.durable, this.cache.length)

@@ -175,7 +175,7 @@ export class SimulatedMachine {
           this.saw('ENOSPC')
           throw new SystemError('ENOSPC', `no space left on device, write '${path}'`)
         }
-        file.write(bytes.subarray(0, room), offset)
+        file.write(bytes.subarray(0, room), offset, room < bytes.length)
         return room
       },
       half,
