@@ -41,6 +41,22 @@ export type Marks = t.TypeOf<typeof MarksCodec>
 export type DroppedRun = Marks['dropped'][number]
 export const NO_MARKS: Marks = { streams: {}, dropped: [] }
 
+/**
+ * A head that the marks name was durable when they were written. Below its low mark it may be gone with its segment; any
+ * other one that is not found, `lastFound` being the last revision of a stream in the segments, has been lost since.
+ */
+export const lostHead = (
+  marks: Marks,
+  lastFound: (stream: string) => number,
+): Readonly<{ stream: string; revision: number; reason: string }> | undefined => {
+  for (const [stream, { lowMark, head }] of Object.entries(marks.streams)) {
+    if (head < lowMark || lastFound(stream) >= head) continue
+    const reason = `the log ends before revision ${head} of ${stream}, which was durable once`
+    return { stream, revision: head, reason }
+  }
+  return undefined
+}
+
 type SmallFile = 'missing' | 'damaged' | Readonly<{ content: unknown }>
 
 const checksumOf = (content: unknown): string =>

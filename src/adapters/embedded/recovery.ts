@@ -1,12 +1,13 @@
 // Opening a ledger's segments: follows the chain from the oldest frame to the newest, and decides what a break in it means.
-// Below the head mark, or with a sound frame behind it, or where a sound frame stands in the wrong place: corruption, and
-// nothing is touched. Otherwise it is the one commit that was in flight: it was never acknowledged, and is cut off with a
-// count. What stands above the mark is written and synced again before anybody reads it, because after a kill or an I/O
-// error the page cache can show what the disk does not have (§5).
+// Below the head mark or a head that a truncation has named, or with a sound frame behind it, or where a sound frame stands
+// in the wrong place: corruption, and nothing is touched. Otherwise it is the one commit that was in flight: it was never
+// acknowledged, and is cut off with a count. What stands above the mark is written and synced again before anybody reads
+// it, because after a kill or an I/O error the page cache can show what the disk does not have (§5).
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
+import { NO_REVISION } from '../../../domain/batch.js'
 import type { LogCorrupt } from '../../ports/eventLog.js'
-import type { Marks } from './directory.js'
+import { lostHead, type Marks } from './directory.js'
 import type { Disk } from './disk.js'
 import { corrupt } from './errors.js'
 import { type ChainPlace, firstPlace, hashOf, type LedgerId, sameBytes } from './frames.js'
@@ -104,6 +105,7 @@ class Recovery {
     const hashesFrom = this.firstChecked(numbers)
     for (const number of numbers) this.follow(number, number >= hashesFrom)
     this.checkMarkReached()
+    this.checkHeadsReached()
     this.headsFromMarks()
     const discardedTailBytes = this.cutTail()
     const tail = this.tailSegment()
@@ -252,6 +254,18 @@ class Recovery {
     throw new Refused(corrupt(this.path(this.mark.segment), this.current?.end ?? 0, reason))
   }
 
+  /** The head mark may be a second older than the marks of a truncation, and then only those know what was durable. */
+  private checkHeadsReached(): void {
+    const lost = lostHead(this.options.marks, (name) => {
+      const stream = this.index.streams.get(name)
+      return stream === undefined || stream.segments.length === 0 ? NO_REVISION : stream.head
+    })
+    if (lost === undefined) return
+    if (this.broken !== undefined) this.refuseBroken(this.broken)
+    const { number, end } = this.current ?? { number: this.mark.segment, end: 0 }
+    throw new Refused(corrupt(this.path(number), end, lost.reason, lost))
+  }
+
   /** A stream's newest events may be dropped while older ones stand in a segment that others need: its head stays. */
   private headsFromMarks(): void {
     for (const [name, { head, digest }] of Object.entries(this.options.marks.streams)) {
@@ -332,6 +346,7 @@ class Recovery {
 
   private keepOneSpare(tail: number): boolean {
     let isNextPrepared = false
+    let isOneRemoved = false
     for (const number of this.spares) {
       const bytes = this.readSegment(number)
       const isSound =
@@ -340,8 +355,13 @@ class Recovery {
         headerHolds(bytes, this.options.ledgerId, number) &&
         isZero(bytes.subarray(SEGMENT_HEADER_BYTES))
       if (isSound) isNextPrepared = true
-      else this.disk.remove(this.path(number))
+      else {
+        this.disk.remove(this.path(number))
+        isOneRemoved = true
+      }
     }
+    // A power cut must not bring back damage that is over: `verify` would find it in a ledger that is well.
+    if (isOneRemoved) this.disk.syncDirectory(this.options.segmentsFolder)
     return isNextPrepared
   }
 }

@@ -5,10 +5,11 @@
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import * as E from 'fp-ts/lib/Either.js'
+import { NO_REVISION } from '../../../domain/batch.js'
 import { decodeBatch } from '../../../domain/wire/batchRows.js'
 import { batchDigest } from '../../chain/batchDigest.js'
 import type { LogCorrupt, LogUnavailable } from '../../ports/eventLog.js'
-import { identify, type Marks, readMarks, SEGMENTS_FOLDER } from './directory.js'
+import { identify, lostHead, type Marks, readMarks, SEGMENTS_FOLDER } from './directory.js'
 import { corrupt, type ForeignDirectory, unavailable } from './errors.js'
 import { type Files, readFile, realFiles } from './files.js'
 import { type ChainPlace, firstPlace, hashOf, type LedgerId, type Section, sameBytes } from './frames.js'
@@ -21,7 +22,7 @@ import {
   scanSegment,
   sectionMisfit,
 } from './scan.js'
-import { headerHolds, segmentName, segmentNumberOf } from './segments.js'
+import { headerHolds, SEGMENT_HEADER_BYTES, segmentName, segmentNumberOf } from './segments.js'
 
 export type VerifiedStream = Readonly<{ stream: string; head: number; digest: string }>
 export type Verified = Readonly<{
@@ -75,6 +76,8 @@ class Verification {
   private events = 0
   private bytes = 0
   private unfinishedBytes = 0
+  /** Where the last segment that holds any frame ends, or the unfinished commit begins. */
+  private end: Readonly<{ segment: number; offset: number }>
   private readonly folder: string
 
   constructor(
@@ -87,6 +90,7 @@ class Verification {
   ) {
     this.folder = join(directory, SEGMENTS_FOLDER)
     this.place = firstPlace(ledgerId)
+    this.end = { segment: mark.segment, offset: 0 }
     for (const [name, { lowMark, head, digest }] of Object.entries(marks.streams))
       this.streams.set(name, { lowMark, head, digest: Buffer.from(digest, 'hex'), isSeen: false, at: 0 })
   }
@@ -109,6 +113,12 @@ class Verification {
       const reason = `the log ends before frame ${this.mark.frame}, which was durable once`
       return E.left(corrupt(this.path(this.mark.segment), 0, reason))
     }
+    const lost = lostHead(this.marks, (name) => {
+      const stream = this.streams.get(name)
+      return stream?.isSeen === true ? stream.head : NO_REVISION
+    })
+    if (lost !== undefined)
+      return E.left(corrupt(this.path(this.end.segment), this.end.offset, lost.reason, lost))
     return E.right(this.verified(numbers.length))
   }
 
@@ -149,6 +159,7 @@ class Verification {
       const end = scanSegment(bytes, this.place, this.scanOptions(offset))
       this.place = end.place
       offset = end.offset
+      if (offset > SEGMENT_HEADER_BYTES || end.rest.kind === 'broken') this.end = { segment: number, offset }
       if (end.rest.kind === 'misplaced') return this.damage(number, bytes, offset, end.rest.misfit)
       if (end.rest.kind === 'broken') {
         const isDurable = end.rest.frameBehind || this.place.frame <= this.mark.frame

@@ -3,9 +3,10 @@ import * as E from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
 import { type LedgerEvent, NO_REVISION } from '../../../domain/batch.js'
 import { openEmbeddedLog } from '../../../src/adapters/embedded/eventLog.js'
+import { verify } from '../../../src/adapters/embedded/verify.js'
 import type { EventLog } from '../../../src/ports/eventLog.js'
 import { batchOf, enqueued } from '../../contract/eventLog.contract.js'
-import { SimulatedDisk, SimulatedFolder } from '../../support/simulatedDisk.js'
+import { SimulatedDisk, SimulatedFile, SimulatedFolder } from '../../support/simulatedDisk.js'
 import { SimulatedMachine } from '../../support/simulatedDiskMachine.js'
 import { TurnScheduler } from '../../support/simulationDiskTurns.js'
 import { Dice } from '../../support/simulationSwarm.js'
@@ -39,10 +40,19 @@ class Bench {
   }
 
   private async open(): Promise<void> {
-    const options = { directory: DIRECTORY, segmentBytes: 16 * 1024 }
-    const opened = await this.done(openEmbeddedLog(options, this.machine.port))
+    const opened = await this.opened()
     if (opened === undefined || E.isLeft(opened)) throw new Error(JSON.stringify(opened))
     this.log = opened.right
+  }
+
+  opened(): Promise<Awaited<ReturnType<typeof openEmbeddedLog>> | undefined> {
+    return this.done(openEmbeddedLog({ directory: DIRECTORY, segmentBytes: 16 * 1024 }, this.machine.port))
+  }
+
+  /** Proved by somebody who only looks. */
+  verified(): ReturnType<typeof verify> {
+    const looking = new SimulatedMachine(this.disk, this.dice, this.turns.atOnce, () => undefined)
+    return verify(DIRECTORY, undefined, looking.port.files)
   }
 
   /** Undefined: it never comes. */
@@ -62,11 +72,15 @@ class Bench {
     return head !== undefined && E.isRight(head) ? head.right : undefined
   }
 
-  async again(end: 'kill' | 'power cut'): Promise<void> {
+  end(how: 'kill' | 'power cut'): void {
     this.machine.die()
     this.turns.forget()
-    if (end === 'power cut') this.disk.cutPower(false)
+    if (how === 'power cut') this.disk.cutPower(false)
     this.machine = this.newMachine()
+  }
+
+  async again(how: 'kill' | 'power cut'): Promise<void> {
+    this.end(how)
     await this.open()
   }
 }
@@ -140,6 +154,47 @@ describe('the embedded log, step by step', () => {
     })
   })
 
+  it('R05: a decayed last commit whose head a truncation has named is refused, and `verify` finds it', async () => {
+    const bench = await Bench.open()
+    const other = (revision: number) =>
+      bench.log.append('other', revision - 1, batchOf([enqueued(revision)]))()
+    const head = bench.disk.file(`${DIRECTORY}/head`)
+    const markBefore = new Uint8Array(head.size)
+    await bench.done(other(0))
+    await bench.done(bench.append(0))
+    await bench.done(bench.log.truncateBefore(A, 1)())
+    head.read(markBefore, 0)
+    await bench.done(bench.append(1))
+    await bench.done(bench.log.truncateBefore('other', 1)())
+    bench.end('kill')
+    // The power is cut within the second after which the head mark is synced.
+    head.write(markBefore, 0)
+    head.sync()
+    const segment = bench.disk.file(`${DIRECTORY}/segments/0000000001.seg`)
+    segment.flip(segment.usedBytes - 1, 0)
+    const damage = { left: { type: 'LogCorrupt', file: `${DIRECTORY}/segments/0000000001.seg` } }
+    expect(await bench.verified()).toMatchObject(damage)
+    expect(await bench.opened()).toMatchObject(damage)
+    segment.flip(segment.usedBytes - 1, 0)
+    expect(await bench.verified()).toMatchObject({ _tag: 'Right' })
+    await bench.again('kill')
+    expect(await bench.done(bench.log.read(A, 1, 1_000)())).toMatchObject({ right: { next: 2 } })
+  })
+
+  it('R05: a damaged segment without any frame that a start has removed stays away after a power cut', async () => {
+    for (let seed = 0; seed < 12; seed++) {
+      const bench = await Bench.open()
+      for (let n = 0; n < seed; n++) bench.dice.random()
+      await bench.done(bench.append(0))
+      await bench.turns.untilIdle()
+      const spare = `${DIRECTORY}/segments/0000000002.seg`
+      bench.disk.file(spare).flip(54, 0)
+      await bench.again('kill')
+      bench.end('power cut')
+      expect(await bench.verified()).toMatchObject({ _tag: 'Right' })
+    }
+  })
+
   it('I6: a listing of snapshots that meets saves shows the newest, and no save removes that of another', async () => {
     for (let seed = 1; seed <= 20; seed++) {
       const bench = await Bench.open()
@@ -157,6 +212,34 @@ describe('the embedded log, step by step', () => {
         after !== undefined && E.isRight(after) ? after.right.map(({ revision }) => revision) : [],
       ).toContain(4)
     }
+  })
+})
+
+describe('the simulated disk at a power cut', () => {
+  it('R09: leaves at most one sector between two writes, also when some were short', () => {
+    const SLOTS = [0, 512] as const
+    let mixed = 0
+    for (let seed = 0; seed < 2_000; seed++) {
+      const dice = new Dice(seed)
+      const file = new SimulatedFile(dice.pick([512, 4096]))
+      for (let round = 1; round <= 4; round++) {
+        for (const slot of SLOTS) {
+          const whole = new Uint8Array(112).fill(round)
+          if (dice.chance(0.5)) file.write(whole.subarray(0, 50), slot, true)
+          file.write(whole, slot)
+        }
+        if (round === 1) file.sync()
+      }
+      file.cutPower(dice, true)
+      const found = SLOTS.map((slot) => {
+        const bytes = new Uint8Array(112)
+        file.read(bytes, slot)
+        return new Set(bytes).size
+      })
+      expect(found).toContain(1)
+      if (found.some((kinds) => kinds > 1)) mixed += 1
+    }
+    expect(mixed).toBeGreaterThan(100)
   })
 })
 

@@ -201,6 +201,32 @@ describe('R05: one bit flipped at any byte', () => {
     }
   })
 
+  it('in the last commit, whose head a truncation has named, it is refused though the mark is behind it', () => {
+    const log = fiveFrames(false)
+    const { segment, start, end } = log.lastFrame()
+    const path = segmentPath(segment)
+    const marksOf = (lowMark: number) => ({
+      streams: { a: { lowMark, head: ALL.a, digest: '0'.repeat(64) } },
+      dropped: [],
+    })
+    const damages: ReadonlyArray<(copy: MemoryFiles) => void> = [
+      (copy) => flip(copy, path, start + 40),
+      (copy) => bytesOf(copy, path).fill(0, start, end),
+    ]
+    for (const damage of damages) {
+      const files = copyOf(log.files)
+      damage(files)
+      const before = copyOf(files)
+      expect(recovered(files, { marks: marksOf(ALL.a) })).toMatchObject({
+        left: { type: 'LogCorrupt', file: path, offset: start },
+      })
+      expect(files).toEqual(before)
+      // Below its low mark it could have been dropped as well: nothing that is promised is missing.
+      const found = sound(recovered(files, { marks: marksOf(ALL.a + 1) }))
+      expect(found.index.streams.get('a')).toMatchObject({ head: ALL.a, lowMark: ALL.a + 1 })
+    }
+  })
+
   it('in the head mark nothing is lost: the other slot stands', () => {
     const log = fiveFrames()
     for (let at = 0; at < bytesOf(log.files, HEAD_PATH).length; at++) {

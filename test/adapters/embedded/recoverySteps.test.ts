@@ -160,6 +160,7 @@ describe('§5: a start', () => {
     const { found, calls } = started(log.files)
     expect(found.isNextPrepared).toBe(true)
     expect(calls.filter((call) => call.startsWith('remove'))).toEqual([`remove ${nameOf(segmentPath(3))}`])
+    expect(calls.at(-1)).toBe('sync folder segments')
     const shorter = copyOf(log.files)
     shorter.set(segmentPath(2), (shorter.get(segmentPath(2)) ?? new Uint8Array()).slice(0, 100))
     expect(started(shorter).found.isNextPrepared).toBe(false)
