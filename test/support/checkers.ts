@@ -69,7 +69,7 @@ export class Story {
   private readonly releases = new Map<string, number[]>()
   /** Of this batch: priorities of what was dropped for something more important. */
   private dropped: number[] = []
-  /** Of this batch. */
+  /** Of this batch: who died when no dead letters were kept. */
   private died: number[] = []
   private lastFence = 0
   private epoch = 0
@@ -140,9 +140,8 @@ export class Story {
     for (const one of this.live.values()) {
       this.must(!one.undecided, '7 the end of an attempt and what follows are one batch')
     }
-    if (this.config?.deadLetters === false)
-      for (const ordinal of this.died)
-        this.must(this.live.get(ordinal)?.situation !== 'dead', `A15 dead letter ${ordinal} is kept`)
+    for (const ordinal of this.died)
+      this.must(this.live.get(ordinal)?.situation !== 'dead', `A15 dead letter ${ordinal} is kept`)
     this.died = []
     for (const priority of this.dropped)
       this.must(false, `A9 priority ${priority} dropped for nothing higher`)
@@ -479,7 +478,9 @@ export class Story {
   private followUp(event: Extract<LedgerEvent, { type: 'RetryScheduled' | 'MessageDeadLettered' }>): void {
     const one = this.in(event.ordinal, 'waiting', event.type)
     if (one === undefined) return
-    if (event.type === 'MessageDeadLettered') this.died.push(event.ordinal)
+    // Who died before the setting was adopted is kept, in the same batch, too.
+    const isKept = this.config?.deadLetters !== false
+    if (event.type === 'MessageDeadLettered' && !isKept) this.died.push(event.ordinal)
     if (event.type === 'MessageDeadLettered' && event.reason === 'waitedTooLong') return this.gaveUp(one)
     this.must(one.undecided, `4 ${event.type} without a failure`)
     this.must(!one.cancelRequested, `A11 ${event.type} though it was to be cancelled`)
