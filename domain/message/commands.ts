@@ -103,8 +103,8 @@ export type PurgeMessage = Readonly<{
   type: 'PurgeMessage'
   by: Actor | undefined
   cause: PurgeCause
-  /** A waiting message is refused: only a dead letter was meant. */
-  deadOnly: boolean
+  /** What was meant: one in another situation is refused, as it may have changed since somebody looked. */
+  meant: 'waiting' | 'dead' | 'either'
   at: EpochMs
 }>
 

@@ -243,15 +243,17 @@ const purge = (command: PurgeMessage, message: Message): MessageDecision => {
     case 'Absent':
       return left(messageNotFound)
     case 'Waiting':
-      return command.deadOnly ? left({ type: 'MessageNotDead', now: message.tag }) : purged(command, message)
+      if (command.meant !== 'dead') return purged(command, message)
+      break
     case 'Dead':
-      return purged(command, message)
+      if (command.meant !== 'waiting') return purged(command, message)
+      break
     case 'Finished':
       if (message.outcome === 'purged') return ALREADY_SO
       break
     case 'Leased':
   }
-  const type = command.deadOnly ? 'MessageNotDead' : 'MessageNotPurgeable'
+  const type = command.meant === 'dead' ? 'MessageNotDead' : 'MessageNotPurgeable'
   return left({ type, now: message.tag })
 }
 

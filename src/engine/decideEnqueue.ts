@@ -68,7 +68,7 @@ const makeRoom = (
       type: 'PurgeMessage',
       by: undefined,
       cause: 'overflow',
-      deadOnly: false,
+      meant: 'waiting',
       at: batch.at,
     } as const
     const decision = decideMessage(purge, state.table.read(slot))

@@ -255,9 +255,11 @@ const operatorCommand = (command: OperatorCommand, by: Actor | undefined, at: nu
     case 'redrive':
       return { type: 'RedriveMessage', by, at }
     case 'discard':
-      return { type: 'PurgeMessage', by, cause: 'operator', deadOnly: true, at }
+      return { type: 'PurgeMessage', by, cause: 'operator', meant: 'dead', at }
+    case 'clear':
+      return { type: 'PurgeMessage', by, cause: 'operator', meant: 'waiting', at }
     case 'purge':
-      return { type: 'PurgeMessage', by, cause: 'operator', deadOnly: false, at }
+      return { type: 'PurgeMessage', by, cause: 'operator', meant: 'either', at }
   }
 }
 

@@ -104,7 +104,8 @@ export type SettleRequest = Readonly<{
 }>
 
 /** `discard` = only a dead letter; `purge` = waiting messages, too. */
-export type OperatorCommand = 'cancel' | 'redrive' | 'discard' | 'purge'
+/** Discarded are dead letters, cleared is what waits, purged either. */
+export type OperatorCommand = 'cancel' | 'redrive' | 'discard' | 'clear' | 'purge'
 
 /**
  * A rule of its own, decided like everything else: it sees the state, may add events, and is answered when they are

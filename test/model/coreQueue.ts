@@ -180,7 +180,13 @@ export class CoreQueue {
       case 'redrive':
         return { type: 'RedriveMessage', by, at }
       default:
-        return { type: 'PurgeMessage', by, cause: 'operator', deadOnly: what === 'discard', at }
+        return {
+          type: 'PurgeMessage',
+          by,
+          cause: 'operator',
+          meant: what === 'discard' ? 'dead' : 'either',
+          at,
+        }
     }
   }
 

@@ -153,7 +153,7 @@ const asked: { readonly [Type in MessageCommand['type']]: fc.Arbitrary<Of<Type>>
   PurgeMessage: fc.record({
     by: actor,
     cause: fc.constantFrom('operator', 'overflow', 'noDeadLetters'),
-    deadOnly: fc.boolean(),
+    meant: fc.constantFrom('waiting', 'dead', 'either'),
   }),
 }
 

@@ -133,11 +133,23 @@ export const OPERATOR_BUGS: ReadonlyArray<PlantedBug> = [
       },
       {
         file: 'src/api/queue/operations.ts',
-        from: "command: 'purge', filter: looked, acts: WAITING,",
+        from: "command: 'clear', filter: looked, acts: WAITING,",
         to: "command: 'purge', filter: looked, acts: [...WAITING, 'dead-lettered'],",
       },
     ],
     foundBy: 'simulation',
+  },
+  {
+    name: 'clearing-drops-who-died-meanwhile',
+    breaks: 'A8: cleared are messages that wait',
+    edits: [
+      {
+        file: 'src/api/queue/operations.ts',
+        from: "command: 'clear', filter:",
+        to: "command: 'purge', filter:",
+      },
+    ],
+    foundBy: 'test/api/clearRaces.test.ts',
   },
   {
     name: 'rerun-of-the-first-contents',

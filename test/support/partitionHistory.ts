@@ -402,10 +402,10 @@ export class PartitionHistory {
       case 'redrive':
         return { type: 'RedriveMessage', by, at }
       case 'discard':
-        return { type: 'PurgeMessage', by, cause: 'operator', deadOnly: true, at }
+        return { type: 'PurgeMessage', by, cause: 'operator', meant: 'dead', at }
       case 'purge':
       case 'overflow':
-        return { type: 'PurgeMessage', by, cause: what === 'purge' ? 'operator' : what, deadOnly: false, at }
+        return { type: 'PurgeMessage', by, cause: what === 'purge' ? 'operator' : what, meant: 'either', at }
       case 'giveUp': {
         const { deadLetters } = this.model.config
         return { type: 'GiveUpWaiting', deadLetters, operation: { id: 'order-7', queue: 'orders' }, at }

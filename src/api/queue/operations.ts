@@ -132,7 +132,7 @@ export const clearWaiting = (deps: ReadDeps, options: ClearOptions): Promise<Cle
     throw errorOf({ type: 'Invalid', field: 'state', problem })
   }
   const looked: Sweep['filter'] = { ...filter, states: states ?? [...WAITING, 'processing'] }
-  const sweep: Sweep = { command: 'purge', filter: looked, acts: WAITING, dryRun, by }
+  const sweep: Sweep = { command: 'clear', filter: looked, acts: WAITING, dryRun, by }
   return runSteps(
     sweeping(deps, sweep),
     NOTHING_DONE,

@@ -83,7 +83,7 @@ const commandOf = ({ type, n }: Step, fence: number, at: number): MessageCommand
     case 'EditMessage':
       return { type, ...contents('{"edited":true}', n, at), cause: 'operator', by: { who: 'operator' }, at }
     case 'PurgeMessage':
-      return { type, by: { who: 'operator' }, cause: 'operator', deadOnly: true, at }
+      return { type, by: { who: 'operator' }, cause: 'operator', meant: 'dead', at }
     case 'ExpireMessage':
       return { type, at }
     case 'GiveUpWaiting':

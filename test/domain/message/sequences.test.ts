@@ -115,7 +115,13 @@ const commandOf = (taken: Step, fence: number, newFence: number, at: number): Me
     case 'RedriveMessage':
       return { type: taken.type, by: undefined, at }
     case 'PurgeMessage':
-      return { type: taken.type, by: undefined, cause: 'operator', deadOnly: n % 3 !== 0, at }
+      return {
+        type: taken.type,
+        by: undefined,
+        cause: 'operator',
+        meant: n % 3 === 0 ? 'either' : n % 3 === 1 ? 'dead' : 'waiting',
+        at,
+      }
     case 'EditMessage':
       return {
         type: taken.type,

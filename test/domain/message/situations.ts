@@ -152,5 +152,5 @@ export const commands: { readonly [Type in MessageCommand['type']]: CommandOf<Ty
   CancelMessage: { type: 'CancelMessage', by: operator, at: NOW },
   ExpireMessage: { type: 'ExpireMessage', at: NOW },
   RedriveMessage: { type: 'RedriveMessage', by: operator, at: NOW },
-  PurgeMessage: { type: 'PurgeMessage', by: operator, cause: 'operator', deadOnly: true, at: NOW },
+  PurgeMessage: { type: 'PurgeMessage', by: operator, cause: 'operator', meant: 'dead', at: NOW },
 }

@@ -166,13 +166,26 @@ describe('a wish to stop (A11)', () => {
 describe('purging what waits (A9)', () => {
   it('A9: is allowed where it is asked for, and refused where only a dead letter was meant', () => {
     const waiting = waitingWith({})
-    expect(decided({ ...PurgeMessage, deadOnly: false, cause: 'overflow' }, waiting)).toMatchObject([
+    expect(decided({ ...PurgeMessage, meant: 'waiting', cause: 'overflow' }, waiting)).toMatchObject([
       { type: 'MessagePurged', cause: 'overflow' },
     ])
     expect(decideMessage(PurgeMessage, waiting)).toMatchObject({ left: { type: 'MessageNotDead' } })
-    expect(decideMessage({ ...PurgeMessage, deadOnly: false }, leasedWith({}))).toMatchObject({
+    expect(decideMessage({ ...PurgeMessage, meant: 'either' }, leasedWith({}))).toMatchObject({
       left: { type: 'MessageNotPurgeable', now: 'Leased' },
     })
+  })
+
+  it('A8: is refused to a dead letter where only what waits was meant', () => {
+    const leased = leasedWith({})
+    const died = decided({ ...FailAttempt, retryable: false }, leased).reduce<Message>(
+      (message, event) => evolveMessage(message, event, NOW),
+      leased,
+    )
+    expect(died.tag).toBe('Dead')
+    expect(decideMessage({ ...PurgeMessage, meant: 'waiting' }, died)).toMatchObject({
+      left: { type: 'MessageNotPurgeable', now: 'Dead' },
+    })
+    expect(decided({ ...PurgeMessage, meant: 'either' }, died)).toMatchObject([{ type: 'MessagePurged' }])
   })
 
   it('A11: an edit of a message in doubt leaves it in doubt', () => {
