@@ -215,13 +215,7 @@ export const EMBEDDED_LOG_BUGS: ReadonlyArray<PlantedBug> = [
   {
     name: 'one-slot-of-the-head-mark-at-a-start',
     breaks: 'R03: one of the head marks is always whole',
-    edits: [
-      edit(
-        `${FOLDER}/headMark.ts`,
-        'of [SLOT_SPACING_BYTES - found.slotAt, found.slotAt]',
-        'of [found.slotAt]',
-      ),
-    ],
+    edits: [edit(`${FOLDER}/headMark.ts`, 'of [first, SLOT_SPACING_BYTES - first]', 'of [found.slotAt]')],
     foundBy: 'test/adapters/embedded/recovery.test.ts',
   },
   {

@@ -1,7 +1,8 @@
 // The head mark: how far the log was synced. It is written after every sync and before the reply, without a sync of its
 // own, so it is exact after the death of the process and about a second behind after the death of the machine (`strict`:
 // exact then too). A checksum alone cannot tell an interrupted write from a decayed one; the mark can: damage below it is
-// corruption (RELIABILITY finding 7). Two slots, 512 bytes apart and written in turn, so that one of them is always whole.
+// corruption (RELIABILITY finding 7). Two slots, 512 bytes apart: between two syncs only one of them is written, so whatever
+// a power cut does to what was not synced, the other is whole.
 // Slot, integers little endian:
 //
 //    0  32 B  SHA-256 over the other 80    32  u32  magic "LQHM"   36  u16  format version   38  u16  0
@@ -54,14 +55,16 @@ const slotHolds = (slot: Uint8Array, ledgerId: LedgerId): boolean =>
   sameBytes(slot.subarray(40, 48), ledgerId.subarray(0, 8))
 
 /** As it was found, in one of the two slots. */
-export type FoundMark = HeadMark & Readonly<{ slotAt: number }>
+export type FoundMark = HeadMark & Readonly<{ slotAt: number; otherHolds: boolean }>
 
 /** The newer of the slots that are whole. Undefined: neither is, so the file was damaged or is another ledger's. */
 export const headMarkOf = (bytes: Uint8Array, ledgerId: LedgerId): FoundMark | undefined => {
-  let newest: FoundMark | undefined
+  let newest: Omit<FoundMark, 'otherHolds'> | undefined
+  let whole = 0
   for (const at of [0, SLOT_SPACING_BYTES]) {
     const slot = bytes.subarray(at, at + SLOT_BYTES)
     if (!slotHolds(slot, ledgerId)) continue
+    whole++
     const view = viewOf(slot)
     const frame = getU64(view, 48)
     if (newest !== undefined && newest.frame > frame) continue
@@ -74,7 +77,7 @@ export const headMarkOf = (bytes: Uint8Array, ledgerId: LedgerId): FoundMark | u
       slotAt: at,
     }
   }
-  return newest
+  return newest === undefined ? undefined : { ...newest, otherHolds: whole === 2 }
 }
 
 /** The whole file as it is at the birth of a ledger. */
@@ -94,6 +97,8 @@ export class HeadMarkWriter {
   private readonly slot = new Uint8Array(SLOT_BYTES)
   /** Written since the last sync of the file. */
   isDirty = false
+  /** The slot to write until the next sync. */
+  private slotAt = 0
 
   constructor(
     private readonly disk: Disk,
@@ -101,14 +106,17 @@ export class HeadMarkWriter {
     private readonly ledgerId: LedgerId,
   ) {}
 
-  /** Frame numbers rise by one, so the slots take turns, and the older mark is what a torn write leaves. */
   write(mark: HeadMark): void {
-    this.writeAt(mark, (mark.frame % 2) * SLOT_SPACING_BYTES)
+    this.writeAt(mark, this.slotAt)
   }
 
-  /** Into both slots, durably: the one that holds the mark that was `found` last, as the other may not be whole. */
+  /**
+   * Into both slots, durably, and first into the one that may not be: the newer of two that hold was written last by a process
+   * that may have died before its sync; where only one holds, the other was.
+   */
   writeBoth(mark: HeadMark, found: FoundMark): void {
-    for (const at of [SLOT_SPACING_BYTES - found.slotAt, found.slotAt]) {
+    const first = found.otherHolds ? found.slotAt : SLOT_SPACING_BYTES - found.slotAt
+    for (const at of [first, SLOT_SPACING_BYTES - first]) {
       this.writeAt(mark, at)
       this.sync()
     }
@@ -124,5 +132,6 @@ export class HeadMarkWriter {
     if (!this.isDirty) return
     this.disk.datasync(this.fd)
     this.isDirty = false
+    this.slotAt = SLOT_SPACING_BYTES - this.slotAt
   }
 }

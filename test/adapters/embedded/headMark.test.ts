@@ -25,7 +25,13 @@ const fileOf = (...frames: ReadonlyArray<number>): Uint8Array => {
   const files: MemoryFiles = new Map([['head', firstHeadFile(LEDGER_ID, markAt(0))]])
   const disk = memoryDisk(files)
   const writer = new HeadMarkWriter(disk, disk.open('head'), LEDGER_ID)
-  for (const frame of frames) writer.write(markAt(frame))
+  // The first odd one goes into the second slot, as after a start.
+  writer.write(markAt(0))
+  writer.sync()
+  for (const frame of frames) {
+    writer.write(markAt(frame))
+    writer.sync()
+  }
   return files.get('head') ?? new Uint8Array()
 }
 const frameIn = (bytes: Uint8Array): number | undefined => headMarkOf(bytes, LEDGER_ID)?.frame
@@ -40,8 +46,8 @@ const changed = (slotAt: number, change: (slot: Uint8Array) => void): Uint8Array
 
 describe('the head mark', () => {
   it('comes back with all it says, and where it was found', () => {
-    expect(headMarkOf(fileOf(1, 2), LEDGER_ID)).toEqual({ ...markAt(2), slotAt: 0 })
-    expect(headMarkOf(fileOf(1, 2, 3), LEDGER_ID)).toEqual({ ...markAt(3), slotAt: SECOND })
+    expect(headMarkOf(fileOf(1, 2), LEDGER_ID)).toEqual({ ...markAt(2), slotAt: 0, otherHolds: true })
+    expect(headMarkOf(fileOf(1, 2, 3), LEDGER_ID)).toEqual({ ...markAt(3), slotAt: SECOND, otherHolds: true })
   })
 
   it('has each field where the format says, with nothing between its two slots', () => {
@@ -68,9 +74,13 @@ describe('the head mark', () => {
   it('at the birth of a ledger stands in both slots', () => {
     const bytes = fileOf()
     expect(bytes.subarray(0, SLOT_BYTES)).toEqual(bytes.subarray(SECOND))
-    expect(headMarkOf(bytes.subarray(0, SLOT_BYTES), LEDGER_ID)).toEqual({ ...markAt(0), slotAt: 0 })
+    expect(headMarkOf(bytes.subarray(0, SLOT_BYTES), LEDGER_ID)).toEqual({
+      ...markAt(0),
+      slotAt: 0,
+      otherHolds: false,
+    })
     bytes.fill(0, 0, SLOT_BYTES)
-    expect(headMarkOf(bytes, LEDGER_ID)).toEqual({ ...markAt(0), slotAt: SECOND })
+    expect(headMarkOf(bytes, LEDGER_ID)).toEqual({ ...markAt(0), slotAt: SECOND, otherHolds: false })
   })
 
   it('R05: is the older one when any bit of the newer is another', () => {
@@ -122,7 +132,7 @@ describe('writing the head mark', () => {
       fd,
       LEDGER_ID,
     )
-    return { writer, calls, read: () => readHeadMark(disk, fd, LEDGER_ID) }
+    return { writer, calls, disk, fd, read: () => readHeadMark(disk, fd, LEDGER_ID) }
   }
 
   it('syncs what was written, and nothing twice', () => {
@@ -133,22 +143,36 @@ describe('writing the head mark', () => {
     expect(writer.isDirty).toBe(true)
     writer.sync()
     writer.sync()
-    expect([calls, writer.isDirty]).toEqual([['write 512', 'sync'], false])
+    expect([calls, writer.isDirty]).toEqual([['write 0', 'sync'], false])
   })
 
-  it('into both slots ends with the one it was found in, each durable before the next', () => {
-    for (const [found, order] of [
-      [2, ['write 512', 'sync', 'write 0', 'sync']],
-      [3, ['write 0', 'sync', 'write 512', 'sync']],
-    ] as const) {
-      const { writer, calls, read } = recording()
-      writer.write(markAt(found))
-      const before = read()
-      if (before === undefined) throw new Error('no mark')
-      calls.length = 0
-      writer.writeBoth(markAt(9), before)
-      expect(calls).toEqual(order)
-      expect(read()).toMatchObject(markAt(9))
+  it('R03: writes one slot only until it is synced, so that the other is whole whatever becomes of it', () => {
+    const { writer, calls, read } = recording()
+    for (const frame of [1, 2, 3]) writer.write(markAt(frame))
+    writer.sync()
+    for (const frame of [4, 5]) writer.write(markAt(frame))
+    expect(calls).toEqual(['write 0', 'write 0', 'write 0', 'sync', 'write 512', 'write 512'])
+    expect(read()).toMatchObject(markAt(5))
+  })
+
+  it.each([
+    ['both hold, begins with the newer, which may never have been synced', [1, 2], undefined, 512],
+    ['both hold, begins with the newer, whichever that is', [1, 2, 3], undefined, 0],
+    ['only one holds, begins with the other', [1, 2], 0, 0],
+    ['only one holds, begins with the other, whichever that is', [1, 2], 512, 512],
+  ] as const)('into both slots, where %s', (_, frames, torn, first) => {
+    const { writer, calls, read, disk, fd } = recording()
+    for (const frame of frames) {
+      writer.write(markAt(frame))
+      writer.sync()
     }
+    if (torn !== undefined) disk.write(fd, new Uint8Array(20), torn)
+    const before = read()
+    if (before === undefined) throw new Error('no mark')
+    calls.length = 0
+    writer.writeBoth(markAt(9), before)
+    const second = 512 - first
+    expect(calls).toEqual([`write ${first}`, 'sync', `write ${second}`, 'sync'])
+    expect(read()).toMatchObject({ ...markAt(9), otherHolds: true })
   })
 })

@@ -57,7 +57,7 @@ const started = (files: MemoryFiles, over: Partial<RecoveryOptions> = {}) => {
   return { found: answer.right, calls }
 }
 const [ONE, TWO] = [1, 2].map((segment) => nameOf(segmentPath(segment)))
-/** The head mark goes into both slots; the one it was not found in first. */
+/** The head mark goes into both slots; where both hold, the newer one first. */
 const markBoth = (first: 0 | 512) => {
   const slots = first === 0 ? ['0..112', '512..624'] : ['512..624', '0..112']
   return slots.flatMap((slot) => [`write head ${slot}`, 'sync head'])
@@ -148,7 +148,7 @@ describe('§5: a start', () => {
       `sync ${ONE}.tmp`,
       `rename ${ONE}.tmp ${ONE}`,
       'sync folder segments',
-      ...markBoth(0),
+      ...markBoth(512),
     ])
   })
 

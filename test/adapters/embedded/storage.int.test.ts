@@ -211,7 +211,7 @@ describe('verify', () => {
       const head = await open(join(directory, 'head'), 'r+')
       const mark = headMarkOf(await head.readFile(), ledgerId)
       if (mark === undefined) throw new Error('no mark')
-      new HeadMarkWriter(realDisk, head.fd, ledgerId).write({ ...mark, hash })
+      new HeadMarkWriter(realDisk, head.fd, ledgerId).writeBoth({ ...mark, hash }, mark)
       await head.close()
       expect(await verify(directory)).toEqual(
         E.left({

@@ -115,9 +115,13 @@ export class SmallLog {
     if (isMarked) this.writeMark(mark)
   }
 
+  private headMark: HeadMarkWriter | undefined
+
   private writeMark(mark: HeadMark): void {
     const disk = memoryDisk(this.files)
-    new HeadMarkWriter(disk, disk.open(HEAD_PATH), LEDGER_ID).write(mark)
+    this.headMark ??= new HeadMarkWriter(disk, disk.open(HEAD_PATH), LEDGER_ID)
+    this.headMark.write(mark)
+    this.headMark.sync()
   }
 
   /** The last frame's place, as an interrupted commit would have it. */
