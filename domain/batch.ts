@@ -33,6 +33,14 @@ export type RecordedBatch = EventBatch &
     stream: string
     /** Revision of the first event; the others follow without gaps. */
     firstRevision: number
-    /** Position of the first event in the order of the whole log; the others follow. */
+    /** Position of the first event in the order of the whole log; the others follow, unless `positions` says where. */
     position: number
+    /** Of a log that does not number its events one after the other: of each event, and at last the position after them. */
+    positions?: ReadonlyArray<number>
   }>
+
+/** `index` = number of events: the position after the batch. */
+export const positionAt = (
+  { position, positions }: Pick<RecordedBatch, 'position' | 'positions'>,
+  index: number,
+): number => positions?.[index] ?? position + index
