@@ -26,6 +26,11 @@ export type EventBatch = Readonly<{
    * history is read by walking back from its last event, without an index of events.
    */
   previous: ReadonlyArray<number>
+  /**
+   * Indexes before which the batch may be cut, by a log that takes less in one append: between them stands what has to be
+   * appended together. Only for logs that say what they take; a recorded batch has none.
+   */
+  cuts?: ReadonlyArray<number>
 }>
 
 export type RecordedBatch = EventBatch &
@@ -44,3 +49,14 @@ export const positionAt = (
   { position, positions }: Pick<RecordedBatch, 'position' | 'positions'>,
   index: number,
 ): number => positions?.[index] ?? position + index
+
+/** The first event of the batch that stands at `position` or later. */
+export const indexFrom = (
+  batch: Pick<RecordedBatch, 'position' | 'positions' | 'events'>,
+  position: number,
+): number => {
+  if (batch.positions === undefined) return Math.max(0, position - batch.position)
+  let index = 0
+  while (index < batch.events.length && positionAt(batch, index) < position) index++
+  return index
+}

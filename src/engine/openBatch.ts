@@ -8,13 +8,14 @@ import type { Failure } from './replies.js'
 /** Called once: with where the batch begins, or with why it is not there. */
 export type WhenDurable = (outcome: BatchOutcome) => void
 export type BatchOutcome =
-  | Readonly<{ ok: true; firstRevision: number; position: number }>
+  | Readonly<{ ok: true; firstRevision: number; position: number; isSparse?: boolean }>
   | Readonly<{ ok: false; failure: Failure }>
 
 export class OpenBatch {
   readonly events: LedgerEvent[] = []
   readonly previous: number[] = []
   readonly waiting: WhenDurable[] = []
+  private readonly cuts: number[] = []
   readonly firstRevision: number
   /** Payload and result characters, a rough measure of the bytes to come. */
   roughBytes = 0
@@ -24,8 +25,15 @@ export class OpenBatch {
     /** The same moment on the monotonic clock. */
     readonly tick: number,
     private readonly state: PartitionState,
+    private readonly keepsCuts = false,
   ) {
     this.firstRevision = state.nextRevision
+  }
+
+  /** What follows need not be appended together with what is there. */
+  mayCut(): void {
+    if (this.keepsCuts && this.cuts[this.cuts.length - 1] !== this.events.length)
+      this.cuts.push(this.events.length)
   }
 
   /** Applies the event at once: the next decision of the batch sees it. */
@@ -41,6 +49,7 @@ export class OpenBatch {
   }
 
   seal(batchId: string, epoch: number): EventBatch {
-    return { batchId, at: this.at, epoch, events: this.events, previous: this.previous }
+    const sealed = { batchId, at: this.at, epoch, events: this.events, previous: this.previous }
+    return this.keepsCuts ? { ...sealed, cuts: this.cuts } : sealed
   }
 }

@@ -37,8 +37,6 @@ const CLAIM_EVENTS_MAX = 4_096
 /** A batch this long, or with this many bytes, waits for no more company. */
 const BATCH_EVENTS_MAX = 8_192
 const BATCH_BYTES_SOFT_MAX = 1_000_000
-/** Bytes of messages in one all-or-nothing call; below the append limit of the smallest log we run on. */
-export const CALL_BYTES_MAX = 900_000
 const LOG_FULL = 'the log is full, but for what ends messages'
 
 export type WriterDeps = Readonly<{
@@ -220,7 +218,8 @@ export class PartitionWriter {
 
   private openBatch(): OpenBatch {
     if (this.open === undefined) {
-      this.open = new OpenBatch(this.logClock.now(), this.deps.clock.tickMs(), this.state)
+      const keepsCuts = this.deps.log.limits !== undefined
+      this.open = new OpenBatch(this.logClock.now(), this.deps.clock.tickMs(), this.state, keepsCuts)
     }
     return this.open
   }
@@ -254,7 +253,10 @@ export class PartitionWriter {
       batch.events.length >= STEP_EVENTS_MAX || batch.roughBytes >= BATCH_BYTES_SOFT_MAX
     for (const request of takeWhile(this.intake.settlements, enough)) {
       const results: Settled[] = []
-      for (const settlement of request.settlements) results.push(decideSettlement(context, settlement))
+      for (const settlement of request.settlements) {
+        batch.mayCut()
+        results.push(decideSettlement(context, settlement))
+      }
       this.answerWhenDurable(batch, request.answer, () => results)
     }
     // Some may have been left for the next turn, and among them the heartbeat of what would run out in this one.
@@ -270,7 +272,9 @@ export class PartitionWriter {
   }
 
   private decideOther(context: DecisionContext, { act, answer }: ActRequest): void {
+    context.batch.mayCut()
     const done = act(context)
+    context.batch.mayCut()
     this.answerWhenDurable(context.batch, answer, () => done)
   }
 
@@ -278,7 +282,10 @@ export class PartitionWriter {
     const { batch } = context
     this.intake.enqueueTaken(request)
     if (!hasRoomFor(this.deps.log, batch.roughBytes, request)) return request.answer(unavailable(LOG_FULL))
+    // A call is appended whole or not at all.
+    batch.mayCut()
     const placed = decideEnqueue(context, request.messages)
+    batch.mayCut()
     if ('type' in placed) {
       this.whenDurable(batch)((outcome) =>
         request.answer(outcome.ok ? refused(placed) : { _tag: 'Left', left: outcome.failure }),
@@ -286,10 +293,10 @@ export class PartitionWriter {
       return
     }
     const ids = placed.map(({ ordinal }, i) => messageIdOf(context, ordinal, request.messages[i]?.callerId))
-    this.answerWhenDurable(batch, request.answer, (position) =>
+    this.answerWhenDurable(batch, request.answer, (at) =>
       placed.map(({ index, replaced }, i) => ({
         id: ids[i] ?? '',
-        position: index < 0 ? Math.max(0, this.appends.durablePosition) : position + index,
+        position: index < 0 ? Math.max(0, this.appends.durablePosition) : at(index),
         duplicate: index < 0 || replaced === true,
         ...(replaced === undefined ? {} : { replaced }),
       })),
@@ -318,11 +325,18 @@ export class PartitionWriter {
     }
   }
 
-  private answerWhenDurable<A>(batch: OpenBatch, answer: Answer<A>, value: (position: number) => A): void {
+  /** `value` is given where the events of the batch stand, as far as the log tells. */
+  private answerWhenDurable<A>(
+    batch: OpenBatch,
+    answer: Answer<A>,
+    value: (at: (index: number) => number) => A,
+  ): void {
     this.whenDurable(batch)((outcome) => {
+      if (!outcome.ok) return answer({ _tag: 'Left', left: outcome.failure })
       const { durableRevision, durablePosition } = this.appends
-      if (outcome.ok) answer(answered(value(outcome.position), durableRevision, durablePosition))
-      else answer({ _tag: 'Left', left: outcome.failure })
+      const { position, isSparse = false } = outcome
+      const at = (index: number): number => (isSparse ? position : position + index)
+      answer(answered(value(at), durableRevision, durablePosition))
     })
   }
 
@@ -347,6 +361,7 @@ export class PartitionWriter {
       ok: true,
       firstRevision: appended.firstRevision,
       position: appended.position,
+      isSparse: appended.next !== undefined,
     }
     for (const waiting of batch.waiting) waiting(outcome)
     if (this.overdue || this.intake.size + this.claims.size > 0) this.schedule()

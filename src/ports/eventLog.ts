@@ -96,7 +96,7 @@ export type LogBreakerCondition = Readonly<{
   failures: number
 }>
 
-/** What one append may hold, where that is less than what the engine would put into it. */
+/** What one append may hold, where that is less than what the engine would put into it: see `EventBatch.cuts`. */
 export type AppendLimits = Readonly<{
   bytesMax: number
   /** What an event takes beside its payload or result, at most, but for unusual ones. */
@@ -105,6 +105,8 @@ export type AppendLimits = Readonly<{
 
 export type EventLog = Readonly<{
   limits?: AppendLimits
+  /** Positions are not counted one after the other: see `Appended.next` and `RecordedBatch.positions`. */
+  isSparse?: boolean
   /**
    * Appends one batch after `expectedRevision` (`NO_REVISION` for a new stream), all or nothing; answers when it is
    * durable. The same `batchId` at the same place again answers as the first time did. One call in flight per stream.

@@ -2,7 +2,7 @@
 // revision it expects (I2). An append whose answer is lost is of unknown outcome and may be repeated as it was: the server knows
 // the ids again, and where it does not, they are compared here (R34-R38). Nothing is kept between processes but in the server.
 import { randomUUID } from 'node:crypto'
-import { type Either, left, right } from 'fp-ts/lib/Either.js'
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { type EventBatch, NO_REVISION } from '../../../domain/batch.js'
 import { invariant } from '../../../domain/invariant.js'
 import { GENESIS_DIGEST } from '../../chain/batchDigest.js'
@@ -22,7 +22,7 @@ import { checkPlace, RIGHTS } from './opening.js'
 import { LogReader } from './reader.js'
 import { Snapshots } from './snapshots.js'
 import {
-  type EncodedBatch,
+  type EncodedPart,
   encodeStored,
   type FoundEvent,
   factsOf,
@@ -55,7 +55,12 @@ const IDLE_TIMEOUT_MS = 5_000
 /** Metadata and the fixed fields of an event as JSON; a few hundred bytes in practice. */
 const EVENT_BYTES = 640
 
-type Pending = Readonly<{ batchId: string; expected: number; encoded: EncodedBatch }>
+/** `landed` of the parts are known to be in the log; the revision after them is what the next one expects. */
+type Pending = Readonly<{ batchId: string; expected: number; parts: ReadonlyArray<EncodedPart> }> & {
+  landed: number
+  position: number | undefined
+}
+type Landed = Readonly<{ position: number; next: number }>
 type Head = Readonly<{ revision: number; digest: Uint8Array }>
 
 class EventStoreLog {
@@ -93,38 +98,66 @@ class EventStoreLog {
     batch: EventBatch,
   ): Promise<Either<AppendFault, Appended>> {
     invariant(batch.events.length > 0, 'a batch holds at least one event')
-    let encoded: EncodedBatch
+    let pending: Pending
     try {
-      encoded = await this.encoded(stream, expected, batch)
+      pending = await this.prepared(stream, expected, batch)
     } catch (error) {
       // Nothing was sent. Whether an earlier try was is known to whoever made it.
       if (error instanceof Error && error.name === 'Defect') throw error
       return left(unavailable(error))
     }
-    if (encoded.bytes > this.bytesMax)
-      return left({ type: 'BatchTooLarge', bytes: encoded.bytes, bytesMax: this.bytesMax })
+    const { parts } = pending
+    const tooLarge = parts.find(({ bytes }) => bytes > this.bytesMax)
+    if (tooLarge !== undefined) {
+      this.pending.delete(stream)
+      return left({ type: 'BatchTooLarge', bytes: tooLarge.bytes, bytesMax: this.bytesMax })
+    }
+    let revision = expected
+    let next = this.nextPosition
+    for (const [number, part] of parts.entries()) {
+      const before = revision
+      revision += part.events.length
+      if (number < pending.landed) continue
+      const answer = await this.appendPart(stream, before, part)
+      // With a part of it in the log the batch is neither there nor not there: only the log can tell what became of it.
+      if (isLeft(answer))
+        return number === 0 ? answer : left(outcomeUnknown('a part of the batch is in the log'))
+      pending.landed = number + 1
+      pending.position ??= answer.right.position
+      next = answer.right.next
+    }
+    this.pending.delete(stream)
+    const position = pending.position ?? next
+    return right({ firstRevision: expected + 1, lastRevision: revision, position, next })
+  }
+
+  private async appendPart(
+    stream: string,
+    expected: number,
+    part: EncodedPart,
+  ): Promise<Either<AppendFault, Landed>> {
     try {
-      const answer = await this.connection.append(this.prefix + stream, expected, encoded.events)
-      if (answer.outcome === 'conflict')
-        return await this.conflicting(stream, expected, encoded, answer.actual)
+      const answer = await this.connection.append(this.prefix + stream, expected, part.events)
+      if (answer.outcome === 'conflict') return await this.conflicting(stream, expected, part, answer.actual)
       invariant(
-        answer.lastRevision === expected + encoded.events.length,
+        answer.lastRevision === expected + part.events.length,
         'I2 the server put a batch where it was not to go',
       )
-      return right(this.landed(stream, expected, encoded, answer.commit))
+      return right(this.landed(stream, expected, part, answer.commit))
     } catch (error) {
-      return left(this.appendFault(stream, encoded, error))
+      return left(this.appendFault(part, error))
     }
   }
 
-  private async encoded(stream: string, expected: number, batch: EventBatch): Promise<EncodedBatch> {
+  private async prepared(stream: string, expected: number, batch: EventBatch): Promise<Pending> {
     const { batchId } = batch
     const known = this.pending.get(stream)
-    if (known?.batchId === batchId && known.expected === expected) return known.encoded
+    if (known?.batchId === batchId && known.expected === expected) return known
     const previous = await this.digestAt(stream, expected)
-    const encoded = encodeStored(stream, expected + 1, batch, previous)
-    this.pending.set(stream, { batchId, expected, encoded })
-    return encoded
+    const parts = encodeStored(stream, expected + 1, batch, previous, this.bytesMax)
+    const pending: Pending = { batchId, expected, parts, landed: 0, position: undefined }
+    this.pending.set(stream, pending)
+    return pending
   }
 
   private async digestAt(stream: string, revision: number): Promise<Uint8Array> {
@@ -145,16 +178,16 @@ class EventStoreLog {
   private async conflicting(
     stream: string,
     expected: number,
-    encoded: EncodedBatch,
+    part: EncodedPart,
     actual: number,
-  ): Promise<Either<AppendFault, Appended>> {
+  ): Promise<Either<AppendFault, Landed>> {
     const conflict = left({ type: 'RevisionConflict' as const, stream, expected, actual })
     if (actual <= expected) return conflict
     const { lowMark } = await this.rules.load(stream)
     // What stood there is gone: whether it was this batch can no longer be told.
     if (expected + 1 < lowMark) return left(outcomeUnknown('the place of the batch was truncated'))
     const found: FoundEvent[] = []
-    const { events } = encoded
+    const { events } = part
     const wish = { stream: this.prefix + stream, from: expected + 1, count: events.length }
     await this.connection.read(wish, (event) => {
       found.push(event)
@@ -164,21 +197,16 @@ class EventStoreLog {
       const there = found[index]
       return there?.id === id && there.revision === expected + 1 + index
     })
-    if (!isOurs) {
-      this.pending.delete(stream)
-      return conflict
-    }
-    return right(this.landed(stream, expected, encoded, found[found.length - 1]?.commit))
+    return isOurs ? right(this.landed(stream, expected, part, found[found.length - 1]?.commit)) : conflict
   }
 
   private landed(
     stream: string,
     expected: number,
-    { events, digest }: EncodedBatch,
+    { events, digest }: EncodedPart,
     commit: number | undefined,
-  ): Appended {
+  ): Landed {
     const lastRevision = expected + events.length
-    this.pending.delete(stream)
     if (lastRevision > (this.heads.get(stream)?.revision ?? NO_REVISION))
       this.heads.set(stream, { revision: lastRevision, digest })
     this.reader.noteHead(stream, lastRevision)
@@ -186,16 +214,16 @@ class EventStoreLog {
     const next = commit === undefined ? this.nextPosition : positionAfterCommit(commit)
     this.tell(next)
     const position = commit === undefined ? this.nextPosition : positionOfCommit(commit)
-    return { firstRevision: expected + 1, lastRevision, position, next }
+    return { position, next }
   }
 
-  private appendFault(stream: string, encoded: EncodedBatch, error: unknown): AppendFault {
+  private appendFault(part: EncodedPart, error: unknown): AppendFault {
+    if (error instanceof Error && error.name === 'Defect') throw error
     if (error instanceof ReadRefused) return outcomeUnknown(error.fault.reason)
     const { kind, reason } = callFaultOf(error)
     switch (kind) {
       case 'tooLarge':
-        this.pending.delete(stream)
-        return { type: 'BatchTooLarge', bytes: encoded.bytes, bytesMax: this.bytesMax }
+        return { type: 'BatchTooLarge', bytes: part.bytes, bytesMax: this.bytesMax }
       case 'denied':
       case 'refused':
       case 'deleted':
@@ -239,6 +267,7 @@ class EventStoreLog {
       return this.noted(
         ask().then(right, (error: unknown) => {
           if (error instanceof ReadRefused) return left(error.fault)
+          if (error instanceof Error && error.name === 'Defect') throw error
           return left(this.isClosed ? stopped('the log is closed') : unavailable(error))
         }),
       )
@@ -276,6 +305,7 @@ class EventStoreLog {
   asPort(): EventLog {
     const { reader } = this
     return {
+      isSparse: true,
       limits: { bytesMax: this.bytesMax, eventBytes: EVENT_BYTES },
       append: (stream, expected, batch) => () =>
         this.isClosed

@@ -48,7 +48,8 @@ type BatchFacts = Readonly<{
   digest: string | undefined
 }>
 
-export type EncodedBatch = Readonly<{
+/** What goes to the server in one append: a batch, or a part of one that was too large for it. */
+export type EncodedPart = Readonly<{
   events: ReadonlyArray<OutgoingEvent>
   /** As the server counts them. */
   bytes: number
@@ -73,40 +74,101 @@ export const partitionOf = (stream: string): PartitionRef | undefined =>
   // A ledger with a `streamPrefix` names its partitions behind it.
   parsePartitionStream(stream) ?? parsePartitionStream(stream.slice(stream.indexOf('.') + 1))
 
+type Prepared = Readonly<{ type: string; version: number; data: Uint8Array }>
+/** Metadata of an event are about 300 bytes; names of queues and batches make them longer. */
+const METADATA_BYTES = 512
+
+const prepared = (event: LedgerEvent): Prepared => {
+  const { type, version, data } = encodeEvent(event)
+  return { type, version, data: encoder.encode(JSON.stringify(data)) }
+}
+
+/** Where to cut, so that each part is below the limit if it can be; what has to stay together does. */
+const partEnds = (events: ReadonlyArray<Prepared>, batch: EventBatch, bytesMax: number): number[] => {
+  const ends: number[] = []
+  const { cuts = [] } = batch
+  let partBytes = 0
+  let unitBytes = 0
+  let unitStart = 0
+  let cut = 0
+  for (let index = 0; index <= events.length; index++) {
+    while ((cuts[cut] ?? Number.POSITIVE_INFINITY) < index) cut++
+    if (index === events.length || cuts[cut] === index) {
+      if (partBytes > 0 && partBytes + unitBytes > bytesMax) {
+        ends.push(unitStart)
+        partBytes = 0
+      }
+      partBytes += unitBytes
+      unitBytes = 0
+      unitStart = index
+    }
+    const event = events[index]
+    if (event !== undefined)
+      unitBytes += event.data.length + METADATA_BYTES + event.type.length * TYPE_CHAR_BYTES
+  }
+  ends.push(events.length)
+  return ends
+}
+
+/** A batch as appends that follow one another; nearly always one. */
 export const encodeStored = (
   stream: string,
   firstRevision: number,
   batch: EventBatch,
   previousDigest: Uint8Array,
-): EncodedBatch => {
+  bytesMax: number,
+): ReadonlyArray<EncodedPart> => {
+  const events = batch.events.map(prepared)
+  const parts: EncodedPart[] = []
+  let from = 0
+  let digest = previousDigest
+  for (const end of partEnds(events, batch, bytesMax)) {
+    const isWhole = from === 0 && end === events.length
+    const part: EventBatch = isWhole
+      ? batch
+      : {
+          batchId: from === 0 ? batch.batchId : `${batch.batchId}/${parts.length}`,
+          at: batch.at,
+          epoch: batch.epoch,
+          events: batch.events.slice(from, end),
+          previous: batch.previous.slice(from, end),
+        }
+    const encoded = encodePart(stream, firstRevision + from, part, events.slice(from, end), digest)
+    parts.push(encoded)
+    digest = encoded.digest
+    from = end
+  }
+  return parts
+}
+
+const encodePart = (
+  stream: string,
+  firstRevision: number,
+  batch: EventBatch,
+  events: ReadonlyArray<Prepared>,
+  previousDigest: Uint8Array,
+): EncodedPart => {
   rows.reset()
   encodeBatch(batch, rows)
   const digest = batchDigest(previousDigest, { stream, firstRevision }, rows.bytes())
-  const { batchId, at, epoch, events, previous } = batch
-  const idOf = eventIdsOf(batchId)
+  const idOf = eventIdsOf(batch.batchId)
   const ref = partitionOf(stream)
-  const cause = JSON.stringify(batchId)
+  const cause = JSON.stringify(batch.batchId)
+  const head = `,"count":${events.length},"at":${batch.at},"epoch":${batch.epoch},"batch":${cause},"$causationId":${cause}`
   const last = events.length - 1
   const outgoing: OutgoingEvent[] = []
   let bytes = 0
   for (let index = 0; index <= last; index++) {
-    const event = events[index] as LedgerEvent
-    const { type, version, data } = encodeEvent(event)
+    const { type, version, data } = events[index] as Prepared
+    const event = batch.events[index] as LedgerEvent
     const message =
-      ref !== undefined && 'ordinal' in event
-        ? `,"$correlationId":${JSON.stringify(generatedId(ref, event.ordinal))}`
-        : ''
+      ref !== undefined && 'ordinal' in event ? `,"$correlationId":"${generatedId(ref, event.ordinal)}"` : ''
     const chain = index === last ? `,"digest":"${Buffer.from(digest).toString('hex')}"` : ''
-    const metadata = `{"version":${version},"batch":${cause},"index":${index},"count":${events.length},"at":${at},"epoch":${epoch},"previous":${previous[index]}${message},"$causationId":${cause}${chain}}`
-    const one: OutgoingEvent = {
-      id: idOf(index),
-      type,
-      contentType: JSON_CONTENT,
-      data: encoder.encode(JSON.stringify(data)),
-      metadata: encoder.encode(metadata),
-    }
-    bytes += one.data.length + one.metadata.length + type.length * TYPE_CHAR_BYTES
-    outgoing.push(one)
+    const metadata = encoder.encode(
+      `{"version":${version},"index":${index}${head},"previous":${batch.previous[index]}${message}${chain}}`,
+    )
+    bytes += data.length + metadata.length + type.length * TYPE_CHAR_BYTES
+    outgoing.push({ id: idOf(index), type, contentType: JSON_CONTENT, data, metadata })
   }
   return { events: outgoing, bytes, digest }
 }
