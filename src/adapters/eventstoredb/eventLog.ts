@@ -41,6 +41,8 @@ export type EventStoreLogOptions = Readonly<{
   appendBytesMax?: number
   /** A call without an answer within this is of unknown outcome. Default 4,000 ms. */
   callTimeoutMs?: number
+  /** A read that brings nothing for so long has failed. Default 5,000 ms. */
+  readTimeoutMs?: number
   /** A subscription that brings nothing for so long is compared with the log. Default 10,000 ms. */
   stallMs?: number
   onTrouble?: (message: string) => void
@@ -51,7 +53,7 @@ const PREFIX = /^[A-Za-z0-9_-]{1,32}$/
 export const PREFIX_RULE = 'letters, digits, "_" and "-", 1 to 32 of them'
 const APPEND_BYTES_MAX = 1_000_000
 const CALL_TIMEOUT_MS = 4_000
-const IDLE_TIMEOUT_MS = 5_000
+const READ_TIMEOUT_MS = 5_000
 /** Metadata and the fixed fields of an event as JSON; a few hundred bytes in practice. */
 const EVENT_BYTES = 640
 
@@ -138,7 +140,7 @@ class EventStoreLog {
   ): Promise<Either<AppendFault, Landed>> {
     try {
       const answer = await this.connection.append(this.prefix + stream, expected, part.events)
-      if (answer.outcome === 'conflict') return await this.conflicting(stream, expected, part, answer.actual)
+      if (answer.outcome === 'conflict') return await this.compared(stream, expected, part, answer.actual)
       invariant(
         answer.lastRevision === expected + part.events.length,
         'I2 the server put a batch where it was not to go',
@@ -172,6 +174,18 @@ class EventStoreLog {
     const digest = found === undefined ? undefined : factsOf(found)?.digest
     // None = nothing ends there: the append will be refused, whatever it says of the chain.
     return digest === undefined ? GENESIS_DIGEST : Buffer.from(digest, 'hex')
+  }
+
+  /** Whatever keeps us from looking says nothing about the append: it stays unknown, and may be asked again. */
+  private async compared(
+    ...conflict: Parameters<EventStoreLog['conflicting']>
+  ): Promise<Either<AppendFault, Landed>> {
+    try {
+      return await this.conflicting(...conflict)
+    } catch (error) {
+      const reason = error instanceof ReadRefused ? error.fault.reason : callFaultOf(error).reason
+      return left(outcomeUnknown(reason))
+    }
   }
 
   /** The stream ends elsewhere: because of this very batch (R38), or because of somebody else. */
@@ -219,7 +233,6 @@ class EventStoreLog {
 
   private appendFault(part: EncodedPart, error: unknown): AppendFault {
     if (error instanceof Error && error.name === 'Defect') throw error
-    if (error instanceof ReadRefused) return outcomeUnknown(error.fault.reason)
     const { kind, reason } = callFaultOf(error)
     switch (kind) {
       case 'tooLarge':
@@ -344,7 +357,7 @@ export const openEventStoreLog = async (
   const loaded = await loadPackage()
   const problem = connectionProblem(loaded, connectionString)
   if (problem !== undefined) return left(unusable(`the connection string is not accepted: ${problem}`))
-  const times = { callTimeoutMs, idleTimeoutMs: Math.max(IDLE_TIMEOUT_MS, callTimeoutMs) }
+  const times = { callTimeoutMs, idleTimeoutMs: options.readTimeoutMs ?? READ_TIMEOUT_MS }
   const connection = new Connection(loaded, connectionString, times)
   const names = `${prefix}.`
   const fault = await checkPlace(connection, {

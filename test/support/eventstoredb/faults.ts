@@ -10,8 +10,10 @@ export type FaultKind =
   | 'silence'
   /** Committed, and never answered. */
   | 'silentCommit'
-  /** Never answered; committed after `ms`, whatever became of the caller. */
+  /** Never answered; committed when the test releases it, whatever became of the caller. */
   | 'lateCommit'
+  /** Committed, and answered with WrongExpectedVersion: as if the server had forgotten whose it was. */
+  | 'forgotten'
   /** Committed, and every connection is cut before the answer. */
   | 'killAfter'
   /** Every connection is cut, nothing is committed. */
@@ -63,6 +65,21 @@ export class Faults {
 
   clear(): void {
     this.rules = []
+  }
+
+  private late: Array<() => void> = []
+
+  hold(commit: () => void): void {
+    this.late.push(commit)
+  }
+
+  get heldBack(): number {
+    return this.late.length
+  }
+
+  /** What was held back arrives now. */
+  release(): void {
+    for (const commit of this.late.splice(0)) commit()
   }
 
   take(on: FaultRule['on'], stream: string): FaultRule | undefined {

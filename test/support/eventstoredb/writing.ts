@@ -117,7 +117,11 @@ export class WritingService {
     const commit = (): Answer => this.store.append(write.stream, write.expected, write.events)
     if (fault === undefined) return answer(commit())
     if (COMMITS.has(fault.do)) commit()
-    if (fault.do === 'lateCommit') setTimeout(commit, fault.ms ?? 0)
+    if (fault.do === 'lateCommit') this.faults.hold(commit)
+    if (fault.do === 'forgotten') {
+      const done = commit()
+      return answer(done.outcome === 'written' ? { outcome: 'wrong', actual: done.lastRevision } : done)
+    }
     if (fault.do === 'killAfter' || fault.do === 'killBefore') {
       void this.service.cut()
       return
