@@ -113,8 +113,8 @@ describe('R43: an operator changes a stream', () => {
         expect(answer).toMatchObject({ left: { reason: expect.stringMatching(/deleted/) } })
       }
       // One that was deleted softly may be written to again, and goes on with the next number.
-    const appended = await log.append(STREAM, 2, batchOf([enqueued(9)]))()
-    expect(isLeft(appended)).toBe(how === 'hard')
+      const appended = await log.append(STREAM, 2, batchOf([enqueued(9)]))()
+      expect(isLeft(appended)).toBe(how === 'hard')
     },
   )
 

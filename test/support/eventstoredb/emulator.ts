@@ -17,7 +17,7 @@ import { type FaultRule, Faults } from './faults.js'
 import { answerRead, type ReadCall, Subscription } from './reading.js'
 import { EmulatedStore } from './store.js'
 import { faultOf, readWishOf } from './wire.js'
-import { answerDelete, WritingService } from './writing.js'
+import { answerDelete, answerTombstone, WritingService } from './writing.js'
 
 export type EmulatorOptions = Readonly<{
   version?: string
@@ -96,8 +96,8 @@ export class Emulator {
       read: (call: ReadCall) => this.read(call),
       append: writing.append,
       batchAppend: writing.batchAppend,
-      delete: answerDelete(this.store, this.faults, 'soft'),
-      tombstone: answerDelete(this.store, this.faults, 'hard'),
+      delete: answerDelete(this.store, this.faults),
+      tombstone: answerTombstone(this.store, this.faults),
     })
     server.addService(featuresGrpc.ServerFeaturesService, {
       getSupportedMethods: (
@@ -136,8 +136,15 @@ export class Emulator {
     return call.metadata.get('authorization')[0] === `Basic ${wanted}`
   }
 
+  /** Reads and subscriptions that are open now. */
+  openReads = 0
+
   private read(call: ReadCall): void {
     const wish = readWishOf(call.request)
+    this.openReads++
+    call.once('close', () => {
+      this.openReads--
+    })
     this.count(wish.isSubscription ? 'subscribe' : 'read')
     if (!this.mayCall(call)) {
       call.emit('error', faultOf(status.UNAUTHENTICATED, 'the credentials are not valid'))

@@ -6,6 +6,8 @@ import type {
   BatchAppendResp,
   DeleteReq,
   DeleteResp,
+  TombstoneReq,
+  TombstoneResp,
 } from '@eventstore/db-client/generated/streams_pb.js'
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js'
 import {
@@ -179,17 +181,33 @@ export class WritingService {
   }
 }
 
+/** Where in the log it is written, or why it is not. */
+const deletion = (store: EmulatedStore, faults: Faults, stream: string, isHard: boolean): Error | number => {
+  const fault = faults.take('delete', stream)
+  const error = fault === undefined ? undefined : errorOf(fault)
+  if (error !== undefined) return error
+  if (store.readStream(stream) === 'deleted') return streamDeleted(stream)
+  return store.delete(stream, isHard)
+}
+
 export const answerDelete =
-  (store: EmulatedStore, faults: Faults, how: 'soft' | 'hard'): handleUnaryCall<DeleteReq, DeleteResp> =>
+  (store: EmulatedStore, faults: Faults): handleUnaryCall<DeleteReq, DeleteResp> =>
   (call, answer) => {
-    const stream = nameOf(call.request.getOptions()?.getStreamIdentifier())
-    const fault = faults.take('delete', stream)
-    const error = fault === undefined ? undefined : errorOf(fault)
-    if (error !== undefined) return answer(error)
-    if (store.readStream(stream) === 'deleted') return answer(streamDeleted(stream))
-    const commit = store.delete(stream, how === 'hard')
+    const done = deletion(store, faults, nameOf(call.request.getOptions()?.getStreamIdentifier()), false)
+    if (done instanceof Error) return answer(done)
     const position = new streamsPb.DeleteResp.Position()
-    position.setCommitPosition(String(commit))
-    position.setPreparePosition(String(commit))
+    position.setCommitPosition(String(done))
+    position.setPreparePosition(String(done))
     answer(null, new streamsPb.DeleteResp().setPosition(position))
+  }
+
+export const answerTombstone =
+  (store: EmulatedStore, faults: Faults): handleUnaryCall<TombstoneReq, TombstoneResp> =>
+  (call, answer) => {
+    const done = deletion(store, faults, nameOf(call.request.getOptions()?.getStreamIdentifier()), true)
+    if (done instanceof Error) return answer(done)
+    const position = new streamsPb.TombstoneResp.Position()
+    position.setCommitPosition(String(done))
+    position.setPreparePosition(String(done))
+    answer(null, new streamsPb.TombstoneResp().setPosition(position))
   }
