@@ -4,6 +4,7 @@
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { NO_REVISION, type RecordedBatch } from '../../../domain/batch.js'
 import type { Page, ReadFault } from '../../ports/eventLog.js'
+import { BatchCache } from './batchCache.js'
 import type { Connection, ReadEnd } from './connection.js'
 import { callFaultOf, corrupt, ReadRefused } from './errors.js'
 import {
@@ -22,8 +23,11 @@ type Found = readonly [FoundEvent, Facts]
 /** Pages without anything of ours that are read in one call. */
 const EMPTY_PAGES_MAX = 16
 const EVENT_OVERHEAD_BYTES = 64
+/** A page below this is asked for by somebody who looks at single events. */
+const ONE_BATCH_BYTES = 4_096
 
 export class LogReader {
+  private readonly cache = new BatchCache()
   /** Of each stream the last revision that is known to be durable: the server must never show less (R43). */
   private readonly heads = new Map<string, number>()
 
@@ -76,6 +80,10 @@ export class LogReader {
   async read(stream: string, from: number, maxBytes: number): Promise<Page | ReadFault> {
     const { lowMark } = await this.rules.of(stream)
     if (from < lowMark) return { type: 'RevisionTruncated', stream, firstRevision: lowMark }
+    const cached = this.cache.find(stream, from)
+    // Whoever wants one batch wants this one; whoever wants more reads on.
+    if (cached !== undefined && maxBytes <= ONE_BATCH_BYTES)
+      return { batches: [cached], next: cached.firstRevision + cached.events.length, atEnd: false }
     const groups = new Groups(maxBytes, from)
     const how = await this.connection.read({ stream: this.named(stream), from }, (event) => groups.add(event))
     const first = groups.first
@@ -96,6 +104,7 @@ export class LogReader {
     const last = batches[batches.length - 1]
     const next = last === undefined ? from : last.firstRevision + last.events.length
     this.noteHead(stream, next - 1)
+    if (batches.length === 1 && last !== undefined) this.cache.add(last, groups.bytes)
     return { batches, next, atEnd: how === 'end' }
   }
 
@@ -178,7 +187,7 @@ const ownFacts = (event: FoundEvent): Facts => {
 /** Events of a page, batch by batch. */
 class Groups {
   private readonly groups: Found[][] = []
-  private bytes = 0
+  bytes = 0
 
   constructor(
     private readonly maxBytes: number,
