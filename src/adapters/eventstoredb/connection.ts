@@ -1,19 +1,21 @@
 // The connection to EventStoreDB: unary appends and bounded reads, each with a timer of its own, and a new client when the old one
 // no longer answers. Nothing is repeated here but reads, which may be (§5): an append whose answer is lost is the writer's to repeat.
 import type { EventStoreDBClient } from '@eventstore/db-client'
-import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js'
 import { NO_REVISION } from '../../../domain/batch.js'
 import { callFaultOf, NoAnswer, reasonOf } from './errors.js'
+import { encodeProposed } from './protobuf.js'
 import type { FoundEvent, OutgoingEvent } from './storedEvents.js'
 import {
-  appendEvent,
   appendHeader,
   type ClientInside,
-  foundEvent,
   insideOf,
+  isEvent,
   type Package,
+  type ReadAnswer,
   type ReadWish,
   readRequest,
+  startAppend,
+  startRead,
 } from './wire.js'
 
 export type ConnectionTimes = Readonly<{
@@ -61,6 +63,11 @@ export class Connection {
     return insideOf(this.client)
   }
 
+  /** For calls whose end is not a matter of time: a timer of ours watches what they bring. */
+  private endless(): ReturnType<ClientInside['callArguments']> {
+    return this.inside.callArguments({ requiresLeader: true }, { deadline: Number.POSITIVE_INFINITY })
+  }
+
   /** Rejects with whatever the client throws, or NoAnswer. */
   append(
     stream: string,
@@ -69,12 +76,9 @@ export class Connection {
   ): Promise<WriteAnswer> {
     const { loaded } = this
     // Everything is made before anything is sent: what throws here was never on its way.
-    const header = appendHeader(
-      loaded,
-      stream,
-      expectedRevision === NO_REVISION ? undefined : expectedRevision,
-    )
-    const messages = events.map((event) => appendEvent(loaded, event))
+    const revision = expectedRevision === NO_REVISION ? undefined : expectedRevision
+    const header = Buffer.from(appendHeader(loaded, stream, revision).serializeBinary())
+    const messages = events.map(encodeProposed)
     return this.called((onCancel) =>
       this.inside.execute(
         loaded.StreamsClient,
@@ -82,10 +86,13 @@ export class Connection {
         (stub) =>
           new Promise<WriteAnswer>((resolve, reject) => {
             const deadline = this.times.callTimeoutMs
-            const sink = stub.append(
-              ...this.inside.callArguments({ requiresLeader: true, deadline }),
+            const sink = startAppend(
+              stub,
+              loaded,
+              this.inside.callArguments({ requiresLeader: true, deadline }),
               (error, answer) => {
                 if (error !== null) return reject(error)
+                if (answer === undefined) return reject(new Error('EventStoreDB answered with nothing'))
                 const wrong = answer.getWrongExpectedVersion()
                 const success = answer.getSuccess()
                 if (wrong !== undefined) {
@@ -142,24 +149,19 @@ export class Connection {
           'read',
           (stub) =>
             new Promise<ReadEnd>((resolve, reject) => {
-              const call = stub.read(
-                request,
-                ...this.inside.callArguments(
-                  { requiresLeader: true },
-                  { deadline: Number.POSITIVE_INFINITY },
-                ),
-              )
+              const call = startRead(stub, loaded, request, this.endless())
               onCancel(() => call.cancel())
               call.on('error', reject)
               call.on('end', () => resolve('end'))
-              call.on('data', (answer: ReadResp) => {
+              call.on('data', (answer: ReadAnswer) => {
                 isAlive()
-                if (answer.hasStreamNotFound()) resolve('notFound')
-                const event = foundEvent(answer)
-                if (event === undefined) return
+                if (!isEvent(answer)) {
+                  if (answer.hasStreamNotFound()) resolve('notFound')
+                  return
+                }
                 let goesOn = false
                 try {
-                  goesOn = show(event)
+                  goesOn = show(answer)
                 } catch (error) {
                   reject(error)
                 }
@@ -177,7 +179,7 @@ export class Connection {
   /** Opened when this resolves, with the way to end it; `onEnd` is told of every other end, once. */
   async subscribe(
     wish: ReadWish,
-    onAnswer: (answer: ReadResp) => void,
+    onAnswer: (answer: ReadAnswer) => void,
     onEnd: (error: unknown) => void,
   ): Promise<() => void> {
     const { loaded } = this
@@ -188,10 +190,7 @@ export class Connection {
         'subscribe',
         (stub) =>
           new Promise<() => void>((resolve, reject) => {
-            const call = stub.read(
-              request,
-              ...this.inside.callArguments({ requiresLeader: true }, { deadline: Number.POSITIVE_INFINITY }),
-            )
+            const call = startRead(stub, loaded, request, this.endless())
             let isOver = false
             const end = (error: unknown): void => {
               if (isOver) return
@@ -208,8 +207,8 @@ export class Connection {
             this.subscriptions.add(cancel)
             call.on('error', end)
             call.on('end', () => end(undefined))
-            call.on('data', (answer: ReadResp) => {
-              if (answer.hasConfirmation()) resolve(cancel)
+            call.on('data', (answer: ReadAnswer) => {
+              if (!isEvent(answer) && answer.hasConfirmation()) resolve(cancel)
               else if (!isOver) onAnswer(answer)
             })
           }),
@@ -318,10 +317,6 @@ const dispose = async (client: EventStoreDBClient): Promise<void> => {
     // It has none, and finds no node to make one to: there is nothing to close.
   }
 }
-
-/** What may be shown and logged: such an address often holds a password. */
-export const maskedConnection = (connectionString: string): string =>
-  connectionString.replace(/^([a-z+]+:\/\/)[^@/]*@/i, '$1')
 
 /** Why the connection string cannot be used; undefined = it can. */
 export const connectionProblem = (loaded: Package, connectionString: string): string | undefined => {

@@ -1,11 +1,10 @@
 // Follows the ledger's streams in EventStoreDB as they grow, whoever writes to them. The client's subscriptions never resume and may
 // stall without a word (§5), so this one keeps its own place: it goes on from there after a drop, leaves out what comes twice,
 // begins again when a revision is missing, and looks from time to time whether the log is ahead of it (R40).
-import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js'
 import type { Connection } from './connection.js'
 import { reasonOf } from './errors.js'
 import { commitOfPosition, type FoundEvent, positionAfterCommit } from './storedEvents.js'
-import { foundEvent } from './wire.js'
+import { isEvent, type ReadAnswer } from './wire.js'
 
 export type FollowerHooks = Readonly<{
   /** Each event once, in the order of the log. */
@@ -95,17 +94,16 @@ export class Follower {
     this.pause.unref()
   }
 
-  private take(answer: ReadResp, over: (reason: string) => void): void {
-    const checkpoint = answer.getCheckpoint()
-    if (checkpoint !== undefined) {
+  private take(answer: ReadAnswer, over: (reason: string) => void): void {
+    if (!isEvent(answer)) {
+      const checkpoint = answer.getCheckpoint()?.getCommitPosition()
       // Everything up to there was looked at.
-      this.place = Math.max(this.place, positionAfterCommit(Number(checkpoint.getCommitPosition())))
+      if (checkpoint !== undefined) this.place = Math.max(this.place, positionAfterCommit(Number(checkpoint)))
       return
     }
-    const event = foundEvent(answer)
-    if (event?.commit === undefined) return
-    const next = positionAfterCommit(event.commit)
-    const { stream, revision } = event
+    const { stream, revision, commit } = answer
+    if (commit === undefined) return
+    const next = positionAfterCommit(commit)
     const last = this.revisions.get(stream)
     if (next <= this.place || (last !== undefined && revision <= last)) return
     if (last !== undefined && revision > last + 1) {
@@ -119,7 +117,7 @@ export class Follower {
     this.failures = 0
     this.revisions.set(stream, revision)
     this.place = next
-    this.hooks.onEvent(event, next)
+    this.hooks.onEvent(answer, next)
   }
 
   /** Silence may mean that nothing happens, or that nothing arrives: only the log itself can tell. */

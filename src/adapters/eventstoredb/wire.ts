@@ -2,9 +2,17 @@
 // round where they are unsafe or dear: appends and reads speak to the generated stubs (docs/adr/0009-eventstoredb.md says why).
 import type { EventStoreDBClient } from '@eventstore/db-client'
 import type { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb.js'
-import type { AppendReq, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js'
-import type { CallOptions, Client, Metadata } from '@grpc/grpc-js'
-import type { FoundEvent, OutgoingEvent } from './storedEvents.js'
+import type { AppendReq, AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js'
+import type {
+  CallOptions,
+  Client,
+  ClientReadableStream,
+  ClientWritableStream,
+  Metadata,
+  requestCallback,
+} from '@grpc/grpc-js'
+import { decodeRead } from './protobuf.js'
+import type { FoundEvent } from './storedEvents.js'
 
 type Constructor<A> = new (...args: never[]) => A
 
@@ -64,18 +72,6 @@ export const appendHeader = (
   if (expectedRevision === undefined) options.setNoStream(new fields.Empty())
   else options.setRevision(String(expectedRevision))
   return new streams.AppendReq().setOptions(options)
-}
-
-/** Bytes go in as bytes: the client's own way takes JSON to base64 and back. */
-export const appendEvent = ({ streams, fields }: Package, event: OutgoingEvent): AppendReq => {
-  const id = new fields.UUID()
-  id.setString(event.id)
-  const message = new streams.AppendReq.ProposedMessage()
-  message.setId(id)
-  message.getMetadataMap().set('type', event.type).set('content-type', event.contentType)
-  message.setData(event.data)
-  message.setCustomMetadata(event.metadata)
-  return new streams.AppendReq().setProposedMessage(message)
 }
 
 const identifier = (
@@ -144,19 +140,40 @@ export const readRequest = ({ streams, fields }: Package, wish: ReadWish): ReadR
   return new streams.ReadReq().setOptions(options)
 }
 
-const NO_POSITION = '18446744073709551615'
+/** What a read or a subscription is answered with: an event, or something about the read itself. */
+export type ReadAnswer = FoundEvent | ReadResp
+export const isEvent = (answer: ReadAnswer): answer is FoundEvent => 'revision' in answer
 
-export const foundEvent = (answer: ReadResp): FoundEvent | undefined => {
-  const recorded = answer.getEvent()?.getEvent()
-  if (recorded === undefined) return undefined
-  const commit = recorded.getCommitPosition()
-  return {
-    stream: Buffer.from(recorded.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString('utf8'),
-    revision: Number(recorded.getStreamRevision()),
-    commit: commit === NO_POSITION ? undefined : Number(commit),
-    id: recorded.getId()?.getString() ?? '',
-    type: recorded.getMetadataMap().get('type') ?? '',
-    data: recorded.getData_asU8(),
-    metadata: recorded.getCustomMetadata_asU8(),
-  }
-}
+const READ_PATH = '/event_store.client.streams.Streams/Read'
+const APPEND_PATH = '/event_store.client.streams.Streams/Append'
+const asItIs = (bytes: Buffer): Buffer => bytes
+
+export const startRead = (
+  stub: StreamsClient,
+  { streams }: Package,
+  request: ReadReq,
+  [metadata, options]: [Metadata, CallOptions],
+): ClientReadableStream<ReadAnswer> =>
+  stub.makeServerStreamRequest<Buffer, ReadAnswer>(
+    READ_PATH,
+    asItIs,
+    (bytes) => decodeRead(bytes) ?? streams.ReadResp.deserializeBinary(bytes),
+    Buffer.from(request.serializeBinary()),
+    metadata,
+    options,
+  )
+
+export const startAppend = (
+  stub: StreamsClient,
+  { streams }: Package,
+  [metadata, options]: [Metadata, CallOptions],
+  answer: requestCallback<AppendResp>,
+): ClientWritableStream<Buffer> =>
+  stub.makeClientStreamRequest<Buffer, AppendResp>(
+    APPEND_PATH,
+    asItIs,
+    (bytes) => streams.AppendResp.deserializeBinary(bytes),
+    metadata,
+    options,
+    answer,
+  )
