@@ -25,6 +25,9 @@ const emulator = await Emulator.start({
   ...(limit === undefined ? {} : { maxAppendBytes: Number(limit) }),
 })
 
+// Whoever started it is gone: nobody would end it any more.
+process.stdin.resume().once('end', () => process.exit(0))
+
 const bodyOf = async (request: IncomingMessage): Promise<unknown> => {
   let text = ''
   for await (const bytes of request) text += String(bytes)

@@ -30,7 +30,7 @@ export type EmulatorProcess = Readonly<{
 }>
 
 export const startEmulatorProcess = async (...args: ReadonlyArray<string>): Promise<EmulatorProcess> => {
-  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = new Promise<void>((resolve) => void child.once('exit', () => resolve()))
   const ports = await new Promise<{ port: number; control: number }>((resolve, reject) => {
     child.stdout.once('data', (bytes) => resolve(JSON.parse(String(bytes))))
