@@ -49,6 +49,7 @@ const NOTHING_MORE: Settled = right(undefined)
 
 export const decideSettlement = (context: DecisionContext, settlement: Settlement): Settled => {
   const { state, batch } = context
+  batch.mayCut()
   const message = state.messageAt(settlement.ordinal)
   const decision = decideMessage(settlementCommand(context, settlement, message), message)
   if (isLeft(decision)) return decision

@@ -11,6 +11,13 @@ export type BatchOutcome =
   | Readonly<{ ok: true; firstRevision: number; position: number; isSparse?: boolean }>
   | Readonly<{ ok: false; failure: Failure }>
 
+/** Where the events of a batch that landed stand, as far as the log tells. */
+export type Places = (index: number) => number
+export const placesIn =
+  ({ position, isSparse = false }: Extract<BatchOutcome, { ok: true }>): Places =>
+  (index) =>
+    isSparse ? position : position + index
+
 export class OpenBatch {
   readonly events: LedgerEvent[] = []
   readonly previous: number[] = []
@@ -34,6 +41,14 @@ export class OpenBatch {
   mayCut(): void {
     if (this.keepsCuts && this.cuts[this.cuts.length - 1] !== this.events.length)
       this.cuts.push(this.events.length)
+  }
+
+  /** What is decided here is appended in one piece, but for where it says itself that it may be cut. */
+  whole<A>(decide: () => A): A {
+    this.mayCut()
+    const decided = decide()
+    this.mayCut()
+    return decided
   }
 
   /** Applies the event at once: the next decision of the batch sees it. */

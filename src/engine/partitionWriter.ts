@@ -24,7 +24,7 @@ import {
 import { Intake, takeWhile } from './intake.js'
 import { LeaseTimes } from './leaseTimes.js'
 import { LogClock } from './logClock.js'
-import { type BatchOutcome, OpenBatch, type WhenDurable } from './openBatch.js'
+import { type BatchOutcome, OpenBatch, type Places, placesIn, type WhenDurable } from './openBatch.js'
 import type { Payloads } from './payloads.js'
 import { type Answer, answered, type Failure, type Reply, refused, unavailable } from './replies.js'
 import type { ActRequest, ClaimRequest, EnqueueRequest, Settled, SettleRequest } from './requests.js'
@@ -253,10 +253,7 @@ export class PartitionWriter {
       batch.events.length >= STEP_EVENTS_MAX || batch.roughBytes >= BATCH_BYTES_SOFT_MAX
     for (const request of takeWhile(this.intake.settlements, enough)) {
       const results: Settled[] = []
-      for (const settlement of request.settlements) {
-        batch.mayCut()
-        results.push(decideSettlement(context, settlement))
-      }
+      for (const settlement of request.settlements) results.push(decideSettlement(context, settlement))
       this.answerWhenDurable(batch, request.answer, () => results)
     }
     // Some may have been left for the next turn, and among them the heartbeat of what would run out in this one.
@@ -272,9 +269,7 @@ export class PartitionWriter {
   }
 
   private decideOther(context: DecisionContext, { act, answer }: ActRequest): void {
-    context.batch.mayCut()
-    const done = act(context)
-    context.batch.mayCut()
+    const done = context.batch.whole(() => act(context))
     this.answerWhenDurable(context.batch, answer, () => done)
   }
 
@@ -282,10 +277,7 @@ export class PartitionWriter {
     const { batch } = context
     this.intake.enqueueTaken(request)
     if (!hasRoomFor(this.deps.log, batch.roughBytes, request)) return request.answer(unavailable(LOG_FULL))
-    // A call is appended whole or not at all.
-    batch.mayCut()
-    const placed = decideEnqueue(context, request.messages)
-    batch.mayCut()
+    const placed = batch.whole(() => decideEnqueue(context, request.messages))
     if ('type' in placed) {
       this.whenDurable(batch)((outcome) =>
         request.answer(outcome.ok ? refused(placed) : { _tag: 'Left', left: outcome.failure }),
@@ -325,18 +317,11 @@ export class PartitionWriter {
     }
   }
 
-  /** `value` is given where the events of the batch stand, as far as the log tells. */
-  private answerWhenDurable<A>(
-    batch: OpenBatch,
-    answer: Answer<A>,
-    value: (at: (index: number) => number) => A,
-  ): void {
+  private answerWhenDurable<A>(batch: OpenBatch, answer: Answer<A>, value: (at: Places) => A): void {
     this.whenDurable(batch)((outcome) => {
       if (!outcome.ok) return answer({ _tag: 'Left', left: outcome.failure })
       const { durableRevision, durablePosition } = this.appends
-      const { position, isSparse = false } = outcome
-      const at = (index: number): number => (isSparse ? position : position + index)
-      answer(answered(value(at), durableRevision, durablePosition))
+      answer(answered(value(placesIn(outcome)), durableRevision, durablePosition))
     })
   }
 
