@@ -184,7 +184,7 @@ export class Connection {
   ): Promise<() => void> {
     const { loaded } = this
     const request = readRequest(loaded, wish)
-    return this.called(() =>
+    return this.called((onCancel) =>
       this.inside.execute(
         loaded.StreamsClient,
         'subscribe',
@@ -205,11 +205,17 @@ export class Connection {
               call.cancel()
             }
             this.subscriptions.add(cancel)
+            let isConfirmed = false
+            onCancel(() => {
+              if (!isConfirmed) cancel()
+            })
             call.on('error', end)
             call.on('end', () => end(undefined))
             call.on('data', (answer: ReadAnswer) => {
-              if (!isEvent(answer) && answer.hasConfirmation()) resolve(cancel)
-              else if (!isOver) onAnswer(answer)
+              if (!isEvent(answer) && answer.hasConfirmation()) {
+                isConfirmed = true
+                resolve(cancel)
+              } else if (!isOver) onAnswer(answer)
             })
           }),
       ),
@@ -308,7 +314,19 @@ const isSilence = (error: unknown): boolean =>
   error instanceof NoAnswer ||
   (typeof error === 'object' && error !== null && 'code' in error && error.code === DEADLINE_EXCEEDED)
 
+/** Closing waits for no node that cannot be found. */
+const DISPOSE_MS = 1_000
+
 const dispose = async (client: EventStoreDBClient): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const enough = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, DISPOSE_MS)
+  })
+  await Promise.race([closeChannel(client), enough])
+  clearTimeout(timer)
+}
+
+const closeChannel = async (client: EventStoreDBClient): Promise<void> => {
   try {
     await client.dispose()
     const channel = await insideOf(client).getChannel()
