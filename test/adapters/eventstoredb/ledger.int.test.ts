@@ -134,3 +134,26 @@ describe('R34: a ledger while its server misbehaves', () => {
       expect(met[kind]).toBe(2)
   })
 })
+
+describe('R37: two processes on one ledger', () => {
+  it('R37: take partitions from each other, and every message that one of them accepted is there once', async () => {
+    const emulator = await start()
+    const guarded = { logGuard: { circuit: { openMs: 50 } } }
+    const one = await ledgerOn(emulator, guarded)
+    const here = await one.queue<number>('orders')
+    const two = await ledgerOn(emulator, guarded)
+    const there = await two.queue<number>('orders')
+    const accepted: string[] = []
+    for (let n = 0; n < 3; n++) {
+      accepted.push(await accept(() => here.enqueue(n, { id: `a-${n}` })))
+      accepted.push(await accept(() => there.enqueue(n, { id: `b-${n}` })))
+    }
+    await one.close()
+    const third = await ledgerOn(emulator)
+    const { events } = await third.events({ limit: 500 })
+    const enqueued = events.flatMap(({ type, data }) =>
+      type === 'MessageEnqueued' ? [(data as { callerId: string }).callerId] : [],
+    )
+    expect(enqueued.sort()).toEqual([...accepted].sort())
+  })
+})
