@@ -70,14 +70,16 @@ export class Follower {
       this.again(reason)
     }
     try {
-      this.cancelCall = await this.connection.subscribe(
+      const cancel = await this.connection.subscribe(
         { prefix, from, isSubscription: true },
         (answer) => {
           if (!isOver && !this.isStopped) this.take(answer, over)
         },
         (error) => over(error === undefined ? 'it was ended by the server' : reasonOf(error)),
       )
-      if (this.isStopped) this.cancelCall()
+      // It may be over before this is heard.
+      if (isOver || this.isStopped) cancel()
+      else this.cancelCall = cancel
     } catch (error) {
       over(reasonOf(error))
     }
