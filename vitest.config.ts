@@ -31,6 +31,8 @@ export default defineConfig({
     // The suite also runs on small CI machines; more workers than this only add memory.
     maxWorkers: 2,
     passWithNoTests: true,
+    // Its generated code registers itself globally: loaded once by the test runner and once by Node, it would not know itself.
+    server: { deps: { external: [/@eventstore\/db-client/, /google-protobuf/] } },
     projects: [
       {
         extends: true,

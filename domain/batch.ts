@@ -26,6 +26,11 @@ export type EventBatch = Readonly<{
    * history is read by walking back from its last event, without an index of events.
    */
   previous: ReadonlyArray<number>
+  /**
+   * Indexes before which the batch may be cut, by a log that takes less in one append: between them stands what has to be
+   * appended together. Only for logs that say what they take; a recorded batch has none.
+   */
+  cuts?: ReadonlyArray<number>
 }>
 
 export type RecordedBatch = EventBatch &
@@ -33,6 +38,25 @@ export type RecordedBatch = EventBatch &
     stream: string
     /** Revision of the first event; the others follow without gaps. */
     firstRevision: number
-    /** Position of the first event in the order of the whole log; the others follow. */
+    /** Position of the first event in the order of the whole log; the others follow, unless `positions` says where. */
     position: number
+    /** Of a log that does not number its events one after the other: of each event, and at last the position after them. */
+    positions?: ReadonlyArray<number>
   }>
+
+/** `index` = number of events: the position after the batch. */
+export const positionAt = (
+  { position, positions }: Pick<RecordedBatch, 'position' | 'positions'>,
+  index: number,
+): number => positions?.[index] ?? position + index
+
+/** The first event of the batch that stands at `position` or later. */
+export const indexFrom = (
+  batch: Pick<RecordedBatch, 'position' | 'positions' | 'events'>,
+  position: number,
+): number => {
+  if (batch.positions === undefined) return Math.max(0, position - batch.position)
+  let index = 0
+  while (index < batch.events.length && positionAt(batch, index) < position) index++
+  return index
+}

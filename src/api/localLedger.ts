@@ -115,7 +115,8 @@ export class LocalLedger implements Ledger {
       ids,
       node: options.node ?? hostname(),
       incarnation,
-      isCertainlyDead: isOfLostProcess(incarnation),
+      // A log in a directory is ours alone; in one that others write to, their workers are not dead because they are not ours.
+      isCertainlyDead: log.isSparse === true ? () => false : isOfLostProcess(incarnation),
       snapshotEveryEvents: options.snapshotEveryEvents ?? SNAPSHOT_EVERY_EVENTS,
       payloadCacheBytes: options.payloadCacheBytes ?? PAYLOAD_CACHE_BYTES,
     }

@@ -1,7 +1,7 @@
 // The log as a list of events in its own order, page by page: durable ones only, so that nobody is shown what a crash
 // could take back. A page is bounded by events and by bytes, whatever was asked for.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
+import { indexFrom, type LedgerEvent, positionAt, type RecordedBatch } from '../../domain/batch.js'
 import { generatedId, parsePartitionStream } from '../../domain/ids.js'
 import { LogFault } from '../engine/recovery.js'
 import type { EventLog } from '../ports/eventLog.js'
@@ -35,9 +35,9 @@ export const readEvents = async (log: EventLog, options: EventsOptions = {}): Pr
   const events: LogEvent[] = []
   for (const batch of page.right.batches) {
     // The first batch may start before the event that was asked for.
-    for (let index = Math.max(0, from - batch.position); index < batch.events.length; index++) {
+    for (let index = indexFrom(batch, from); index < batch.events.length; index++) {
       const event = batch.events[index] as LedgerEvent
-      if (events.length === limit) return { events, next: batch.position + index, atEnd: false }
+      if (events.length === limit) return { events, next: positionAt(batch, index), atEnd: false }
       events.push(logEvent(batch, index, event))
     }
   }
@@ -46,7 +46,7 @@ export const readEvents = async (log: EventLog, options: EventsOptions = {}): Pr
 
 const logEvent = (batch: RecordedBatch, index: number, event: LedgerEvent): LogEvent => {
   const { stream, at, epoch } = batch
-  const past = { revision: batch.firstRevision + index, position: batch.position + index, at, epoch, event }
+  const past = { revision: batch.firstRevision + index, position: positionAt(batch, index), at, epoch, event }
   return { ...historyEntry(past), stream, ...subjectOf(stream, event) }
 }
 

@@ -4,6 +4,7 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import { isFields } from '../../domain/storedFields.js'
 import { openEmbeddedLog } from '../adapters/embedded/eventLog.js'
 import { openFinishedRegister } from '../adapters/embedded/finishedRegister.js'
+import { clientAddress, isDatabaseAddress } from '../adapters/eventstoredb/address.js'
 import { openMemoryLog } from '../adapters/memory/eventLog.js'
 import { memoryFinishedRegister } from '../adapters/memory/finishedRegister.js'
 import type { EventLog } from '../ports/eventLog.js'
@@ -16,19 +17,39 @@ export type LogOptions =
   | Readonly<{ kind: 'memory' }>
   /** In one directory, durable before each answer. `strict` also syncs the head mark (see docs/operations.md). */
   | Readonly<{ kind: 'embedded'; path: string; strict?: boolean; segmentBytes?: number }>
+  /**
+   * In EventStoreDB 22.10 or later, or KurrentDB, durable as it is configured there (docs/eventstoredb.md). `prefix` begins the
+   * names of this ledger's streams; default `ledgerq`.
+   */
+  | Readonly<{ kind: 'eventstoredb'; connectionString: string; prefix?: string; appendBytesMax?: number }>
 
 const acceptedLog = (asked: unknown): LogOptions => {
   if (isFields(asked)) {
     const { kind, path } = asked
     if (kind === 'memory' || (kind === 'embedded' && typeof path === 'string' && path !== ''))
       return asked as LogOptions
+    if (kind === 'eventstoredb' && isDatabaseAddress(asked.connectionString)) return asked as LogOptions
   }
-  const problem = "accepted are { kind: 'memory' } and { kind: 'embedded', path: 'a directory' }"
+  const problem =
+    "accepted are { kind: 'memory' }, { kind: 'embedded', path: 'a directory' } and { kind: 'eventstoredb', connectionString: 'esdb://…' }"
   throw errorOf({ type: 'Invalid', field: 'log', problem })
+}
+
+type DatabaseOptions = Extract<LogOptions, { kind: 'eventstoredb' }>
+
+/** The package behind it is loaded only here: nobody else pays for it. */
+const openDatabaseLog = async ({ kind: _kind, ...options }: DatabaseOptions): Promise<EventLog> => {
+  const { openEventStoreLog } = await import('../adapters/eventstoredb/eventLog.js')
+  const connectionString = clientAddress(options.connectionString)
+  const opened = await openEventStoreLog({ ...options, connectionString })
+  if (isLeft(opened)) throw new UnavailableError(opened.left.reason, { fault: opened.left.type })
+  return opened.right
 }
 
 export const openStores = async (asked: unknown): Promise<{ log: EventLog; register: FinishedRegister }> => {
   const options = acceptedLog(asked)
+  if (options.kind === 'eventstoredb')
+    return { log: await openDatabaseLog(options), register: memoryFinishedRegister() }
   if (options.kind === 'memory') return { log: openMemoryLog(), register: memoryFinishedRegister() }
   const { path: directory, kind: _kind, ...rest } = options
   const opened = await openEmbeddedLog({ directory, ...rest })

@@ -1,6 +1,7 @@
-// The server on an embedded log, until a signal ends it.
+// The server on a log in a directory or in EventStoreDB, until a signal ends it.
 import { resolve } from 'node:path'
-import { openLedger } from '../api/openLedger.js'
+import { type LogOptions, openLedger } from '../api/openLedger.js'
+import { maskedAddress } from '../config/index.js'
 import { refuseOpenDoor } from '../http/access.js'
 import { startServer } from '../http/server.js'
 import type { Context } from './context.js'
@@ -22,10 +23,21 @@ const listenFault = (error: unknown, where: string): CommandFailed => {
   return new CommandFailed(EXIT.failed, `Cannot listen on ${where}: ${code ?? String(error)}`)
 }
 
+const logOf = ({
+  logAddress,
+  dataDirectory,
+  strict,
+}: Context['config']): Readonly<{ log: LogOptions; where: string }> => {
+  if (logAddress !== undefined)
+    return { log: { kind: 'eventstoredb', connectionString: logAddress }, where: maskedAddress(logAddress) }
+  const path = resolve(dataDirectory)
+  return { log: { kind: 'embedded', path, strict }, where: path }
+}
+
 export const serve = async (context: Context): Promise<void> => {
   const { terminal, config } = context
   const { host, port } = config
-  const path = resolve(config.dataDirectory)
+  const { log, where } = logOf(config)
   try {
     refuseOpenDoor(host, config.token)
   } catch (error) {
@@ -33,7 +45,6 @@ export const serve = async (context: Context): Promise<void> => {
   }
   const stopping = context.process.stopping()
   const serverLog = openServerLog(config)
-  const log = { kind: 'embedded', path, strict: config.strict } as const
   const ledger = await openLedger({
     log,
     logging: serverLog.options,
@@ -51,11 +62,14 @@ export const serve = async (context: Context): Promise<void> => {
         throw listenFault(error, `${host}:${port}`)
       },
     )
-    const { log, queues } = await ledger.stats()
-    context.show({ url: server.url, data: path, position: log.position, queues: queues.length }, () =>
+    const {
+      log: { position },
+      queues,
+    } = await ledger.stats()
+    context.show({ url: server.url, data: where, position, queues: queues.length }, () =>
       facts([
         ['ledgerq', server.url],
-        ['data', path],
+        ['data', where],
         ['queues', queues.length],
         ['token', config.token === undefined ? 'none: only this machine is served' : 'required'],
       ]),

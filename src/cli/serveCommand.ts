@@ -5,6 +5,7 @@ import { addSettingOptions, type SettingOptions, settingFlags } from './settingO
 
 const SERVE_SETTINGS = [
   'dataDirectory',
+  'logAddress',
   'port',
   'host',
   'strict',
@@ -23,7 +24,9 @@ const SERVE_SETTINGS = [
 ] as const
 
 export const addServeCommand = (program: Command, surroundings: Surroundings): void => {
-  const command = program.command('serve').description('run a server on the log in a directory')
+  const command = program
+    .command('serve')
+    .description('run a server on the log in a directory, or in EventStoreDB')
   addSettingOptions(command, SERVE_SETTINGS).action(async (options: SettingOptions, invoked) => {
     const { serve } = await import('./serve.js')
     await serve(contextOf(surroundings, invoked, settingFlags(options, SERVE_SETTINGS)))

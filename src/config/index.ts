@@ -10,4 +10,4 @@ export {
 } from './loadConfig.js'
 export { ConfigError } from './problems.js'
 export { CONFIG_FILE_NAME, SETTING_NAMES, SETTINGS, type SettingName } from './settings.js'
-export { shownConfig } from './shownConfig.js'
+export { maskedAddress, shownConfig } from './shownConfig.js'

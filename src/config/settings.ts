@@ -1,5 +1,6 @@
 // The one table of settings of a process: file key, variable and flag of each, what is accepted, and the default.
 import { PAYLOAD_BYTES_MAX } from '../../domain/payload/index.js'
+import { isDatabaseAddress } from '../adapters/eventstoredb/address.js'
 import { isStreamPrefix, STREAM_PREFIX_RULE } from '../adapters/prefixed/names.js'
 import { LARGE_PAYLOAD_BYTES_DEFAULT, LARGE_PAYLOAD_BYTES_MAX } from '../engine/blobPayloads.js'
 import { DEFAULT_LOGGING, LOG_FORMATS, LOG_LEVELS, LOG_TARGETS } from '../logging/index.js'
@@ -39,6 +40,13 @@ export const SETTINGS = {
     codec: text,
     fallback: './data',
     isPath: true,
+  }),
+  logAddress: setting({
+    key: 'log',
+    variable: 'LEDGERQ_LOG',
+    flag: '--log',
+    meaning: 'esdb:// address of EventStoreDB or KurrentDB, instead of a directory',
+    codec: accepted('an esdb:// address', isDatabaseAddress),
   }),
   host: setting({
     key: 'host',

@@ -11,8 +11,10 @@ const MASK = '********'
 const sourceText = (source: Source): string => (source.kind === 'default' ? 'default' : source.name)
 
 /** `http://user:password@host` is a secret inside a value that is none. */
+export const maskedAddress = (address: string): string =>
+  address.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, `$1${MASK}@`)
 const withoutCredentials = (value: unknown): unknown =>
-  typeof value === 'string' ? value.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, `$1${MASK}@`) : value
+  typeof value === 'string' ? maskedAddress(value) : value
 
 const shownQueue = (
   { queue, preset, stated, settings, config }: DeclaredQueue,

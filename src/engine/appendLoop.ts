@@ -45,7 +45,7 @@ export class AppendLoop {
   private landed(batch: OpenBatch, sealed: EventBatch, appended: Appended): void {
     invariant(appended.firstRevision === batch.firstRevision, 'I2 the log put a batch elsewhere')
     this.durableRevision = appended.lastRevision
-    this.durablePosition = appended.position + batch.events.length - 1
+    this.durablePosition = (appended.next ?? appended.position + batch.events.length) - 1
     this.inFlight = undefined
     this.hooks.landed(batch, sealed, appended)
   }

@@ -51,5 +51,6 @@ const giveUp = (context: DecisionContext, ordinal: number): void => {
   const decision = decideMessage({ type: 'GiveUpWaiting', deadLetters, operation, at: batch.at }, message)
   invariant(!isLeft(decision), 'I8 a message that waits for its gate could not be given up')
   payloads.drop(state.table.slotOf(ordinal))
+  batch.mayCut()
   for (const event of decision.right) batch.add(event)
 }

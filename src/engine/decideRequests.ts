@@ -49,6 +49,7 @@ const NOTHING_MORE: Settled = right(undefined)
 
 export const decideSettlement = (context: DecisionContext, settlement: Settlement): Settled => {
   const { state, batch } = context
+  batch.mayCut()
   const message = state.messageAt(settlement.ordinal)
   const decision = decideMessage(settlementCommand(context, settlement, message), message)
   if (isLeft(decision)) return decision
@@ -139,6 +140,7 @@ const settlementCommand = (
 export const decideExpiries = (context: DecisionContext, tick: number): void => {
   const { state } = context
   for (let n = 0; n < PROMOTE_MAX && state.leases.nextAt() <= tick; n++) {
+    context.batch.mayCut()
     failAttempt(context, state.leases.peek(), 'leaseExpired', 'the lease ran out without a heartbeat')
   }
   const { table } = state
@@ -146,6 +148,7 @@ export const decideExpiries = (context: DecisionContext, tick: number): void => 
     const decision = decideMessage({ type: 'ExpireMessage', at: context.batch.at }, table.read(slot))
     invariant(decision._tag === 'Right', 'I8 a due expiry was refused')
     context.payloads.drop(slot)
+    context.batch.mayCut()
     for (const event of decision.right) context.batch.add(event)
   }
   for (const event of state.circuits.due(context.batch.at)) context.batch.add(event)
@@ -198,6 +201,7 @@ export const failLostAttempts = (
   let lost = 0
   for (const slot of [...leases.members()]) {
     if (!isCertainlyDead(table.workers.name(table.int(slot, L.WORKER)))) continue
+    context.batch.mayCut()
     failAttempt(context, slot, 'workerLost', 'the process that ran it ended without an answer')
     lost++
   }
@@ -223,6 +227,7 @@ export const decideStart = (context: DecisionContext, slot: number, wish: StartW
     state.table.read(slot),
   )
   if (isLeft(decision)) return false
+  batch.mayCut()
   for (const event of decision.right) batch.add(event)
   return true
 }

@@ -14,7 +14,7 @@ import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { Ids } from '../ports/ids.js'
 import { FollowUpCursor } from './followUpCursor.js'
-import { LogScan, type ShownBatch } from './logScan.js'
+import { LogScan, resumeAt, type ShownBatch } from './logScan.js'
 import type { QueueEngine } from './queueEngine.js'
 import type { Failure } from './replies.js'
 import type { NewMessage } from './requests.js'
@@ -72,8 +72,10 @@ export class FollowUps {
   private pendingBytes = 0
   /** What stood in the log before this start may have been enqueued by an earlier one. */
   private repeatsBelow = 0
-  /** Where the cursor was last to be written because of the number of events. */
+  /** Events shown when the cursor was last to be written because of their number. */
   private triedAt = 0
+  /** Events shown when it was last written. */
+  private writtenAt = 0
   private isStopping = false
   private hasDone = false
   private cancelCursor: (() => void) | undefined
@@ -103,7 +105,6 @@ export class FollowUps {
   async start(): Promise<void> {
     await this.cursor.read()
     this.repeatsBelow = this.deps.log.condition().nextPosition
-    this.triedAt = this.cursor.position
     this.scan.start(this.cursor.position)
   }
 
@@ -115,11 +116,12 @@ export class FollowUps {
     await this.scan.stop()
     await Promise.all(this.running)
     await this.writing
-    if (this.hasDone || this.scan.shown - this.cursor.position >= CURSOR_AT_CLOSE_EVENTS)
+    if (this.hasDone || this.scan.shownEvents - this.writtenAt >= CURSOR_AT_CLOSE_EVENTS)
       await this.writeCursor()
   }
 
-  private show({ stream, firstRevision, position, events }: ShownBatch, from: number): boolean {
+  private show(batch: ShownBatch, from: number): boolean {
+    const { stream, firstRevision, events } = batch
     let ref: ReturnType<typeof parsePartitionStream>
     for (let index = from; index < events.length; index++) {
       const event = events[index]
@@ -130,7 +132,7 @@ export class FollowUps {
       if (ref === undefined && isFull) return false
       ref ??= parsePartitionStream(stream)
       if (ref === undefined) return true
-      const at = position + index
+      const at = resumeAt(batch, index)
       for (const named of namedFollowUps(ref, event.ordinal, firstRevision + index, followUps)) {
         const { name, origin, followUp } = named
         this.add({ position: at, id: callerIdOf(name), origin, followUp, isRepeat: at < this.repeatsBelow })
@@ -287,8 +289,8 @@ export class FollowUps {
   }
 
   private advanced(): void {
-    if (this.scan.shown - this.triedAt < CURSOR_AFTER_EVENTS) return
-    this.triedAt = this.scan.shown
+    if (this.scan.shownEvents - this.triedAt < CURSOR_AFTER_EVENTS) return
+    this.triedAt = this.scan.shownEvents
     this.startWriting()
   }
 
@@ -310,7 +312,9 @@ export class FollowUps {
   private async writeCursor(): Promise<void> {
     this.hasDone = false
     try {
-      if (!(await this.cursor.write(this.doneTo()))) this.hasDone = true
+      const { shownEvents } = this.scan
+      if (await this.cursor.write(this.doneTo())) this.writtenAt = shownEvents
+      else this.hasDone = true
     } catch (error) {
       // The log cannot be read: others say so, too, and the cursor may lag.
       this.hasDone = true

@@ -58,11 +58,12 @@ class GuardedLog {
     const { log } = this
     const { readTimeoutMs } = this.settings
     return {
+      // What it takes and how it counts is not asked over the connection.
+      ...log,
       append: (stream, expected, batch) => () => this.append(stream, expected, batch),
       read: (stream, from, maxBytes) => this.asked(log.read(stream, from, maxBytes), readTimeoutMs),
       readAll: (from, maxBytes) => this.asked(log.readAll(from, maxBytes), readTimeoutMs),
       head: (stream) => this.asked(log.head(stream), readTimeoutMs),
-      onAppended: log.onAppended,
       // How long these take grows with what they are given; whoever asked for them waits for nothing else meanwhile.
       truncateBefore: (stream, revision) => this.asked(log.truncateBefore(stream, revision), undefined),
       saveSnapshot: (stream, revision, chunks) =>

@@ -1,7 +1,7 @@
 // The history of one message, read without an index of events: from its last event back along the `previous` revisions
 // that stand with each event, to the enqueue.
 import { isLeft } from 'fp-ts/lib/Either.js'
-import type { LedgerEvent } from '../../domain/batch.js'
+import { type LedgerEvent, positionAt } from '../../domain/batch.js'
 import type { EventLog } from '../ports/eventLog.js'
 import { LogFault } from './recovery.js'
 
@@ -41,7 +41,7 @@ export const readHistory = async (
       const event = batch.events[index]
       // The register that led here is a cache without checksums: an entry that does not fit is no history.
       if (event === undefined || !('ordinal' in event) || event.ordinal !== ordinal) return events.reverse()
-      events.push({ revision, position: batch.position + index, at: batch.at, epoch: batch.epoch, event })
+      events.push({ revision, position: positionAt(batch, index), at: batch.at, epoch: batch.epoch, event })
       revision = batch.previous[index] ?? -1
     }
   }

@@ -3,9 +3,10 @@
 // the start, what arrived while the reader had no room, and what an append with a lost answer left out is read from the log.
 // An event may be shown twice, never not at all: a position counts as shown only when everything below it was.
 import { isLeft, isRight } from 'fp-ts/lib/Either.js'
-import type { EventBatch } from '../../domain/batch.js'
+import { type EventBatch, indexFrom, positionAt, type RecordedBatch } from '../../domain/batch.js'
 import type { Clock } from '../ports/clock.js'
-import type { EventLog } from '../ports/eventLog.js'
+import type { Appended, EventLog } from '../ports/eventLog.js'
+import { HeardAppends } from './heardAppends.js'
 import { LogFault } from './recovery.js'
 
 const PAGE_BYTES = 1_048_576
@@ -15,8 +16,16 @@ const AHEAD_MAX = 64
 const GAP_MS = 1_000
 const READ_AGAIN_MS = 1_000
 
-export type ShownBatch = Readonly<{ stream: string; firstRevision: number; position: number }> &
-  Pick<EventBatch, 'events'>
+export type ShownBatch = Pick<
+  RecordedBatch,
+  'stream' | 'firstRevision' | 'position' | 'positions' | 'events'
+> &
+  /** The log does not say where each event stands: all of them are found from `position` on. */
+  Readonly<{ isAnchored?: boolean }>
+
+/** Where reading has to begin to see this event. */
+export const resumeAt = (batch: ShownBatch, index: number): number =>
+  batch.isAnchored === true ? batch.position : positionAt(batch, index)
 
 type ScanDeps = Readonly<{ log: EventLog; clock: Clock }>
 export type ScanReader = Readonly<{
@@ -30,6 +39,9 @@ export type ScanReader = Readonly<{
 export class LogScan {
   /** All events below this position were shown. */
   shown = 0
+  /** Events shown since the start, some perhaps twice. */
+  shownEvents = 0
+  private readonly heard: HeardAppends | undefined
   private isReading = false
   /** The reader had no room for what stands at `shown`. */
   private isRefused = false
@@ -47,10 +59,13 @@ export class LogScan {
     private readonly reader: ScanReader,
   ) {
     const { log } = deps
+    this.heard = log.isSparse === true ? new HeardAppends() : undefined
     this.log = {
       ...log,
       append: (stream, expected, batch) => {
         const append = log.append(stream, expected, batch)
+        const { heard } = this
+        if (heard !== undefined) return () => this.heardAppend(heard, stream, batch, append)
         return async () => {
           const answer = await append()
           if (isRight(answer)) {
@@ -83,6 +98,49 @@ export class LogScan {
     await this.reading
   }
 
+  /** As `note`, where positions do not follow one another: the lowest append that may still turn up says how far all were shown. */
+  private async heardAppend(
+    heard: HeardAppends,
+    stream: string,
+    batch: EventBatch,
+    append: ReturnType<EventLog['append']>,
+  ): ReturnType<ReturnType<EventLog['append']>> {
+    const position = heard.begin(stream, batch.batchId, this.durableTo)
+    const answer = await append()
+    if (isRight(answer)) {
+      const { firstRevision } = answer.right
+      const isMissing = heard.landed(stream)
+      const shown = { stream, firstRevision, position, isAnchored: true, events: batch.events }
+      this.noteAnchored(heard, shown, answer.right, isMissing)
+    } else if (answer.left.type === 'OutcomeUnknown') heard.lost(stream)
+    else heard.refused(stream, answer.left.type === 'RevisionConflict')
+    return answer
+  }
+
+  private noteAnchored(
+    heard: HeardAppends,
+    batch: ShownBatch,
+    { next = 0 }: Appended,
+    isMissing: boolean,
+  ): void {
+    if (next > this.durableTo) this.durableTo = next
+    // Read already, or about to be.
+    if (this.isStopped || this.isReading || this.isRefused || next <= this.shown) return
+    if (isMissing) return this.read()
+    if (!this.show(batch, 0)) {
+      this.isRefused = true
+      return
+    }
+    this.shown = Math.max(this.shown, heard.lowest(this.durableTo))
+    this.reader.advanced()
+  }
+
+  private show(batch: ShownBatch, from: number): boolean {
+    const isTaken = this.reader.show(batch, from)
+    if (isTaken) this.shownEvents += batch.events.length - from
+    return isTaken
+  }
+
   private note(batch: ShownBatch): void {
     const { position, events } = batch
     const end = position + events.length
@@ -90,7 +148,7 @@ export class LogScan {
     // Read already, or about to be.
     if (this.isStopped || this.isReading || position < this.shown) return
     if (position > this.shown && this.ahead.size >= AHEAD_MAX) return this.read()
-    if (this.isRefused || !this.reader.show(batch, 0)) {
+    if (this.isRefused || !this.show(batch, 0)) {
       this.isRefused = true
       return
     }
@@ -135,6 +193,7 @@ export class LogScan {
   /** Up to the end of the log, or until there is no room. True = something is left that has to be tried again. */
   private async readOn(): Promise<boolean> {
     while (!this.isStopped && this.shown < this.durableTo) {
+      const { durableTo } = this
       const page = await this.deps.log.readAll(this.shown, PAGE_BYTES)()
       if (this.isStopped) return false
       if (isLeft(page)) {
@@ -144,10 +203,10 @@ export class LogScan {
       }
       const before = this.shown
       for (const batch of page.right.batches) {
-        const end = batch.position + batch.events.length
+        const end = positionAt(batch, batch.events.length)
         if (end <= this.shown) continue
         const wasShown = this.ahead.delete(batch.position)
-        if (!wasShown && !this.reader.show(batch, Math.max(0, this.shown - batch.position))) {
+        if (!wasShown && !this.show(batch, indexFrom(batch, this.shown))) {
           this.isRefused = true
           return false
         }
@@ -155,6 +214,8 @@ export class LogScan {
       }
       // Positions of truncated events are passed over.
       this.shown = Math.max(this.shown, page.right.next)
+      // What others wrote behind our last event is nothing that could be shown.
+      if (page.right.atEnd && this.heard !== undefined) this.shown = Math.max(this.shown, durableTo)
       this.reader.advanced()
       if (page.right.atEnd && this.shown === before) return this.shown < this.durableTo
       await new Promise((resolve) => setImmediate(resolve))

@@ -24,7 +24,7 @@ import {
 import { Intake, takeWhile } from './intake.js'
 import { LeaseTimes } from './leaseTimes.js'
 import { LogClock } from './logClock.js'
-import { type BatchOutcome, OpenBatch, type WhenDurable } from './openBatch.js'
+import { type BatchOutcome, OpenBatch, type Places, placesIn, type WhenDurable } from './openBatch.js'
 import type { Payloads } from './payloads.js'
 import { type Answer, answered, type Failure, type Reply, refused, unavailable } from './replies.js'
 import type { ActRequest, ClaimRequest, EnqueueRequest, Settled, SettleRequest } from './requests.js'
@@ -37,8 +37,6 @@ const CLAIM_EVENTS_MAX = 4_096
 /** A batch this long, or with this many bytes, waits for no more company. */
 const BATCH_EVENTS_MAX = 8_192
 const BATCH_BYTES_SOFT_MAX = 1_000_000
-/** Bytes of messages in one all-or-nothing call; below the append limit of the smallest log we run on. */
-export const CALL_BYTES_MAX = 900_000
 const LOG_FULL = 'the log is full, but for what ends messages'
 
 export type WriterDeps = Readonly<{
@@ -220,7 +218,8 @@ export class PartitionWriter {
 
   private openBatch(): OpenBatch {
     if (this.open === undefined) {
-      this.open = new OpenBatch(this.logClock.now(), this.deps.clock.tickMs(), this.state)
+      const keepsCuts = this.deps.log.limits !== undefined
+      this.open = new OpenBatch(this.logClock.now(), this.deps.clock.tickMs(), this.state, keepsCuts)
     }
     return this.open
   }
@@ -270,7 +269,7 @@ export class PartitionWriter {
   }
 
   private decideOther(context: DecisionContext, { act, answer }: ActRequest): void {
-    const done = act(context)
+    const done = context.batch.whole(() => act(context))
     this.answerWhenDurable(context.batch, answer, () => done)
   }
 
@@ -278,7 +277,7 @@ export class PartitionWriter {
     const { batch } = context
     this.intake.enqueueTaken(request)
     if (!hasRoomFor(this.deps.log, batch.roughBytes, request)) return request.answer(unavailable(LOG_FULL))
-    const placed = decideEnqueue(context, request.messages)
+    const placed = batch.whole(() => decideEnqueue(context, request.messages))
     if ('type' in placed) {
       this.whenDurable(batch)((outcome) =>
         request.answer(outcome.ok ? refused(placed) : { _tag: 'Left', left: outcome.failure }),
@@ -286,10 +285,10 @@ export class PartitionWriter {
       return
     }
     const ids = placed.map(({ ordinal }, i) => messageIdOf(context, ordinal, request.messages[i]?.callerId))
-    this.answerWhenDurable(batch, request.answer, (position) =>
+    this.answerWhenDurable(batch, request.answer, (at) =>
       placed.map(({ index, replaced }, i) => ({
         id: ids[i] ?? '',
-        position: index < 0 ? Math.max(0, this.appends.durablePosition) : position + index,
+        position: index < 0 ? Math.max(0, this.appends.durablePosition) : at(index),
         duplicate: index < 0 || replaced === true,
         ...(replaced === undefined ? {} : { replaced }),
       })),
@@ -318,11 +317,11 @@ export class PartitionWriter {
     }
   }
 
-  private answerWhenDurable<A>(batch: OpenBatch, answer: Answer<A>, value: (position: number) => A): void {
+  private answerWhenDurable<A>(batch: OpenBatch, answer: Answer<A>, value: (at: Places) => A): void {
     this.whenDurable(batch)((outcome) => {
+      if (!outcome.ok) return answer({ _tag: 'Left', left: outcome.failure })
       const { durableRevision, durablePosition } = this.appends
-      if (outcome.ok) answer(answered(value(outcome.position), durableRevision, durablePosition))
-      else answer({ _tag: 'Left', left: outcome.failure })
+      answer(answered(value(placesIn(outcome)), durableRevision, durablePosition))
     })
   }
 
@@ -347,6 +346,7 @@ export class PartitionWriter {
       ok: true,
       firstRevision: appended.firstRevision,
       position: appended.position,
+      isSparse: appended.next !== undefined,
     }
     for (const waiting of batch.waiting) waiting(outcome)
     if (this.overdue || this.intake.size + this.claims.size > 0) this.schedule()

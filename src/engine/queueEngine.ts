@@ -12,6 +12,7 @@ import {
 } from '../../domain/queue/index.js'
 import type { PartitionState } from '../../projections/partition/index.js'
 import { holdsBlobs, withPayloads } from './blobPayloads.js'
+import { type CallBounds, callBounds } from './callBounds.js'
 import { type DecisionContext, decideOperation } from './decideRequests.js'
 import { Partition, type PartitionDeps, type PartitionEvents } from './partition.js'
 import { type Answered, answered, type Failure, type Reply, unknown } from './replies.js'
@@ -47,12 +48,16 @@ export class QueueEngine {
   /** Claims under way, by their id. */
   private readonly claiming = new Map<string, Promise<unknown>>()
   private nextPartition = 0
+  /** Of one call into one partition. */
+  readonly callBounds: CallBounds
 
   private constructor(
     readonly entry: QueueEntry,
     private readonly controlFold: StreamFold<QueueControl, ControlEvent>,
     private readonly deps: PartitionDeps,
-  ) {}
+  ) {
+    this.callBounds = callBounds(deps.log.limits)
+  }
 
   static async open(entry: QueueEntry, deps: PartitionDeps, events: PartitionEvents): Promise<QueueEngine> {
     const { queue, generation } = entry

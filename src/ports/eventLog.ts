@@ -31,8 +31,13 @@ export type AppendFault =
 export type Appended = Readonly<{
   firstRevision: number
   lastRevision: number
-  /** Position of the first event of the batch in the order of the whole log. */
+  /** Position of the first event of the batch in the order of the whole log; see `next`. */
   position: number
+  /**
+   * The position after the batch, where the log does not number its events one after the other. Such a log may name a later
+   * event of the batch as `position`: its answer tells no more.
+   */
+  next?: number
 }>
 
 /** Damage below the head mark, an unknown event type or version, an I/O error: never skipped, never guessed. */
@@ -91,7 +96,17 @@ export type LogBreakerCondition = Readonly<{
   failures: number
 }>
 
+/** What one append may hold, where that is less than what the engine would put into it: see `EventBatch.cuts`. */
+export type AppendLimits = Readonly<{
+  bytesMax: number
+  /** What an event takes beside its payload or result, at most, but for unusual ones. */
+  eventBytes: number
+}>
+
 export type EventLog = Readonly<{
+  limits?: AppendLimits
+  /** Positions are not counted one after the other: see `Appended.next` and `RecordedBatch.positions`. */
+  isSparse?: boolean
   /**
    * Appends one batch after `expectedRevision` (`NO_REVISION` for a new stream), all or nothing; answers when it is
    * durable. The same `batchId` at the same place again answers as the first time did. One call in flight per stream.
@@ -99,7 +114,10 @@ export type EventLog = Readonly<{
   append: (stream: string, expectedRevision: number, batch: EventBatch) => TaskEither<AppendFault, Appended>
   /** Durable batches of one stream from the one that holds `from`, about `maxBytes` of them, at least one if there is one. */
   read: (stream: string, from: number, maxBytes: number) => TaskEither<ReadFault, Page>
-  /** Durable batches of all streams in the order of the log, from position `from`. */
+  /**
+   * Durable batches of all streams in the order of the log, from position `from`: 0, the position of an event, or `next`. What was
+   * truncated may still be among them.
+   */
   readAll: (from: number, maxBytes: number) => TaskEither<ReadFault, Page>
   /** Revision of the last durable event, `NO_REVISION` if there is none. */
   head: (stream: string) => TaskEither<ReadFault, number>

@@ -1,17 +1,17 @@
 // A ledger in one line: from one text that says where the log is.
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isDatabaseAddress } from '../adapters/eventstoredb/address.js'
 import { type LedgerOptions, openLedger } from '../api/openLedger.js'
 import { errorOf } from '../api/refusals.js'
 import type { Ledger } from '../api/types/index.js'
 
-const DATABASE = /^(?:esdb|kurrentdb|kdb)(?:\+discover)?:\/\//i
 const SERVER = /^https?:\/\//i
 const FILE_URL = /^file:\/\//i
 const RELATIVE = /^\.\.?(?:[\\/]|$)/
 
 const ACCEPTED =
-  '"memory", and a path that starts with "./", "../" or "/" (or a file: URL) for an embedded log'
+  '"memory", a path that starts with "./", "../" or "/" (or a file: URL) for an embedded log, and an esdb:// address'
 
 const refuse = (problem: string): never => {
   throw errorOf({ type: 'Invalid', field: 'log', problem })
@@ -19,10 +19,7 @@ const refuse = (problem: string): never => {
 
 const logOptionsOf = (where: string): LedgerOptions['log'] => {
   if (where === 'memory') return { kind: 'memory' }
-  // Only the kind is repeated: such an address often holds a password.
-  if (DATABASE.test(where)) {
-    return refuse(`EventStoreDB and KurrentDB are not supported yet; accepted are ${ACCEPTED}`)
-  }
+  if (isDatabaseAddress(where)) return { kind: 'eventstoredb', connectionString: where }
   if (SERVER.test(where)) {
     return refuse(`a server is talked to with connectLedger({ url }); accepted here are ${ACCEPTED}`)
   }
@@ -33,7 +30,7 @@ const logOptionsOf = (where: string): LedgerOptions['log'] => {
 }
 
 /**
- * `quickLedger('memory')`, `quickLedger('./data')`: `openLedger` with the defaults of everything.
+ * `quickLedger('memory')`, `quickLedger('./data')`, `quickLedger('esdb://…')`: `openLedger` with the defaults of everything.
  *
  * Rejects with RefusedError (`invalid`) when it is neither, and as `openLedger` does.
  */

@@ -46,6 +46,7 @@ describe('E19: the configuration', () => {
       url: 'http://127.0.0.1:7654',
       token: undefined,
       dataDirectory: './data',
+      logAddress: undefined,
       host: '127.0.0.1',
       port: 7654,
       strict: false,
@@ -78,7 +79,14 @@ describe('E19: the configuration', () => {
     // Four values of each setting that its codec accepts, as they are written in the file.
     const written = (name: SettingName, from: number): unknown => {
       const { codec } = SETTINGS[name]
-      const candidates = [`http://h${from}`, `text${from}`, 1_000_000 + from, from, from % 2 === 0]
+      const candidates = [
+        `http://h${from}`,
+        `esdb://h${from}`,
+        `text${from}`,
+        1_000_000 + from,
+        from,
+        from % 2 === 0,
+      ]
       const words = /^one of (.*)$/.exec(codec.name)?.[1]?.split(', ') ?? []
       const fitting = [words[from % Math.max(1, words.length)], ...candidates].filter((value) =>
         codec.is(value),

@@ -23,13 +23,13 @@ export const LOG_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [
       {
         file: WRITER,
-        from: 'this.answerWhenDurable(batch, request.answer, (position) =>',
-        to: 'this.answerAtOnce(request.answer, (position) =>',
+        from: 'this.answerWhenDurable(batch, request.answer, (at) =>',
+        to: 'this.answerAtOnce(request.answer, (at) =>',
       },
       {
         file: WRITER,
         from: '  private send(): void {',
-        to: '  private answerAtOnce<A>(answer: Answer<A>, value: (position: number) => A): void {\n    answer(answered(value(0), 0, 0))\n  }\n\n  private send(): void {',
+        to: '  private answerAtOnce<A>(answer: Answer<A>, value: (at: Places) => A): void {\n    answer(answered(value((index) => index), 0, 0))\n  }\n\n  private send(): void {',
       },
     ],
     foundBy: 'simulation',

@@ -1,6 +1,6 @@
 // A ledger in one line.
 import { describe, expect, it } from 'vitest'
-import { QUEUE_PRESETS, quickLedger, RefusedError } from '../../src/index.js'
+import { QUEUE_PRESETS, quickLedger, RefusedError, UnavailableError } from '../../src/index.js'
 
 describe('E11: quickLedger', () => {
   it('in memory works at once, with a queue of any preset', async () => {
@@ -13,10 +13,8 @@ describe('E11: quickLedger', () => {
   })
 
   it.each([
-    ['esdb://admin:changeit@localhost:2113', /not supported yet/],
-    ['kurrentdb+discover://admin:changeit@host', /not supported yet/],
     ['http://127.0.0.1:7654', /connectLedger/],
-    ['memroy', /^log: accepted are "memory", and a path/],
+    ['memroy', /^log: accepted are "memory", a path/],
     ['', /^log: accepted are/],
   ])('%s is refused with what is accepted, and without a word of a password', async (where, sentence) => {
     const refusal = await quickLedger(where).catch((error: unknown) => error)
@@ -24,4 +22,16 @@ describe('E11: quickLedger', () => {
     expect(refusal).toMatchObject({ code: 'invalid', message: expect.stringMatching(sentence) })
     expect(String(refusal)).not.toContain('changeit')
   })
+
+  it.each(['esdb', 'kurrentdb', 'kdb'])(
+    'an address of %s is a log in EventStoreDB, and one that cannot be reached is told without its password',
+    async (scheme) => {
+      const problem = await quickLedger(`${scheme}://admin:changeit@127.0.0.1:1?tls=false`).catch(
+        (error: unknown) => error,
+      )
+      expect(problem).toBeInstanceOf(UnavailableError)
+      expect(problem).toMatchObject({ code: 'unavailable', message: expect.stringContaining('EventStoreDB') })
+      expect(String(problem)).not.toContain('changeit')
+    },
+  )
 })

@@ -7,7 +7,6 @@ import type { PayloadLimits } from '../../../domain/payload/index.js'
 import { withDedup } from '../../door/contentKey.js'
 import { newMessage } from '../../door/newMessage.js'
 import { type Blobs, belongsInBlob } from '../../engine/blobPayloads.js'
-import { CALL_BYTES_MAX } from '../../engine/partitionWriter.js'
 import type { QueueEngine } from '../../engine/queueEngine.js'
 import type { NewMessage } from '../../engine/requests.js'
 import { inBlob } from '../blobs.js'
@@ -98,6 +97,7 @@ export class Enqueuer<A> {
     const results: BatchResult[] = new Array<BatchResult>(items.length)
     const byPartition = new Map<number, Share>()
     const large: Array<{ share: Share; place: number }> = []
+    const { bytesMax, bytesOf } = this.engine.callBounds
     for (let index = 0; index < items.length; index++) {
       const item = (items[index] ?? {}) as BatchItem<A>
       const message = this.accept(item.payload, optionsOf(item))
@@ -113,7 +113,7 @@ export class Enqueuer<A> {
       }
       share.indexes.push(index)
       if (belongsInBlob(this.deps.blobs, message)) large.push({ share, place: share.messages.length })
-      else share.bytes += message.payload.length
+      else share.bytes += bytesOf(message)
       share.messages.push(message)
     }
     for (const { share, place } of large) {
@@ -121,7 +121,7 @@ export class Enqueuer<A> {
       if (message !== undefined) share.messages[place] = await this.checkedIn(message)
     }
     for (const { bytes } of byPartition.values()) {
-      if (bytes > CALL_BYTES_MAX) throw errorOf({ type: 'BatchTooLarge', bytes, bytesMax: CALL_BYTES_MAX })
+      if (bytes > bytesMax) throw errorOf({ type: 'BatchTooLarge', bytes, bytesMax })
     }
     await Promise.all(
       [...byPartition].map(async ([partition, { indexes, messages }]) => {

@@ -5,8 +5,8 @@ import { randomBytes } from 'node:crypto'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { MessageAttributes, MessageEdited, MessageEnqueued } from '../../../domain/message/index.js'
 import type { MessageFilter } from '../../../projections/queries/messageFilter.js'
+import type { CallBounds } from '../../engine/callBounds.js'
 import type { PastEvent } from '../../engine/history.js'
-import { CALL_BYTES_MAX } from '../../engine/partitionWriter.js'
 import type { NewMessage } from '../../engine/requests.js'
 import { errorOf, errorOfFailure } from '../refusals.js'
 import type { MessageView, Rerun, RerunOptions } from '../types/index.js'
@@ -145,7 +145,7 @@ const enqueueAgain = async (
   }
   let [done, repeated] = [0, 0]
   for (const [partition, messages] of shares) {
-    for (const call of inCalls(messages)) {
+    for (const call of inCalls(messages, engine.callBounds)) {
       const reply = await engine.enqueue(partition, call)
       if (isLeft(reply)) throw partly(errorOfFailure(reply.left), { rerun: done, repeated }, done)
       for (const { duplicate } of reply.right.value) {
@@ -157,17 +157,21 @@ const enqueueAgain = async (
   return { done, repeated }
 }
 
-function* inCalls(messages: ReadonlyArray<NewMessage>): Iterable<ReadonlyArray<NewMessage>> {
+function* inCalls(
+  messages: ReadonlyArray<NewMessage>,
+  { bytesMax, bytesOf }: CallBounds,
+): Iterable<ReadonlyArray<NewMessage>> {
   let call: NewMessage[] = []
   let bytes = 0
   for (const message of messages) {
-    if (call.length > 0 && bytes + message.payload.length > CALL_BYTES_MAX) {
+    const messageBytes = bytesOf(message)
+    if (call.length > 0 && bytes + messageBytes > bytesMax) {
       yield call
       call = []
       bytes = 0
     }
     call.push(message)
-    bytes += message.payload.length
+    bytes += messageBytes
   }
   if (call.length > 0) yield call
 }

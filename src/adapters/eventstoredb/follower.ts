@@ -1,0 +1,145 @@
+// Follows the ledger's streams in EventStoreDB as they grow, whoever writes to them. The client's subscriptions never resume and may
+// stall without a word (§5), so this one keeps its own place: it goes on from there after a drop, leaves out what comes twice,
+// begins again when a revision is missing, and looks from time to time whether the log is ahead of it (R40).
+import type { Connection } from './connection.js'
+import { reasonOf } from './errors.js'
+import { commitOfPosition, type FoundEvent, positionAfterCommit } from './storedEvents.js'
+import { isEvent, type ReadAnswer } from './wire.js'
+
+export type FollowerHooks = Readonly<{
+  /** Each event once, in the order of the log. */
+  onEvent: (event: FoundEvent, next: number) => void
+  onTrouble: (message: string) => void
+}>
+
+export type FollowerTimes = Readonly<{
+  /** Without anything new for so long the log itself is asked. */
+  stallMs: number
+  /** Before a dropped subscription is opened anew; doubles up to `stallMs`. */
+  pauseMs: number
+}>
+
+export const FOLLOWER_TIMES: FollowerTimes = { stallMs: 10_000, pauseMs: 100 }
+
+export class Follower {
+  private place: number
+  private readonly revisions = new Map<string, number>()
+  private cancelCall: (() => void) | undefined
+  private isStopped = false
+  private failures = 0
+  /** Where a revision was missing: missing again at the same place, it is told and passed over. */
+  private missingAt = ''
+  private watch: NodeJS.Timeout | undefined
+  private pause: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly prefix: string,
+    from: number,
+    private readonly hooks: FollowerHooks,
+    private readonly times: FollowerTimes = FOLLOWER_TIMES,
+  ) {
+    this.place = from
+  }
+
+  /** Position after the last event shown. */
+  get position(): number {
+    return this.place
+  }
+
+  start(): void {
+    void this.connect()
+    this.watch = setInterval(() => void this.look(), this.times.stallMs)
+    this.watch.unref()
+  }
+
+  stop(): void {
+    this.isStopped = true
+    clearInterval(this.watch)
+    clearTimeout(this.pause)
+    this.cancelCall?.()
+  }
+
+  private async connect(): Promise<void> {
+    const { prefix, place } = this
+    const from = place === 0 ? 'start' : commitOfPosition(place).commit
+    let isOver = false
+    const over = (reason: string): void => {
+      if (isOver) return
+      isOver = true
+      this.again(reason)
+    }
+    try {
+      const cancel = await this.connection.subscribe(
+        { prefix, from, isSubscription: true },
+        (answer) => {
+          if (!isOver && !this.isStopped) this.take(answer, over)
+        },
+        (error) => over(error === undefined ? 'it was ended by the server' : reasonOf(error)),
+      )
+      // It may be over before this is heard.
+      if (isOver || this.isStopped) cancel()
+      else this.cancelCall = cancel
+    } catch (error) {
+      over(reasonOf(error))
+    }
+  }
+
+  private again(reason: string): void {
+    this.cancelCall?.()
+    this.cancelCall = undefined
+    if (this.isStopped) return
+    this.failures++
+    this.hooks.onTrouble(`the subscription is opened anew: ${reason}`)
+    const { pauseMs, stallMs } = this.times
+    this.pause = setTimeout(() => void this.connect(), Math.min(stallMs, pauseMs * 2 ** (this.failures - 1)))
+    this.pause.unref()
+  }
+
+  private take(answer: ReadAnswer, over: (reason: string) => void): void {
+    if (!isEvent(answer)) {
+      const checkpoint = answer.getCheckpoint()?.getCommitPosition()
+      // Everything up to there was looked at.
+      if (checkpoint !== undefined) this.place = Math.max(this.place, positionAfterCommit(Number(checkpoint)))
+      return
+    }
+    const { stream, revision, commit } = answer
+    if (commit === undefined) return
+    const next = positionAfterCommit(commit)
+    const last = this.revisions.get(stream)
+    if (next <= this.place || (last !== undefined && revision <= last)) return
+    if (last !== undefined && revision > last + 1) {
+      const where = `${stream}@${last + 1}`
+      if (this.missingAt !== where) {
+        this.missingAt = where
+        return over(`revision ${last + 1} of ${stream} was left out`)
+      }
+      this.hooks.onTrouble(`revision ${last + 1} of ${stream} is missing: it goes on at ${revision}`)
+    }
+    this.failures = 0
+    this.revisions.set(stream, revision)
+    this.place = next
+    this.hooks.onEvent(answer, next)
+  }
+
+  /** Silence may mean that nothing happens, or that nothing arrives: only the log itself can tell. */
+  private async look(): Promise<void> {
+    if (this.isStopped || this.cancelCall === undefined) return
+    const { place } = this
+    let end = 0
+    try {
+      await this.connection.read(
+        { prefix: this.prefix, from: 'end', isBackward: true, count: 1 },
+        ({ commit = 0 }) => {
+          end = positionAfterCommit(commit)
+          return false
+        },
+      )
+    } catch {
+      // The log does not answer either: the subscription's own end will tell.
+      return
+    }
+    if (end <= place || this.place !== place) return
+    this.again(`it shows nothing, though the log is ahead of it since ${this.times.stallMs} ms`)
+  }
+}

@@ -1,0 +1,104 @@
+// Whether a ledger can live on this EventStoreDB: asked once, when it is opened, so that it refuses to start with a clear reason
+// instead of failing later. Version, limits, the rights of the user, and whose data lies under the prefix.
+import { randomUUID } from 'node:crypto'
+import { NO_REVISION } from '../../../domain/batch.js'
+import { isFields } from '../../../domain/storedFields.js'
+import type { Connection } from './connection.js'
+import { callFaultOf, type LogUnusable, type OpenFault, unavailable, unusable } from './errors.js'
+import { type FoundEvent, JSON_CONTENT } from './storedEvents.js'
+
+/** Stream reads tell positions from here on. */
+const OLDEST_VERSION: readonly [number, number] = [22, 10]
+const FORMAT = 1
+const LEDGER_TYPE = 'LedgerCreated'
+/** A revision that no stream has: an append that expects it is checked in every respect and writes nothing. */
+const IMPOSSIBLE_REVISION = 2 ** 50
+const EMPTY = new Uint8Array(0)
+
+export type Place = Readonly<{
+  /** The stream that says whose ledger this is. */
+  identityStream: string
+  appendBytesMax: number
+}>
+
+const tooOld = (version: string): LogUnusable | undefined => {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const [oldestMajor, oldestMinor] = OLDEST_VERSION
+  const isOld = major < oldestMajor || (major === oldestMajor && minor < oldestMinor)
+  // What calls itself 0.0 is a build of somebody's own.
+  if (!isOld || major === 0 || Number.isNaN(major)) return undefined
+  return unusable(`EventStoreDB ${version} is too old: needed is ${OLDEST_VERSION.join('.')} or later`)
+}
+
+/** Resolves with the fault, or with nothing. */
+export const checkPlace = async (connection: Connection, place: Place): Promise<OpenFault | undefined> => {
+  try {
+    const version = await connection.serverVersion()
+    const old = version === undefined ? undefined : tooOld(version)
+    if (old !== undefined) return old
+    return (await checkLimit(connection, place)) ?? (await checkIdentity(connection, place))
+  } catch (error) {
+    const { kind, reason } = callFaultOf(error)
+    return kind === 'denied' ? unusable(`${reason}: ${RIGHTS}`) : unavailable(error)
+  }
+}
+
+export const RIGHTS = 'the user needs the rights to read $all and to read and write streams'
+
+const checkLimit = async (
+  connection: Connection,
+  { identityStream, appendBytesMax }: Place,
+): Promise<LogUnusable | undefined> => {
+  const probe = {
+    id: randomUUID(),
+    type: 'LimitProbe',
+    contentType: 'application/octet-stream',
+    data: Buffer.alloc(appendBytesMax),
+    metadata: EMPTY,
+  }
+  try {
+    await connection.append(identityStream, IMPOSSIBLE_REVISION, [probe])
+    return undefined
+  } catch (error) {
+    const { kind, reason } = callFaultOf(error)
+    if (kind !== 'tooLarge') throw error
+    return unusable(
+      `the server takes less than ${appendBytesMax} bytes in one append (${reason}): raise MaxAppendSize to its default of 1 MiB, or lower appendBytesMax`,
+    )
+  }
+}
+
+const checkIdentity = async (
+  connection: Connection,
+  { identityStream }: Place,
+): Promise<LogUnusable | undefined> => {
+  for (;;) {
+    let first: FoundEvent | undefined
+    await connection.read({ stream: identityStream, from: 0, count: 1 }, (event) => {
+      first = event
+      return true
+    })
+    if (first !== undefined) return foreign(identityStream, first)
+    const data = Buffer.from(JSON.stringify({ format: FORMAT, ledgerId: randomUUID() }))
+    // If somebody else is quicker, it is his.
+    await connection.append(identityStream, NO_REVISION, [
+      { id: randomUUID(), type: LEDGER_TYPE, contentType: JSON_CONTENT, data, metadata: EMPTY },
+    ])
+  }
+}
+
+const foreign = (stream: string, { type, data }: FoundEvent): LogUnusable | undefined => {
+  if (type !== LEDGER_TYPE)
+    return unusable(`the stream ${stream} is not a ledger's: it begins with an event of type ${type}`)
+  let stored: unknown
+  try {
+    stored = JSON.parse(Buffer.from(data).toString('utf8'))
+  } catch {
+    stored = undefined
+  }
+  const format = isFields(stored) ? stored.format : undefined
+  if (format === FORMAT) return undefined
+  return unusable(
+    `the ledger in ${stream} has format ${String(format)}; this version knows format ${FORMAT} only. Nothing was changed`,
+  )
+}

@@ -1,0 +1,121 @@
+// Where a stream begins: its low mark and the server's `$tb`, which stand in the stream's metadata. `$tb` is set to the beginning of
+// the batch that holds the low mark, so that no batch is ever cut in two. What somebody else has set there (`$maxCount`, `$maxAge`,
+// a `$tb` of his own, a deletion) takes away events that a live message may need: the stream is refused, loudly (R43).
+import { isFields } from '../../../domain/storedFields.js'
+import type { Connection } from './connection.js'
+import { corrupt, ReadRefused } from './errors.js'
+import { type FoundEvent, factsOf, JSON_CONTENT } from './storedEvents.js'
+
+type StreamRules = Readonly<{
+  /** Events below were truncated by us. */
+  lowMark: number
+  truncateBefore: number
+  /** Revision of the metadata stream; -1 = there is none. */
+  revision: number
+  document: Readonly<Record<string, unknown>>
+}>
+
+const NONE: StreamRules = { lowMark: 0, truncateBefore: 0, revision: -1, document: {} }
+/** Where we keep our own part in the document. */
+const OWN_KEY = 'ledgerq'
+const TAKES_AWAY = ['$maxCount', '$maxAge'] as const
+const CONFLICTS_MAX = 5
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+
+const rulesOf = (stream: string, { revision, data }: FoundEvent): StreamRules => {
+  const refuse = (reason: string): never => {
+    throw new ReadRefused(corrupt(stream, undefined, reason))
+  }
+  let document: unknown
+  try {
+    document = JSON.parse(Buffer.from(data).toString('utf8'))
+  } catch {
+    return refuse('the metadata of the stream is not JSON')
+  }
+  if (!isFields(document)) return refuse('the metadata of the stream is no document')
+  for (const rule of TAKES_AWAY) {
+    if (document[rule] !== undefined)
+      return refuse(
+        `its metadata say ${rule} = ${String(document[rule])}: that takes away events that are still needed. Remove it, then open the ledger again`,
+      )
+  }
+  const own = document[OWN_KEY]
+  const lowMark = isFields(own) && isCount(own.firstRevision) ? own.firstRevision : 0
+  const truncateBefore = document.$tb ?? 0
+  if (typeof truncateBefore !== 'number' || truncateBefore > lowMark) {
+    return refuse(
+      typeof truncateBefore === 'number' && truncateBefore > Number.MAX_SAFE_INTEGER - 1
+        ? 'the stream was deleted in EventStoreDB'
+        : `its metadata say $tb = ${String(truncateBefore)}, but this ledger truncated before ${lowMark} only: somebody else cut the stream`,
+    )
+  }
+  return { lowMark, truncateBefore, revision, document }
+}
+
+export class Rules {
+  private readonly known = new Map<string, StreamRules>()
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly named: (stream: string) => string,
+  ) {}
+
+  /** Throws ReadRefused for a stream that cannot be led. */
+  async of(stream: string): Promise<StreamRules> {
+    return this.known.get(stream) ?? (await this.load(stream))
+  }
+
+  /** As the server has them now: another node may have truncated. */
+  async load(stream: string): Promise<StreamRules> {
+    let last: FoundEvent | undefined
+    const wish = { stream: this.metaOf(stream), from: 'end', isBackward: true, count: 1 } as const
+    await this.connection.read(wish, (event) => {
+      last = event
+      return true
+    })
+    const rules = last === undefined ? NONE : rulesOf(stream, last)
+    this.known.set(stream, rules)
+    return rules
+  }
+
+  private metaOf(stream: string): string {
+    return `$$${this.named(stream)}`
+  }
+
+  /** `revision` is at most one beyond the head. */
+  async truncate(stream: string, revision: number, head: number, batchId: () => string): Promise<void> {
+    for (let conflicts = 0; conflicts <= CONFLICTS_MAX; conflicts++) {
+      const rules = await this.load(stream)
+      if (revision <= rules.lowMark) return
+      // The last event stays, whatever is asked for: it says where the stream goes on.
+      const truncateBefore = Math.max(
+        rules.truncateBefore,
+        await this.batchStart(stream, Math.min(revision, head)),
+      )
+      const document = { ...rules.document, $tb: truncateBefore, [OWN_KEY]: { firstRevision: revision } }
+      const answer = await this.connection.append(this.metaOf(stream), rules.revision, [
+        {
+          id: batchId(),
+          type: '$metadata',
+          contentType: JSON_CONTENT,
+          data: Buffer.from(JSON.stringify(document)),
+          metadata: new Uint8Array(0),
+        },
+      ])
+      if (answer.outcome === 'conflict') continue
+      this.known.set(stream, { lowMark: revision, truncateBefore, revision: answer.lastRevision, document })
+      return
+    }
+    throw new Error(`the metadata of ${stream} are changed by somebody else all the time`)
+  }
+
+  private async batchStart(stream: string, revision: number): Promise<number> {
+    let start = 0
+    await this.connection.read({ stream: this.named(stream), from: revision, count: 1 }, (event) => {
+      start = event.revision - (factsOf(event)?.index ?? 0)
+      return true
+    })
+    return start
+  }
+}
