@@ -1,5 +1,5 @@
 // Requests and answers of the server's Streams service, on the client package's own generated code. The client's own calls are gone
-// round where they are unsafe or dear: appends and reads speak to the generated stubs (docs/adr/0009-eventstoredb.md says why).
+// round where they are unsafe or dear: appends and reads speak to the generated stubs (docs/adr/0010-eventstoredb.md says why).
 import type { EventStoreDBClient } from '@eventstore/db-client'
 import type { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb.js'
 import type { AppendReq, AppendResp, ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js'

@@ -1,4 +1,4 @@
-// What @eventstore/db-client 6.2.1 does that the log has to go round (docs/adr/0009-eventstoredb.md): its own calls against an emulator
+// What @eventstore/db-client 6.2.1 does that the log has to go round (docs/adr/0010-eventstoredb.md): its own calls against an emulator
 // that misbehaves. When one of these fails after an update of the package, the way round may be taken out.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
