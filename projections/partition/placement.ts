@@ -64,9 +64,12 @@ export class Placement {
     this.endWaiting(slot, lane, true)
     this.limits.attemptStarted(lane.tenant.name, at)
     this.run(slot, lane, untilTick)
-    // In replay no due time passes by itself: one that had let others go first starts while another is still offered.
     const group = this.table.int(slot, L.GROUP)
-    if (group !== 0) this.regroup(group)
+    if (group === 0) return
+    // In replay no due time passes by itself: one that had let others go first starts while another is still offered, and
+    // has its place back, as when it fell due.
+    this.groups.stepBack(slot)
+    this.regroup(group)
   }
 
   attemptEnded(slot: number): void {

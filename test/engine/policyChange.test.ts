@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { configure, type QueueSettings } from '../../domain/queue/index.js'
 import { fixed } from '../../domain/retry/index.js'
-import { ack, extend, fail, message, right, TestQueue } from '../support/ledger.js'
+import { ack, extend, fail, message, release, right, TestQueue } from '../support/ledger.js'
 
 const retries = (retriesMax: number, delayMs = 1_000): QueueSettings => ({
   failures: { UNKNOWN: fixed({ delayMs, retriesMax }) },
@@ -163,4 +163,21 @@ describe('R67 any change at any time', () => {
       }),
       { numRuns: 40 },
     ))
+})
+
+describe('R67 B1 with groups that block where they let others go first', () => {
+  it('the head that comes back to wait blocks its group, also for the process after', async () => {
+    const queue = await TestQueue.open({ settings: { groupHead: 'skip' } })
+    const attributes = { group: 'g' }
+    await queue.enqueued(message('head', { attributes, delayMs: 400 }), message('next', { attributes }))
+    await queue.clock.advance(500)
+    const head = await queue.one()
+    expect(head.enqueued.payload).toBe('"head"')
+    await change(queue, { groupHead: 'block' })
+    await queue.settled(release(head, 1_000))
+    await queue.restart()
+    expect(await queue.drainPayloads()).toEqual([])
+    await queue.clock.advance(1_000)
+    expect(await queue.drainPayloads()).toEqual(['head'])
+  })
 })
