@@ -21,10 +21,25 @@ export const quietForPause = async (
   }
 }
 
-/** Until everything that waits in sockets now has been read, connections that nobody has accepted yet included. */
-export const wholeTurn = async (): Promise<void> => {
+/** Until everything that waits in accepted sockets now has been read. */
+const wholeTurn = async (): Promise<void> => {
   // The first ends the turn under way, which may be past its sockets.
   for (let n = 0; n < 2; n++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** As many as the system lets in before one of them is accepted: what `listen` asks for where nobody says otherwise, and one. */
+const WAITING_MAX = 512
+
+/**
+ * Until everybody who waits at the door has been let in. A turn accepts as little as one connection, whatever waits, so that turns go
+ * on until one has accepted none. Whoever keeps coming cannot keep the door open: after so many turns all who waited first are in.
+ */
+export const doorEmpty = async (accepted: () => number, turn = wholeTurn): Promise<void> => {
+  for (let n = 0; n < WAITING_MAX; n++) {
+    const before = accepted()
+    await turn()
+    if (accepted() === before) return
+  }
 }
 
 /**

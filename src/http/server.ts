@@ -33,7 +33,7 @@ import {
   problemOf,
 } from './problem.js'
 import { queueHandles } from './queueHandles.js'
-import { pauseAndRead, quietForPause, type Requests, wholeTurn } from './quietEnd.js'
+import { doorEmpty, pauseAndRead, quietForPause, type Requests } from './quietEnd.js'
 import type { Call, Desk, Route } from './route.js'
 import { ROUTES } from './routes.js'
 
@@ -242,11 +242,16 @@ export const startServer = async (ledger: Ledger, options: ServerOptions = {}): 
   refuseOpenDoor(host, options.token)
   const { app, stop, requests } = buildServer(ledger, rest)
   app.server.maxConnections = connectionsMax()
+  let accepted = 0
+  app.server.on('connection', () => {
+    accepted += 1
+  })
   const url = await app.listen({ host, port })
   const close = async (): Promise<void> => {
+    // Closing the door resets what the system has let in and nobody has accepted: those clients would not know either. It comes
+    // before the stop, which sends clients to a new connection with each answer: they would all come back to this door.
+    await doorEmpty(() => accepted)
     stop()
-    // Closing the door resets what the system has let in and nobody has accepted: those clients would not know either.
-    await wholeTurn()
     const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
     // Closing begins with the connections that seem idle, and a request may be on its way on any of them: its client would
     // not know what became of it. They end with their next answer instead, or when it has been quiet for a while.

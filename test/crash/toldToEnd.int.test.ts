@@ -70,3 +70,33 @@ test('R61 so is one whose connection nobody had accepted yet', async () => {
   expect(await server.ended).toBe(0)
   await ledger.close()
 })
+
+test('R61 so are many whose connections nobody had accepted yet, though a turn of the server accepts few', async () => {
+  const port = await freePort()
+  const server = start([SERVER, directory, String(port)], () => undefined)
+  await server.ready
+  server.signal('SIGSTOP')
+  const ledger = connectLedger({ url: `http://127.0.0.1:${port}` })
+  const queue = ledger.knownQueue('last')
+  // Enqueues would travel together; each claim has a connection of its own.
+  const answered = Promise.all(
+    Array.from({ length: 40 }, (_, n) =>
+      queue.claim({ worker: `claimer-${n}` }).then(
+        () => 'ok',
+        (error: unknown) => toldOf(error),
+      ),
+    ),
+  )
+  // The last of them to be let in.
+  await new Promise<void>((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve()
+    })
+  })
+  server.signal('SIGTERM')
+  server.signal('SIGCONT')
+  expect(new Set(await answered)).toEqual(new Set(['ok']))
+  expect(await server.ended).toBe(0)
+  await ledger.close()
+})

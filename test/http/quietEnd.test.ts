@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { quietForPause } from '../../src/http/quietEnd.js'
+import { doorEmpty, quietForPause } from '../../src/http/quietEnd.js'
 
 test('R61 a server that ends cuts no connection before a whole pause has gone by without a request', async () => {
   let begun = 3
@@ -22,4 +22,27 @@ test('R61 a request that is being answered is waited for before the pause begins
     order.push('pause')
   })
   expect(order).toEqual(['quiet', 'pause'])
+})
+
+test('R61 the door stays open until a whole turn has let nobody in', async () => {
+  let waiting = 40
+  let accepted = 7
+  const oneATurn = async (): Promise<void> => {
+    if (waiting === 0) return
+    waiting -= 1
+    accepted += 1
+  }
+  await doorEmpty(() => accepted, oneATurn)
+  expect(waiting).toBe(0)
+})
+
+test('R61 whoever keeps coming does not keep the door open for ever', async () => {
+  let accepted = 0
+  await doorEmpty(
+    () => accepted,
+    async () => {
+      accepted += 1
+    },
+  )
+  expect(accepted).toBe(512)
 })
