@@ -167,11 +167,23 @@ export const TURN_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [
       {
         file: 'projections/partition/placement.ts',
-        from: '    const group = this.table.int(slot, L.GROUP)\n    if (group !== 0) this.regroup(group)\n',
+        from: '    this.groups.stepBack(slot)\n    this.regroup(group)\n',
         to: '',
       },
     ],
     foundBy: 'simulation',
+  },
+  {
+    name: 'started-member-stays-aside-in-a-replay',
+    breaks: 'B1: the head of a group that comes back to wait blocks it',
+    edits: [
+      {
+        file: 'projections/partition/placement.ts',
+        from: '    this.groups.stepBack(slot)\n    this.regroup(group)\n',
+        to: '    this.regroup(group)\n',
+      },
+    ],
+    foundBy: 'test/engine/policyChange.test.ts',
   },
   {
     name: 'duplicate-needs-room',
