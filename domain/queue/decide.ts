@@ -72,8 +72,6 @@ export const deleteQueue = (
   return right([{ type: 'QueueDeleted', queue, generation: known.generation, by }])
 }
 
-export const evolveCatalog = (catalog: Catalog, event: CatalogEvent): Catalog => foldCatalog(catalog, [event])
-
 /** Mutates a copy of its own, one for all events: ten thousand queues are not copied ten thousand times at a start. */
 export const foldCatalog = (catalog: Catalog, events: ReadonlyArray<CatalogEvent>): Catalog => {
   const next = new Map(catalog)

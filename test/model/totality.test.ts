@@ -33,8 +33,8 @@ import {
   DEFAULT_QUEUE_CONFIG,
   deleteQueue,
   EMPTY_CATALOG,
-  evolveCatalog,
   evolveControl,
+  foldCatalog,
   forceCircuit,
   openGate,
   pauseGroup,
@@ -224,7 +224,7 @@ describe('a decision answers everything', () => {
             'settings' in step
               ? createQueue(catalog, step.name, step.settings, step.by)
               : deleteQueue(catalog, step.name, step.messages, step.force, step.by)
-          for (const event of eventsOf(decided, refusals)) catalog = evolveCatalog(catalog, event)
+          catalog = foldCatalog(catalog, eventsOf(decided, refusals))
         }
       }),
       { numRuns: 500 },

@@ -14,8 +14,8 @@ import {
   DEFAULT_QUEUE_CONFIG,
   deleteQueue,
   EMPTY_CATALOG,
-  evolveCatalog,
   evolveControl,
+  foldCatalog,
   pauseQueue,
   type QueueControl,
   type QueueSettings,
@@ -37,8 +37,7 @@ const deleted = (queue: string, generation = 1): CatalogEvent => ({
   generation,
   by,
 })
-const catalogOf = (...events: ReadonlyArray<CatalogEvent>): Catalog =>
-  events.reduce(evolveCatalog, EMPTY_CATALOG)
+const catalogOf = (...events: ReadonlyArray<CatalogEvent>): Catalog => foldCatalog(EMPTY_CATALOG, events)
 const right = <A>(value: A) => ({ _tag: 'Right', right: value })
 const left = <A>(value: A) => ({ _tag: 'Left', left: value })
 
@@ -109,7 +108,7 @@ describe('the catalogue', () => {
 
   it('leaves the catalogue before an event as it was', () => {
     const before = catalogOf(created('orders'))
-    evolveCatalog(before, deleted('orders'))
+    foldCatalog(before, [deleted('orders')])
     expect(before.get('orders')?.deleted).toBe(false)
   })
 })
