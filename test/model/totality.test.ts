@@ -328,7 +328,11 @@ const oddSettings: fc.Arbitrary<QueueSettings> = fc.oneof(
       leaseMs: oddNumber,
       handlerTimeoutMs: oddNumber,
       order: fc.constantFrom('fifo', 'adaptive', 'weighted', 'lifo'),
-      bandShares: fc.record({ high: oddNumber, normal: oddNumber, low: oddNumber }),
+      // Settings come from JSON or a literal: no object without a prototype, which no record would give back.
+      bandShares: fc.record(
+        { high: oddNumber, normal: oddNumber, low: oddNumber },
+        { noNullPrototype: true },
+      ),
       limits: fc.constantFrom({}, { concurrencyMax: 0 }, { rate: { count: 1, perMs: 1_000 } }),
       waitFor: fc.constantFrom({}, { RESOURCE: 'disk' }, { nothing: '' }),
       circuit: fc.oneof(fc.constant(null), quickCircuit, fc.constant({ openMs: -1 })),
