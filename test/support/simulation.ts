@@ -337,7 +337,22 @@ class Run {
     const isWell = isAlone && survivor.engine.partitions.every((one) => one.failure === undefined)
     // One that lost its place to a process that has died since finds out with its next append: it begins anew here.
     const node = isWell ? survivor : await this.bootAlone(survivor)
-    for (const [, change] of ALL_CLEAR) await this.time.until(node.engine.changeControl(change))
+    return this.allClear(node)
+  }
+
+  /** An operator who hears that the log has stopped, of a fault that nobody had met before, opens it again and asks once more. */
+  private async allClear(healed: SimulationNode): Promise<SimulationNode> {
+    let node = healed
+    for (const [, change] of ALL_CLEAR) {
+      try {
+        await this.time.until(node.engine.changeControl(change))
+      } catch (error) {
+        if (node !== healed || node.log?.port.condition().state !== 'stopped') throw error
+        this.saw('an operator asks again')
+        node = await this.bootAlone(node)
+        await this.time.until(node.engine.changeControl(change))
+      }
+    }
     return node
   }
 
