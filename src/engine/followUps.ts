@@ -257,7 +257,7 @@ export class FollowUps {
   ): Promise<ReadonlyArray<Pending> | string> {
     const repeats = share.filter(({ isRepeat }) => isRepeat)
     if (repeats.length === 0) return share
-    if (!(await engine.partition(partition).registerIsReady()))
+    if (!(await engine.partition(partition).finished.isReady()))
       return 'its register of finished messages lags'
     // First among the live, then among the finished: nobody else uses these names, so none can slip through between.
     const live = await engine.look(partition, (state) => repeats.map(({ id }) => state.callerIds.get(id)))

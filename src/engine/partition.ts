@@ -12,7 +12,7 @@ import { PartitionWriter, type WriterDeps } from './partitionWriter.js'
 import { Payloads } from './payloads.js'
 import { type RebuildOptions, type RebuildSource, type Rebuilt, rebuildMeasures } from './rebuildMeasures.js'
 import { recoverPartition } from './recovery.js'
-import { catchUp, noteBatch } from './registerFeed.js'
+import { RegisterFollower } from './registerFollower.js'
 import type { Failure, Reply } from './replies.js'
 import { roomIn } from './roomInLog.js'
 
@@ -63,10 +63,7 @@ export class Partition {
   private eventsSinceSnapshot = 0
   private durableEvents = 0
   private snapshotting: Promise<void> | undefined
-  private catchingUp: Promise<void> = Promise.resolve()
-  /** The register has seen all that was in the log when this term began; until then it must not claim to cover it. */
-  private registerIsCaughtUp = false
-  private readonly stopCatchUp = new AbortController()
+  readonly finished: RegisterFollower
 
   private constructor(
     readonly ref: PartitionRef,
@@ -77,6 +74,9 @@ export class Partition {
     private readonly readControl: () => Promise<QueueControl>,
   ) {
     this.stream = partitionStream(ref)
+    this.finished = new RegisterFollower(deps, this.stream, (message) =>
+      this.events.onTrouble(this.ref, message, false),
+    )
   }
 
   static async open(
@@ -114,22 +114,16 @@ export class Partition {
     this.writer?.setControl(control)
   }
 
-  /** Whether the register knows all that finished before this term; asked after it has had the time to. */
-  async registerIsComplete(): Promise<boolean> {
-    await this.catchingUp
-    return this.registerIsCaughtUp
-  }
-
   async close(): Promise<void> {
     this.closing = true
-    this.stopCatchUp.abort()
+    this.finished.stop()
     const { writer } = this
     if (writer !== undefined) {
       await writer.drain()
       await this.snapshot()
       await writer.close()
     }
-    await this.catchingUp
+    await this.finished.end()
   }
 
   /** Counts all numbers anew from the log; the partition goes on meanwhile (E1). */
@@ -175,10 +169,7 @@ export class Partition {
     const payloads = new Payloads(log, this.stream, this.deps.payloadCacheBytes)
     const writer = new PartitionWriter(this.ref, state, payloads, this.control, this.deps, {
       onDurable: (batch, appended) => {
-        noteBatch(this.deps.register, this.stream, {
-          firstRevision: appended.firstRevision,
-          events: batch.events,
-        })
+        this.finished.note(appended.firstRevision, batch.events)
         this.events.onDurable(this.ref, batch)
         for (const follow of this.followers) follow(batch, appended.firstRevision)
         this.eventsSinceSnapshot += batch.events.length
@@ -198,34 +189,7 @@ export class Partition {
     const { attemptsLost } = writer
     const durationMs = Math.round(this.deps.clock.tickMs() - startTick)
     this.recovery = { snapshotRevision, eventsReplayed, attemptsLost, durationMs }
-    this.catchUpRegister()
-  }
-
-  /** The register is a view: it may lag, so bringing it up to date does not hold up the queue. */
-  private catchUpRegister(): void {
-    const { log, register } = this.deps
-    this.registerIsCaughtUp = false
-    this.catchingUp = catchUp(log, register, this.stream, this.stopCatchUp.signal).then((reachedEnd) => {
-      this.registerIsCaughtUp = reachedEnd
-    }, this.registerLags)
-  }
-
-  private readonly registerLags = (error: Error): void => {
-    this.events.onTrouble(this.ref, `the register of finished messages lags: ${error.message}`, false)
-  }
-
-  /** Resolves once the register has seen what was in the log when this term began; false = it lags. */
-  async registerIsReady(): Promise<boolean> {
-    await this.catchingUp
-    return this.registerIsCaughtUp
-  }
-
-  private async flushRegister(revision: number): Promise<void> {
-    if (!this.registerIsCaughtUp) return
-    const { register } = this.deps
-    await register.flush(this.stream, revision)
-    // Its file was lost meanwhile: everything is noted again, from the log.
-    if (register.coveredTo(this.stream) < 0 && !this.closing) this.catchUpRegister()
+    this.finished.begin()
   }
 
   private stopped(why: Failure, defect: Error | undefined): void {
@@ -283,7 +247,7 @@ export class Partition {
       // The state may be ahead of the log: nothing is written before all that it holds is durable.
       if (!(await writer.durable(taken.revision))) return
       // It says itself what it covers, so a snapshot is as good without it.
-      await this.flushRegister(taken.revision).catch(this.registerLags)
+      await this.finished.flush(taken.revision)
       const saved = await this.deps.log.saveSnapshot(this.stream, taken.revision, chunksOf(taken))()
       if (isLeft(saved)) {
         const why = 'reason' in saved.left ? `${saved.left.type}, ${saved.left.reason}` : saved.left.type

@@ -13,7 +13,7 @@ import type { PastEvent } from '../../engine/history.js'
 import type { FinishedEntry } from '../../ports/finishedRegister.js'
 import { errorOfFailure } from '../refusals.js'
 import type { MessageView } from '../types/index.js'
-import { type Located, type ReadDeps, viewAt } from './queueReads.js'
+import { finishedAreKnown, type Located, type ReadDeps, viewAt } from './queueReads.js'
 
 const OUTCOMES: ReadonlyArray<Outcome> = ['succeeded', 'cancelled', 'expired', 'purged']
 const isOutcome = (state: MessageState): state is Outcome => OUTCOMES.some((outcome) => outcome === state)
@@ -58,6 +58,7 @@ export class ListingSource {
     while (this.rows.length === 0 && !this.isDone) {
       const needsFinished = this.outcomes.length > 0
       if ((this.hasLive && budget.live <= 0) || (needsFinished && budget.finished <= 0)) return false
+      if (needsFinished) await finishedAreKnown(this.deps.engine.partition(this.partition))
       this.place ??= await this.start()
       await this.readOn(this.place, want, budget)
     }

@@ -6,9 +6,11 @@ import * as L from '../../../projections/messageTable/layout.js'
 import { sumOfCounts, viewOf } from '../../../projections/partition/index.js'
 import { oldestClaimableAgeMs } from '../../../projections/queries/partitionQueries.js'
 import { type PastEvent, readHistory } from '../../engine/history.js'
+import type { Partition } from '../../engine/partition.js'
 import type { QueueEngine } from '../../engine/queueEngine.js'
 import type { EventLog } from '../../ports/eventLog.js'
 import type { FinishedRegister } from '../../ports/finishedRegister.js'
+import { UnavailableError } from '../errors.js'
 import { errorOf, errorOfFailure } from '../refusals.js'
 import type { MessageView, QueueStats } from '../types/index.js'
 import { viewOfHistory } from './messageViews.js'
@@ -23,6 +25,20 @@ export type Located = Readonly<{
   position: number
 }>
 
+/** Rejects while finished messages may be missing from their register: nobody is told that there is no such message then. */
+export const finishedAreKnown = async ({ finished }: Partition): Promise<void> => {
+  if (!(await finished.isReadySoon()))
+    throw new UnavailableError('the register of finished messages is still being brought up to date')
+}
+
+/** What it knows already is right; that it knows nothing counts only when it has seen everything. */
+const finishedIn = async <A>(home: Partition, find: () => Promise<A | undefined>): Promise<A | undefined> => {
+  const found = await find()
+  if (found !== undefined) return found
+  await finishedAreKnown(home)
+  return find()
+}
+
 /** Where a message is; undefined when there is none by this id, or it was forgotten. */
 export const locate = async ({ engine, register }: ReadDeps, id: string): Promise<Located | undefined> => {
   const generated = parseGeneratedId(id)
@@ -35,8 +51,9 @@ export const locate = async ({ engine, register }: ReadDeps, id: string): Promis
   for (const { ref } of engine.partitions) {
     const live = await engine.look(ref.partition, (state) => state.callerIds.get(id))
     if (isLeft(live)) throw errorOfFailure(live.left)
+    const partition = engine.partition(ref.partition)
     const ordinal =
-      live.right.value ?? (await register.findCallerId(engine.partition(ref.partition).stream, id))
+      live.right.value ?? (await finishedIn(partition, () => register.findCallerId(partition.stream, id)))
     if (ordinal !== undefined) return locateOrdinal({ engine, register }, ref.partition, ordinal)
   }
   return undefined
@@ -47,15 +64,16 @@ const locateOrdinal = async (
   partition: number,
   ordinal: number,
 ): Promise<Located | undefined> => {
-  const { ref, stream } = engine.partition(partition)
+  const home = engine.partition(partition)
   const seen = await engine.look(partition, (state, at) => {
     const slot = state.table.slotOf(ordinal)
     return { at, lastRevision: slot < 0 ? -1 : state.table.double(slot, L.LAST_REVISION) }
   })
   if (isLeft(seen)) throw errorOfFailure(seen.left)
   const { value, position } = seen.right
+  const { ref } = home
   if (value.lastRevision >= 0) return { ref, ordinal, position, ...value }
-  const finished = await register.find(stream, ordinal)
+  const finished = await finishedIn(home, () => register.find(home.stream, ordinal))
   return finished === undefined
     ? undefined
     : { ref, ordinal, position, at: value.at, lastRevision: finished.revision }
