@@ -1,7 +1,7 @@
 // The schedules of one queue: when the next of them is due, and what is done then. A tick is enqueued first and recorded
 // after it; whoever cannot be sure that nobody was here before looks the tick's id up first, because the queue remembers
 // the ids of finished messages for a while only.
-import { isLeft } from 'fp-ts/lib/Either.js'
+import { type Either, isLeft, right } from 'fp-ts/lib/Either.js'
 import {
   nextTick,
   recordTicks,
@@ -13,6 +13,7 @@ import {
 import { type EpochMs, NO_INSTANT } from '../../domain/time.js'
 import { errorOfFailure } from '../api/refusals.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
+import type { Failure } from '../engine/replies.js'
 import type { Clock } from '../ports/clock.js'
 import { instantsOf, nextTickOf } from './nextTicks.js'
 import { tickMessage } from './tickMessage.js'
@@ -132,6 +133,9 @@ export class QueueSchedules {
 
   /** Enqueues what these have due, and records all of it in one append. */
   private async round(names: ReadonlyArray<string>): Promise<void> {
+    const reached = await this.recorded()
+    if (isLeft(reached)) return this.failed(names, errorOfFailure(reached.left))
+    const now = Math.min(Math.floor(this.deps.clock.wallMs()), ...reached.right)
     const done = new Map<string, Ticks>()
     const failed: string[] = []
     let reason: unknown
@@ -144,7 +148,7 @@ export class QueueSchedules {
       for (const name of names.slice(from, from + AT_ONCE)) {
         await this.breathe()
         try {
-          const ticks = await this.ticksOf(name)
+          const ticks = await this.ticksOf(name, now)
           if (ticks === undefined) continue
           const enqueued = this.enqueue(name, ticks)
           underWay.push(
@@ -185,13 +189,15 @@ export class QueueSchedules {
     )
   }
 
-  /** What is due of a schedule; undefined when it is gone, or nothing is. */
-  private async ticksOf(name: string): Promise<Ticks | undefined> {
+  /**
+   * What is due of a schedule; undefined when it is gone, or nothing is. `now`: no later than what every partition records from now
+   * on. A batch keeps the time at which it was opened while an append before it is held up, so the wall clock may be far ahead of it.
+   */
+  private async ticksOf(name: string, now: EpochMs): Promise<Ticks | undefined> {
     const plan = this.plans.get(name)
     if (plan === undefined) return undefined
     const { schedule, after } = plan.state
     const next = instantsOf(schedule.when)
-    const now = Math.floor(this.deps.clock.wallMs())
     const oldest = nextTick(schedule, after, next)
     // What was enqueued and not recorded was not missed, whatever became due since.
     if (oldest !== undefined && oldest <= now && (await this.isThere(plan, oldest)))
@@ -220,11 +226,17 @@ export class QueueSchedules {
   }
 
   /**
-   * Nobody enqueues an instant before it, and recorded time never goes back: what lies after it has no message yet, whoever
-   * wrote before us and whatever the wall clock did since.
+   * Nobody enqueues an instant before recorded time has reached it, and that never goes back: what lies after it has no message yet,
+   * whoever wrote before us and whatever the wall clock did since.
    */
   private async recordedNow(): Promise<EpochMs> {
+    const reached = await this.recorded()
+    return isLeft(reached) ? Number.POSITIVE_INFINITY : Math.max(...reached.right)
+  }
+
+  /** Of each partition; what is decided after this has at least that time. */
+  private async recorded(): Promise<Either<Failure, ReadonlyArray<EpochMs>>> {
     const reply = await this.engine.lookAll((_, at) => at)
-    return isLeft(reply) ? Number.POSITIVE_INFINITY : Math.max(...reply.right.value.map(({ value }) => value))
+    return isLeft(reply) ? reply : right(reply.right.value.map(({ value }) => value))
   }
 }

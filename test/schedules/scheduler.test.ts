@@ -144,6 +144,30 @@ describe('B5: recurring messages', () => {
     expect(await house.enqueued('orders')).toEqual(['tick@20261122T121500Z', 'tick@20261122T123000Z'])
   })
 
+  it('R18: are enqueued once when an append was held up over the instant, the note was lost and the clock set back', async () => {
+    const house = await ScheduleHouse.open(NOON)
+    const orders = await house.done(house.ledger.queue('orders', { dedupWindowMs: 1_000 }))
+    await house.done(orders.schedule(every(15 * MINUTE_MS)))
+    await house.clock.advance(15 * MINUTE_MS - 2_000)
+    house.log.plan('held')
+    house.notes = 'lost'
+    const held = orders.enqueue('held')
+    await house.clock.settle()
+    // It waits in a batch that was opened before the instant, and keeps that time.
+    const behind = orders.enqueue('behind')
+    await house.clock.advance(3_000)
+    house.log.release()
+    await house.done(Promise.all([held, behind]))
+    house.crash()
+    house.clock.jumpWall(-10 * MINUTE_MS)
+    await house.begin()
+    await house.drain('orders')
+    await house.clock.advance(20 * MINUTE_MS)
+    const ticks = (await house.enqueued('orders')).filter((id) => id.startsWith('tick'))
+    expect(ticks.slice(0, 1)).toEqual(['tick@20261122T121500Z'])
+    expect(new Set(ticks).size).toBe(ticks.length)
+  })
+
   it('are enqueued once by a schedule that was removed, and set again after the clock was set back', async () => {
     const house = await ScheduleHouse.open(NOON)
     const orders = await house.done(house.ledger.queue('orders', { dedupWindowMs: 1_000 }))
