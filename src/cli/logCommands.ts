@@ -1,22 +1,30 @@
-// ledgerq log verify | tail | recovery. The code of the embedded log is loaded only for a directory.
+// ledgerq log verify | tail | recovery. The code of each kind of log is loaded only where one is looked at.
 import type { Command } from 'commander'
 import { contextOf, type Surroundings, wholeNumber } from './context.js'
-import type { DataOptions } from './logFiles.js'
+import { UsageError } from './exitCode.js'
 import { type TailOptions, tailLog } from './logTail.js'
 import { addRecoveryCommand } from './recoveryCommand.js'
+import { addSettingOptions, type SettingOptions, settingFlags } from './settingOptions.js'
+
+const LOG_PLACES = ['dataDirectory', 'logAddress'] as const
 
 export const addLogCommands = (program: Command, surroundings: Surroundings): void => {
-  const log = program
-    .command('log')
-    .description('the log: verify a directory, tail events, see how it was read')
-  log
+  const log = program.command('log').description('the log: verify it, tail events, see how it was read')
+  const verify = log
     .command('verify')
     .description('prove every frame, hash and event; also while a server uses it')
-    .option('--data <dir>', 'where the log is (LEDGERQ_DATA, ./data)')
-    .action(async (options: DataOptions, command) => {
-      const { verifyLog } = await import('./logFiles.js')
-      await verifyLog(contextOf(surroundings, command), options)
-    })
+  addSettingOptions(verify, LOG_PLACES).action(async (options: SettingOptions, command) => {
+    if (options.data !== undefined && options.log !== undefined)
+      throw new UsageError('--data and --log: the log is in one place.')
+    const context = contextOf(surroundings, command, settingFlags(options, LOG_PLACES))
+    const { logAddress } = context.config
+    if (logAddress !== undefined && options.data === undefined) {
+      const { verifyStore } = await import('./logStore.js')
+      return await verifyStore(context, logAddress)
+    }
+    const { verifyLog } = await import('./logFiles.js')
+    await verifyLog(context)
+  })
   log
     .command('tail')
     .description('the last events of the server, or of a directory that no server uses')

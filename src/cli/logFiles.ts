@@ -1,6 +1,5 @@
 // The files of a log, looked at without a server.
 import { resolve } from 'node:path'
-import cliProgress from 'cli-progress'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { identify } from '../adapters/embedded/directory.js'
 import { openEmbeddedLog } from '../adapters/embedded/eventLog.js'
@@ -10,9 +9,10 @@ import { LogFault } from '../engine/recovery.js'
 import type { Context } from './context.js'
 import { CommandFailed, EXIT } from './exitCode.js'
 import type { EventSource } from './logTail.js'
-import { facts, grouped, table } from './table.js'
+import { facts, grouped } from './table.js'
+import { byteBar, chainHeads } from './verified.js'
 
-export type DataOptions = Readonly<{ data?: string }>
+type DataOptions = Readonly<{ data?: string }>
 
 const directoryOf = (context: Context, options: DataOptions): string =>
   resolve(options.data ?? context.config.dataDirectory)
@@ -42,30 +42,11 @@ const failed = (fault: Fault, directory: string): CommandFailed => {
   return new CommandFailed(code, `${directory}: ${fault.reason ?? fault.type}.`)
 }
 
-const MIB = 1_048_576
-const inMib = (bytes: number): string => `${(bytes / MIB).toFixed(1)} MiB`
-
-export const verifyLog = async (context: Context, options: DataOptions): Promise<void> => {
-  const directory = directoryOf(context, options)
-  const { terminal } = context
-  const bar = terminal.isWatched
-    ? new cliProgress.SingleBar(
-        {
-          stream: terminal.stderr as NodeJS.WriteStream,
-          format: '{bar} {percentage}% | {done} of {all} | {duration_formatted}',
-          clearOnComplete: true,
-          hideCursor: true,
-          gracefulExit: false,
-        },
-        cliProgress.Presets.shades_classic,
-      )
-    : undefined
-  bar?.start(1, 0, { done: inMib(0), all: '?' })
-  const verified = await verify(directory, (bytesDone, bytesTotal) => {
-    bar?.setTotal(bytesTotal)
-    bar?.update(bytesDone, { done: inMib(bytesDone), all: inMib(bytesTotal) })
-  })
-  bar?.stop()
+export const verifyLog = async (context: Context): Promise<void> => {
+  const directory = directoryOf(context, {})
+  const bar = byteBar(context.terminal)
+  const verified = await verify(directory, bar.onProgress)
+  bar.stop()
   if (isLeft(verified)) throw failed(verified.left, directory)
   context.show(verified.right, () => described(directory, verified.right))
 }
@@ -84,13 +65,7 @@ const described = (directory: string, verified: Verified): string => {
       unfinishedBytes === 0 ? undefined : `${grouped(unfinishedBytes)} bytes of a commit nobody was told of`,
     ],
   ])
-  if (streams.length === 0) return summary
-  const heads = table(streams, [
-    { title: 'stream', cell: ({ stream }) => stream },
-    { title: 'head', cell: ({ head }) => head, align: 'right' },
-    { title: 'hash chain', cell: ({ digest }) => digest },
-  ])
-  return `${summary}\n\n${heads}`
+  return streams.length === 0 ? summary : `${summary}\n\n${chainHeads(streams)}`
 }
 
 /** The events of a directory, for as long as `use` runs. */

@@ -4,6 +4,8 @@ import type { LogCorrupt, LogStopped, LogUnavailable, OutcomeUnknown } from '../
 
 /** The server, or what lies in it, is not what this log can stand on: nothing was written. */
 export type LogUnusable = Readonly<{ type: 'LogUnusable'; reason: string }>
+/** Nothing lies there; said only to those who look and make nothing. */
+export type NoLedger = Readonly<{ type: 'NoLedger'; reason: string }>
 export type OpenFault = LogUnusable | LogUnavailable
 
 /** `refused`: for certain not done. `deleted`, `tooLarge`, `denied`: so, too. `unclear`: nobody knows. */

@@ -10,6 +10,7 @@ import type { Appended, AppendFault, EventLog, LogCondition, Page, ReadFault } f
 import { Connection, connectionProblem } from './connection.js'
 import {
   callFaultOf,
+  type LogUnusable,
   type OpenFault,
   outcomeUnknown,
   ReadRefused,
@@ -18,6 +19,7 @@ import {
   unusable,
 } from './errors.js'
 import { FOLLOWER_TIMES, Follower } from './follower.js'
+import { eventStoreHeartbeats } from './heartbeats.js'
 import { checkPlace, RIGHTS } from './opening.js'
 import { LogReader } from './reader.js'
 import { Snapshots } from './snapshots.js'
@@ -319,6 +321,7 @@ class EventStoreLog {
     const { reader } = this
     return {
       isSparse: true,
+      heartbeats: eventStoreHeartbeats(this.connection, snapshotPrefix(this.prefix)),
       limits: { bytesMax: this.bytesMax, eventBytes: EVENT_BYTES },
       append: (stream, expected, batch) => () =>
         this.isClosed
@@ -349,21 +352,34 @@ class EventStoreLog {
 /** `~` stands in no prefix: these streams are not among those that are read as the ledger's. */
 const snapshotPrefix = (prefix: string): string => `${prefix.slice(0, -1)}~`
 
-export const openEventStoreLog = async (
-  options: EventStoreLogOptions,
-): Promise<Either<OpenFault, EventLog>> => {
+type Way = Readonly<{
+  connection: Connection
+  /** What the names of the ledger's streams begin with. */
+  names: string
+  identityStream: string
+}>
+
+/** The way to the server; nothing is asked of it yet. */
+export const connectTo = async (options: EventStoreLogOptions): Promise<Either<LogUnusable, Way>> => {
   const { connectionString, prefix = DEFAULT_PREFIX, callTimeoutMs = CALL_TIMEOUT_MS } = options
   if (!PREFIX.test(prefix)) return left(unusable(`the prefix is not accepted: ${PREFIX_RULE}`))
   const loaded = await loadPackage()
   const problem = connectionProblem(loaded, connectionString)
   if (problem !== undefined) return left(unusable(`the connection string is not accepted: ${problem}`))
   const times = { callTimeoutMs, idleTimeoutMs: options.readTimeoutMs ?? READ_TIMEOUT_MS }
-  const connection = new Connection(loaded, connectionString, times)
   const names = `${prefix}.`
-  const fault = await checkPlace(connection, {
-    identityStream: `${snapshotPrefix(names)}ledger`,
-    appendBytesMax: options.appendBytesMax ?? APPEND_BYTES_MAX,
-  })
+  const identityStream = `${snapshotPrefix(names)}ledger`
+  return right({ connection: new Connection(loaded, connectionString, times), names, identityStream })
+}
+
+export const openEventStoreLog = async (
+  options: EventStoreLogOptions,
+): Promise<Either<OpenFault, EventLog>> => {
+  const way = await connectTo(options)
+  if (isLeft(way)) return way
+  const { connection, names, identityStream } = way.right
+  const appendBytesMax = options.appendBytesMax ?? APPEND_BYTES_MAX
+  const fault = await checkPlace(connection, { identityStream, appendBytesMax })
   if (fault !== undefined) {
     await connection.close()
     return left(fault)

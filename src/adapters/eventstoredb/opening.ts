@@ -4,7 +4,14 @@ import { randomUUID } from 'node:crypto'
 import { NO_REVISION } from '../../../domain/batch.js'
 import { isFields } from '../../../domain/storedFields.js'
 import type { Connection } from './connection.js'
-import { callFaultOf, type LogUnusable, type OpenFault, unavailable, unusable } from './errors.js'
+import {
+  callFaultOf,
+  type LogUnusable,
+  type NoLedger,
+  type OpenFault,
+  unavailable,
+  unusable,
+} from './errors.js'
 import { type FoundEvent, JSON_CONTENT } from './storedEvents.js'
 
 /** Stream reads tell positions from here on. */
@@ -38,8 +45,7 @@ export const checkPlace = async (connection: Connection, place: Place): Promise<
     if (old !== undefined) return old
     return (await checkLimit(connection, place)) ?? (await checkIdentity(connection, place))
   } catch (error) {
-    const { kind, reason } = callFaultOf(error)
-    return kind === 'denied' ? unusable(`${reason}: ${RIGHTS}`) : unavailable(error)
+    return unreachable(error)
   }
 }
 
@@ -68,16 +74,42 @@ const checkLimit = async (
   }
 }
 
+/** The event that says whose ledger lies there; undefined = none does. */
+const identityIn = async (connection: Connection, stream: string): Promise<FoundEvent | undefined> => {
+  let first: FoundEvent | undefined
+  await connection.read({ stream, from: 0, count: 1 }, (event) => {
+    first = event
+    return true
+  })
+  return first
+}
+
+/** For those who only look: there must be a ledger, and nothing is written. */
+export const checkLedgerIsThere = async (
+  connection: Connection,
+  identityStream: string,
+): Promise<OpenFault | NoLedger | undefined> => {
+  try {
+    const first = await identityIn(connection, identityStream)
+    return first === undefined
+      ? { type: 'NoLedger', reason: `no ledger lies there: there is no stream ${identityStream}` }
+      : foreign(identityStream, first)
+  } catch (error) {
+    return unreachable(error)
+  }
+}
+
+const unreachable = (error: unknown): OpenFault => {
+  const { kind, reason } = callFaultOf(error)
+  return kind === 'denied' ? unusable(`${reason}: ${RIGHTS}`) : unavailable(error)
+}
+
 const checkIdentity = async (
   connection: Connection,
   { identityStream }: Place,
 ): Promise<LogUnusable | undefined> => {
   for (;;) {
-    let first: FoundEvent | undefined
-    await connection.read({ stream: identityStream, from: 0, count: 1 }, (event) => {
-      first = event
-      return true
-    })
+    const first = await identityIn(connection, identityStream)
     if (first !== undefined) return foreign(identityStream, first)
     const data = Buffer.from(JSON.stringify({ format: FORMAT, ledgerId: randomUUID() }))
     // If somebody else is quicker, it is his.

@@ -20,6 +20,8 @@ import type { Rules } from './streamRules.js'
 
 type Facts = NonNullable<ReturnType<typeof factsOf>>
 type Found = readonly [FoundEvent, Facts]
+/** A batch with the digest that was written beside it; undefined = there is none. */
+export type StoredBatch = Readonly<{ batch: RecordedBatch; digest: string | undefined; bytes: number }>
 /** Pages without anything of ours that are read in one call. */
 const EMPTY_PAGES_MAX = 16
 const EVENT_OVERHEAD_BYTES = 64
@@ -100,7 +102,7 @@ export class LogReader {
       )
     }
     await this.completeFirst(stream, groups)
-    const batches = groups.decode((name) => name.slice(this.prefix.length))
+    const batches = groups.decode((name) => name.slice(this.prefix.length)).map(({ batch }) => batch)
     const last = batches[batches.length - 1]
     const next = last === undefined ? from : last.firstRevision + last.events.length
     this.noteHead(stream, next - 1)
@@ -127,21 +129,32 @@ export class LogReader {
   async readAll(from: number, maxBytes: number): Promise<Page> {
     let next = from
     for (let pages = 1; ; pages++) {
-      const groups = new Groups(maxBytes, undefined)
-      const how = await this.readAllOnce(next, groups)
-      const first = groups.first
-      if (first !== undefined) await this.completeFirst(first[0].stream.slice(this.prefix.length), groups)
-      const all = groups.decode((name) => name.slice(this.prefix.length))
+      const page = await this.readStored(next, maxBytes)
       const batches: RecordedBatch[] = []
-      for (const batch of all) {
-        next = Math.max(next, endOfBatch(batch))
+      for (const { batch } of page.batches) {
         // The server keeps what was truncated until it is scavenged, and shows it here.
         const { lowMark } = await this.rules.of(batch.stream)
         if (batch.firstRevision + batch.events.length > lowMark) batches.push(batch)
       }
-      if (batches.length > 0 || how === 'end' || pages === EMPTY_PAGES_MAX)
-        return { batches, next, atEnd: how === 'end' }
+      next = page.next
+      if (batches.length > 0 || page.atEnd || pages === EMPTY_PAGES_MAX)
+        return { batches, next, atEnd: page.atEnd }
     }
+  }
+
+  /** What the server has of the ledger's streams, truncated or not. */
+  async readStored(
+    from: number,
+    maxBytes: number,
+  ): Promise<Readonly<{ batches: ReadonlyArray<StoredBatch>; next: number; atEnd: boolean }>> {
+    const groups = new Groups(maxBytes, undefined)
+    const how = await this.readAllOnce(from, groups)
+    const first = groups.first
+    if (first !== undefined) await this.completeFirst(first[0].stream.slice(this.prefix.length), groups)
+    const batches = groups.decode((name) => name.slice(this.prefix.length))
+    const last = batches[batches.length - 1]
+    const next = last === undefined ? from : Math.max(from, endOfBatch(last.batch))
+    return { batches, next, atEnd: how === 'end' }
   }
 
   private async readAllOnce(from: number, groups: Groups): Promise<ReadEnd> {
@@ -184,6 +197,9 @@ const ownFacts = (event: FoundEvent): Facts => {
   )
 }
 
+const bytesOf = ({ data, metadata }: FoundEvent): number =>
+  data.length + metadata.length + EVENT_OVERHEAD_BYTES
+
 /** Events of a page, batch by batch. */
 class Groups {
   private readonly groups: Found[][] = []
@@ -206,7 +222,7 @@ class Groups {
     const isNew = this.groups.length === 0 || facts.index === 0
     if (isNew) this.groups.push([])
     this.groups[this.groups.length - 1]?.push([event, facts])
-    this.bytes += event.data.length + event.metadata.length + EVENT_OVERHEAD_BYTES
+    this.bytes += bytesOf(event)
     return this.bytes < this.maxBytes || facts.index < facts.count - 1
   }
 
@@ -237,7 +253,7 @@ class Groups {
     this.groups[0]?.unshift(...before)
   }
 
-  decode(streamOf: (name: string) => string): RecordedBatch[] {
+  decode(streamOf: (name: string) => string): StoredBatch[] {
     return this.groups.map((group) => {
       const name = group[0]?.[0].stream ?? ''
       const count = group[0]?.[1].count
@@ -249,7 +265,8 @@ class Groups {
       }
       if (group.length !== count)
         throw new ReadRefused(corrupt(stream, decoded.right.firstRevision, 'the end of a batch is missing'))
-      return decoded.right
+      const bytes = group.reduce((sum, [event]) => sum + bytesOf(event), 0)
+      return { batch: decoded.right, digest: group[group.length - 1]?.[1].digest, bytes }
     })
   }
 }

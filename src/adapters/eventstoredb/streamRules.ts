@@ -10,12 +10,20 @@ type StreamRules = Readonly<{
   /** Events below were truncated by us. */
   lowMark: number
   truncateBefore: number
+  /** Of the batch before `truncateBefore`, which its successor's digest stands on; undefined = not known. */
+  digestBefore: string | undefined
   /** Revision of the metadata stream; -1 = there is none. */
   revision: number
   document: Readonly<Record<string, unknown>>
 }>
 
-const NONE: StreamRules = { lowMark: 0, truncateBefore: 0, revision: -1, document: {} }
+const NONE: StreamRules = {
+  lowMark: 0,
+  truncateBefore: 0,
+  digestBefore: undefined,
+  revision: -1,
+  document: {},
+}
 /** Where we keep our own part in the document. */
 const OWN_KEY = 'ledgerq'
 const TAKES_AWAY = ['$maxCount', '$maxAge'] as const
@@ -50,7 +58,8 @@ const rulesOf = (stream: string, { revision, data }: FoundEvent): StreamRules =>
         : `its metadata say $tb = ${String(truncateBefore)}, but this ledger truncated before ${lowMark} only: somebody else cut the stream`,
     )
   }
-  return { lowMark, truncateBefore, revision, document }
+  const digestBefore = isFields(own) && typeof own.digestBefore === 'string' ? own.digestBefore : undefined
+  return { lowMark, truncateBefore, digestBefore, revision, document }
 }
 
 export class Rules {
@@ -89,11 +98,14 @@ export class Rules {
       const rules = await this.load(stream)
       if (revision <= rules.lowMark) return
       // The last event stays, whatever is asked for: it says where the stream goes on.
-      const truncateBefore = Math.max(
-        rules.truncateBefore,
-        await this.batchStart(stream, Math.min(revision, head)),
-      )
-      const document = { ...rules.document, $tb: truncateBefore, [OWN_KEY]: { firstRevision: revision } }
+      const start = await this.batchStart(stream, Math.min(revision, head))
+      const truncateBefore = Math.max(rules.truncateBefore, start)
+      const digestBefore =
+        truncateBefore === rules.truncateBefore
+          ? rules.digestBefore
+          : await this.digestAt(stream, truncateBefore - 1)
+      const own = { firstRevision: revision, ...(digestBefore === undefined ? {} : { digestBefore }) }
+      const document = { ...rules.document, $tb: truncateBefore, [OWN_KEY]: own }
       const answer = await this.connection.append(this.metaOf(stream), rules.revision, [
         {
           id: batchId(),
@@ -104,10 +116,27 @@ export class Rules {
         },
       ])
       if (answer.outcome === 'conflict') continue
-      this.known.set(stream, { lowMark: revision, truncateBefore, revision: answer.lastRevision, document })
+      const { lastRevision } = answer
+      this.known.set(stream, {
+        lowMark: revision,
+        truncateBefore,
+        digestBefore,
+        revision: lastRevision,
+        document,
+      })
       return
     }
     throw new Error(`the metadata of ${stream} are changed by somebody else all the time`)
+  }
+
+  /** Of the batch that ends there. */
+  private async digestAt(stream: string, revision: number): Promise<string | undefined> {
+    let digest: string | undefined
+    await this.connection.read({ stream: this.named(stream), from: revision, count: 1 }, (event) => {
+      digest = factsOf(event)?.digest
+      return true
+    })
+    return digest
   }
 
   private async batchStart(stream: string, revision: number): Promise<number> {

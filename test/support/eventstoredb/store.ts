@@ -184,6 +184,12 @@ export class EmulatedStore {
     }
   }
 
+  /** As somebody does who has the server's files: no call of the service can. */
+  tamper(name: string, revision: number, change: Partial<Pick<Kept, 'type' | 'data' | 'metadata'>>): void {
+    const kept = this.streams.get(name)?.events[revision]
+    if (kept !== undefined) Object.assign(kept, change)
+  }
+
   /** As a restored backup: the newest events are gone. */
   loseLast(name: string, count: number): void {
     const stream = this.streams.get(name)
