@@ -1,0 +1,57 @@
+// Where the events of a log are passed on to, as the relay sees it: shards that each take a batch of records together with the
+// position up to which the log is told, both or neither. Every fault is built in an adapter and says what may be done about it.
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
+
+/** One event on its way out; its place in a partition of the topic is its order. */
+export type FanOutRecord = Readonly<{
+  partition: number
+  key: string
+  value: string
+  headers: Readonly<Record<string, string>>
+  atMs: number
+  /** About what it takes on the wire. */
+  bytes: number
+}>
+
+/** Which event was told last: the log has to hold the same one, or it is another log. */
+export type LastTold = Readonly<{ stream: string; revision: number; position: number; batchId: string }>
+
+/** How far a shard has come, in the words of one transaction. */
+export type ShardPosition = Readonly<{
+  /** The shard's events below this position of the log are in the topic. */
+  next: number
+  /** How many that were. */
+  told: number
+  last: LastTold | undefined
+}>
+
+/** Passing: the same again later may do. */
+export type FanOutUnavailable = Readonly<{ type: 'FanOutUnavailable'; reason: string }>
+/** Another relay has taken this shard over. */
+export type FanOutFenced = Readonly<{ type: 'FanOutFenced'; reason: string }>
+/** What is to be passed on, or where to, has to be changed by somebody first. */
+export type FanOutRefused = Readonly<{ type: 'FanOutRefused'; reason: string }>
+/** Too many bytes at once; of a single record: it will never be taken. */
+export type FanOutTooLarge = Readonly<{ type: 'FanOutTooLarge'; reason: string }>
+export type FanOutFault = FanOutUnavailable | FanOutFenced | FanOutRefused | FanOutTooLarge
+
+/** One term of a shard: whoever opens it ends the terms before. After any fault it is closed, and nothing more is asked of it. */
+export type FanOutShard = Readonly<{
+  /** As read after the terms before were ended. */
+  position: ShardPosition
+  /** What works, and should be looked at. */
+  warnings: ReadonlyArray<string>
+  /** All records and the position, or nothing that a reader sees; a fault leaves open which, and the next term tells. One call at a time. */
+  publish: (records: ReadonlyArray<FanOutRecord>, position: ShardPosition) => TaskEither<FanOutFault, void>
+  close: () => Promise<void>
+}>
+
+export type FanOut = Readonly<{
+  /** Partitions of the topic, and shards that tell them: shard n has partitions n, n + shards, … */
+  partitions: number
+  shards: number
+  open: (shard: number) => TaskEither<FanOutFault, FanOutShard>
+  /** How far a shard has come, without ending anybody's term; undefined = it has not begun. */
+  position: (shard: number) => TaskEither<FanOutFault, ShardPosition | undefined>
+  close: () => Promise<void>
+}>
