@@ -67,7 +67,8 @@ export const recordEncoder = (ledger: string, redact: Redact) => {
     const { stream } = batch
     const { queue, partition: logPartition, id } = subjectOf(stream, event)
     const revision = batch.firstRevision + index
-    const value = JSON.stringify(redact(data))
+    const kept = redact(data)
+    const value = JSON.stringify(kept)
     const key = id ?? queue ?? stream
     const headers: Record<string, string> = {
       ce_specversion: SPEC_VERSION,
@@ -86,6 +87,7 @@ export const recordEncoder = (ledger: string, redact: Redact) => {
       ledgerq_place: `${index}/${batch.events.length}`,
       ledgerq_epoch: String(batch.epoch),
       ledgerq_previous: String(batch.previous[index]),
+      ...(kept === data ? {} : { ledgerq_redacted: '1' }),
     }
     let bytes = RECORD_BYTES + key.length + Buffer.byteLength(value)
     for (const name in headers) bytes += HEADER_BYTES + name.length + (headers[name] as string).length
@@ -120,6 +122,10 @@ export type LedgerRecord = Readonly<{
   index: number
   count: number
   previous: number
+  /** Something was taken out of the event before it left. */
+  isRedacted: boolean
+  /** Of the event's stored form, which is that of `value`. */
+  version: number
   /** Upcast to the latest version. What was redacted reads `[redacted]`. */
   event: LedgerEvent
   /** The text of the value, as it stands in the topic. */
@@ -158,7 +164,7 @@ const HeadersCodec = storedRecord(
     ledgerq_epoch: numberText(0),
     ledgerq_previous: numberText(-1),
   },
-  { ce_subject: t.string },
+  { ce_subject: t.string, ledgerq_redacted: t.literal('1') },
 )
 
 const textOf = (bytes: unknown): unknown =>
@@ -211,6 +217,8 @@ export const decodeRecord = (found: FoundRecord): Either<RecordFault, LedgerReco
     index,
     count,
     previous: headers.right.ledgerq_previous,
+    isRedacted: headers.right.ledgerq_redacted !== undefined,
+    version: named.version,
     event,
     value,
   })
