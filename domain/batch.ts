@@ -1,11 +1,12 @@
 // What one writer appends to one stream in one call, and what comes back when it is read. Time and epoch stand once for
 // the whole batch. A batch is the unit of atomicity, of the hash chain and of the expected revision (I2).
+import type { ClusterEvent } from './cluster/events.js'
 import type { PartitionEvent } from './partition/events.js'
 import type { ProcessEvent } from './process/events.js'
 import type { CatalogEvent, ControlEvent } from './queue/events.js'
 import type { EpochMs } from './time.js'
 
-export type LedgerEvent = PartitionEvent | ControlEvent | CatalogEvent | ProcessEvent
+export type LedgerEvent = PartitionEvent | ControlEvent | CatalogEvent | ProcessEvent | ClusterEvent
 
 /** Revision of an event in its stream, from 0. `NO_REVISION` = the stream is empty, or there is no such event. */
 export const NO_REVISION = -1
@@ -31,6 +32,11 @@ export type EventBatch = Readonly<{
    * appended together. Only for logs that say what they take; a recorded batch has none.
    */
   cuts?: ReadonlyArray<number>
+  /**
+   * Its canonical bytes as another log has recorded them, where it comes from one: an older version may have written the same
+   * events in other words, and the hash chain covers what was written. Only for logs that keep canonical bytes.
+   */
+  recordedBytes?: Uint8Array
 }>
 
 export type RecordedBatch = EventBatch &

@@ -3,6 +3,7 @@
 import { type Either, left } from 'fp-ts/lib/Either.js'
 import type { LedgerEvent } from './batch.js'
 import { circuitCodecs } from './circuit/codecs.js'
+import { clusterCodecs } from './cluster/codecs.js'
 import type { EventCodec, EventDecodeFault } from './eventCodec.js'
 import { invariant } from './invariant.js'
 import { messageCodecs } from './message/codecs.js'
@@ -24,6 +25,7 @@ const codecs: Readonly<{ [Type in LedgerEvent['type']]: EventCodec<Type, Omit<Of
   ...partitionCodecs,
   ...queueCodecs,
   ...processCodecs,
+  ...clusterCodecs,
   ...scheduleCodecs,
 }
 

@@ -3,6 +3,7 @@
 // turn up later (`OutcomeUnknown`) or never will (all others): invariants I1 and I2 rest on that difference.
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { EventBatch, RecordedBatch } from '../../domain/batch.js'
+import type { Heartbeats } from './heartbeats.js'
 
 /** Definite: nothing of the batch is or will ever be in the log. */
 export type RevisionConflict = Readonly<{
@@ -107,6 +108,8 @@ export type EventLog = Readonly<{
   limits?: AppendLimits
   /** Positions are not counted one after the other: see `Appended.next` and `RecordedBatch.positions`. */
   isSparse?: boolean
+  /** Of a log that several nodes may share. */
+  heartbeats?: Heartbeats
   /**
    * Appends one batch after `expectedRevision` (`NO_REVISION` for a new stream), all or nothing; answers when it is
    * durable. The same `batchId` at the same place again answers as the first time did. One call in flight per stream.

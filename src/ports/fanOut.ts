@@ -37,21 +37,30 @@ export type FanOutFault = FanOutUnavailable | FanOutFenced | FanOutRefused | Fan
 
 /** One term of a shard: whoever opens it ends the terms before. After any fault it is closed, and nothing more is asked of it. */
 export type FanOutShard = Readonly<{
+  /** Of the topic; the shard tells those whose number modulo the number of shards is its own. */
+  partitions: number
+  /** Records of one call take no more than this, but for a single one. */
+  bytesMax: number
   /** As read after the terms before were ended. */
   position: ShardPosition
   /** What works, and should be looked at. */
   warnings: ReadonlyArray<string>
-  /** All records and the position, or nothing that a reader sees; a fault leaves open which, and the next term tells. One call at a time. */
-  publish: (records: ReadonlyArray<FanOutRecord>, position: ShardPosition) => TaskEither<FanOutFault, void>
+  /**
+   * All records and the position, or nothing that a reader sees; a fault leaves open which, and the next term tells. One call at
+   * a time.
+   */
+  publish: (
+    records: ReadonlyArray<FanOutRecord>,
+    position: ShardPosition,
+  ) => TaskEither<FanOutFault, void>
   close: () => Promise<void>
 }>
 
 export type FanOut = Readonly<{
-  /** Partitions of the topic, and shards that tell them: shard n has partitions n, n + shards, … */
-  partitions: number
+  /** How many tell the topic side by side; fixed for as long as it lives. */
   shards: number
   open: (shard: number) => TaskEither<FanOutFault, FanOutShard>
-  /** How far a shard has come, without ending anybody's term; undefined = it has not begun. */
-  position: (shard: number) => TaskEither<FanOutFault, ShardPosition | undefined>
+  /** A number that grows whenever anybody tells this shard, and says nothing else. */
+  activity: (shard: number) => TaskEither<FanOutFault, number>
   close: () => Promise<void>
 }>

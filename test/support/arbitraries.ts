@@ -226,6 +226,7 @@ const event = <Type extends LedgerEvent['type']>(
 
 const worker = fc.oneof(fc.constantFrom('worker-1', 'worker-2'), text)
 const ofMessage = { ordinal: natural, callerId: rarely(text) }
+const ofNode = { node: text, incarnation: text }
 
 /** The compiler asks for one per type. */
 export const events: { readonly [Type in LedgerEvent['type']]: Arbitrary<OfType<Type>> } = {
@@ -285,6 +286,13 @@ export const events: { readonly [Type in LedgerEvent['type']]: Arbitrary<OfType<
     cause: fc.constantFrom('operator', 'overflow', 'noDeadLetters'),
   }),
   FollowUpsDone: event('FollowUpsDone', { position: natural }),
+  NodeJoined: event('NodeJoined', { ...ofNode, address: text, version: text, level: natural }),
+  NodeLeft: event('NodeLeft', ofNode),
+  NodeExpired: event('NodeExpired', { ...ofNode, unheardBy: text }),
+  UnitAssigned: event('UnitAssigned', { unit: text, ...ofNode }),
+  UnitDeclined: event('UnitDeclined', { unit: text, ...ofNode, reason: text }),
+  UnitReleased: event('UnitReleased', { unit: text }),
+  LevelRaised: event('LevelRaised', { level: natural }),
   PartitionOpened: event('PartitionOpened', { epoch: natural, node: text, incarnation: text }),
   ConfigAdopted: event('ConfigAdopted', {
     controlRevision: fc.oneof(fc.constant(-1), natural),

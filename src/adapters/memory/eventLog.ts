@@ -14,6 +14,7 @@ import type {
   ReadFault,
   StoredSnapshot,
 } from '../../ports/eventLog.js'
+import { memoryHeartbeats } from './heartbeats.js'
 
 export type MemoryLogOptions = Readonly<{
   /** Batches above it are refused, as a log on disk would do. */
@@ -175,6 +176,7 @@ class MemoryLog {
       async () =>
         ask()
     return {
+      heartbeats: memoryHeartbeats(),
       append: (stream, expected, batch) => answer(() => this.append(stream, expected, batch)),
       read: (stream, from, maxBytes) => answer(() => this.read(stream, from, maxBytes)),
       readAll: (from, maxBytes) => answer(() => this.readAll(from, maxBytes)),

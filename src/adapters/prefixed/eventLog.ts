@@ -38,8 +38,17 @@ export const prefixedEventLog = (log: EventLog, prefix: string): EventLog => {
     }
   }
 
+  const { heartbeats } = log
   return {
     ...log,
+    ...(heartbeats === undefined
+      ? {}
+      : {
+          heartbeats: {
+            beat: (node, beat) => heartbeats.beat(named(node), beat),
+            last: (node) => heartbeats.last(named(node)),
+          },
+        }),
     readAll,
     append: (stream, expectedRevision, batch) => {
       const append = log.append(named(stream), expectedRevision, batch)
