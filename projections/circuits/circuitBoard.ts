@@ -1,6 +1,6 @@
 // The circuits of one partition as a fold of its stream (C6, I6): attempts that start and end, changes of circuits, and
-// the adopted settings. Only circuits with something to remember have an entry, so a healthy queue pays one test of
-// `size` per event. Reading (`admits`, `decide`, `due`) changes nothing; applying the decided events does.
+// the adopted settings. Only circuits with something to remember have an entry, so a healthy queue pays for one look-up in
+// an empty Map per event. Reading (`admits`, `decide`, `due`) changes nothing; applying the decided events does.
 import {
   admitsOne,
   CIRCUIT_CLOSED,
@@ -63,7 +63,6 @@ export class CircuitBoard {
   }
 
   attemptStarted(circuit: string, fence: number): void {
-    if (this.states.size === 0) return
     const { settings } = this
     const state = this.states.get(circuit)
     if (settings === null || state === undefined) return
@@ -77,30 +76,34 @@ export class CircuitBoard {
       const state = this.states.get(circuit)
       if (state !== undefined) this.states.set(circuit, noteNeutral(state, fence))
     } else if (outcome.ok) {
-      if (!settings.adaptive && (this.states.size === 0 || !this.states.has(circuit))) return
-      this.note(circuit, at, (state) => noteSuccess(state, fence, at, settings))
+      if (!settings.adaptive && !this.states.has(circuit)) return
+      this.note(circuit, settings, at, (state) => noteSuccess(state, fence, at, settings))
     } else if (countsAsFailure(settings, outcome.failureType)) {
-      this.note(circuit, at, (state) => noteFailure(state, fence, at, settings))
+      this.note(circuit, settings, at, (state) => noteFailure(state, fence, at, settings))
     } else {
       this.attemptEnded(circuit, fence, 'released', at)
     }
   }
 
   /** Keeps what there is to remember, and forgets the circuit once that is nothing. */
-  private note(circuit: string, at: EpochMs, noted: (state: CircuitState) => CircuitState): void {
+  private note(
+    circuit: string,
+    { windowMs }: CircuitSettings,
+    at: EpochMs,
+    noted: (state: CircuitState) => CircuitState,
+  ): void {
     const known = this.states.get(circuit)
     const state = noted(known ?? CIRCUIT_CLOSED)
     if (isAtRest(state)) this.states.delete(circuit)
-    else if (known !== undefined || this.hasRoom(at)) this.states.set(circuit, state)
+    else if (known !== undefined || this.hasRoom(at - windowMs)) this.states.set(circuit, state)
   }
 
-  /** Makes room by forgetting closed circuits whose failures have left the window. */
-  private hasRoom(at: EpochMs): boolean {
+  /** Makes room by forgetting closed circuits all of whose failures and calls are from `before` or earlier. */
+  private hasRoom(before: EpochMs): boolean {
     if (this.states.size < CIRCUITS_MAX) return true
-    const before = at - (this.settings?.windowMs ?? 0)
     for (const [circuit, state] of this.states) {
-      const latest =
-        state._tag === 'Closed' ? Math.max(...state.failures, ...state.calls.map(([start]) => start)) : at
+      if (state._tag !== 'Closed') continue
+      const latest = Math.max(...state.failures, ...state.calls.map(([start]) => start))
       if (latest <= before) this.states.delete(circuit)
     }
     return this.states.size < CIRCUITS_MAX
@@ -114,27 +117,22 @@ export class CircuitBoard {
 
   /** May one more attempt start? To be asked anew after each start: probes are few. */
   admits(circuit: string): boolean {
-    if (this.forced.size > 0) {
-      const word = this.forced.get(circuit)
-      if (word !== undefined) return word === 'closed'
-    }
-    if (this.states.size === 0 || this.settings === null) return true
+    const word = this.forced.get(circuit)
+    if (word !== undefined) return word === 'closed'
     const state = this.states.get(circuit)
-    return state === undefined || admitsOne(state, this.settings)
+    return state === undefined || this.settings === null || admitsOne(state, this.settings)
   }
 
   /** The change that follows from what was noted; to be asked after each end of an attempt, and appended with it. */
   decide(circuit: string, at: EpochMs): ReadonlyArray<CircuitEvent> {
-    if (this.states.size === 0 || this.settings === null || this.forced.has(circuit)) return []
     const state = this.states.get(circuit)
-    if (state === undefined) return []
+    if (state === undefined || this.settings === null || this.forced.has(circuit)) return []
     const event = decideCircuit(circuit, state, at, this.settings)
     return event === undefined ? [] : [event]
   }
 
   /** Every change that is due, by now because time has passed, or because an operator left a circuit to the machine. */
   due(at: EpochMs): ReadonlyArray<CircuitEvent> {
-    if (this.states.size === 0) return []
     return [...this.states.keys()].flatMap((circuit) => this.decide(circuit, at))
   }
 

@@ -3,6 +3,7 @@
 // due yet keeps its place (and so blocks the group) or steps aside until it is due is up to the caller.
 // Members arrive in order, so they form a list through their records. One that comes back before the last of the list (a
 // redriven one, or one that had stepped aside) goes into a small heap of its group instead of a walk along the list.
+// What stands in records of it is rebuilt after a snapshot was loaded, so no record is touched for it (messageTable.ts).
 import { GROUP, GROUP_NEXT, GROUP_PREVIOUS, ORDINAL } from '../messageTable/layout.js'
 import type { MessageTable } from '../messageTable/messageTable.js'
 import { NumberHeap } from '../ready/numberHeap.js'
@@ -23,6 +24,8 @@ type Group = {
   offered: number
 }
 
+/** No group has this number. */
+const NONE = 0
 // In GROUP_PREVIOUS, where members of the list have a neighbour (slot + 1) or 0.
 const IN_HEAP = -1
 const ASIDE = -2
@@ -53,7 +56,6 @@ export class GroupOrder {
     if (group === undefined) return 0
     this.unplace(group, slot)
     this.table.setInt(slot, GROUP, 0)
-    this.table.setInt(slot, GROUP_PREVIOUS, 0)
     if (group.offered === slot) group.offered = -1
     group.members--
     if (group.members > 0) return group.number
@@ -66,7 +68,7 @@ export class GroupOrder {
   /** It lets the next one go first until it {@link stepBack}s. */
   stepAside(slot: number): void {
     const group = this.of(slot)
-    if (group === undefined || this.table.int(slot, GROUP_PREVIOUS) === ASIDE) return
+    if (group === undefined) return
     this.unplace(group, slot)
     this.table.setInt(slot, GROUP_PREVIOUS, ASIDE)
   }
@@ -105,8 +107,7 @@ export class GroupOrder {
     this.paused = names
     const changed: number[] = []
     for (const name of new Set([...before, ...names])) {
-      const number = this.numbers.get(name)
-      const group = number === undefined ? undefined : this.groups[number]
+      const group = this.groups[this.numbers.get(name) ?? NONE]
       if (group === undefined || group.isPaused === names.has(name)) continue
       group.isPaused = !group.isPaused
       changed.push(group.number)
@@ -172,13 +173,9 @@ export class GroupOrder {
   }
 
   private link(group: Group, left: number, right: number): void {
-    if (left >= 0) {
-      this.table.touch(left)
-      this.table.setInt(left, GROUP_NEXT, right + 1)
-    } else group.head = right
-    if (right >= 0) {
-      this.table.touch(right)
-      this.table.setInt(right, GROUP_PREVIOUS, left + 1)
-    } else group.tail = left
+    if (left >= 0) this.table.setInt(left, GROUP_NEXT, right + 1)
+    else group.head = right
+    if (right >= 0) this.table.setInt(right, GROUP_PREVIOUS, left + 1)
+    else group.tail = left
   }
 }

@@ -24,47 +24,42 @@ export type Lane = {
 
 /** The number stands in the upper bits of a record's flags (messageTable/layout.ts). */
 const LANES_MAX = 1 << 23
-const SWEEP_AT = 256
+/** Those who are gone are looked for when so many have come, and at least as many as were left then. */
+const SWEEP_AFTER = 256
 const NO_ZONES: ReadonlyArray<string> = []
 
 export class LaneBook {
   private readonly lanes: Array<Lane | undefined> = []
-  private readonly numbers = new Map<string, number>()
-  /** Lanes that are a tenant's and nothing else: the common case needs no key put together for each message. */
-  private readonly plain = new Map<string, Lane>()
+  private readonly byKey = new Map<string, Lane>()
   private readonly tenants = new Map<string | undefined, Tenant>()
   private readonly freeLanes: number[] = []
   private readonly freeTenants: number[] = []
   private tenantNumbers = 0
-  private sweepAt = SWEEP_AT
-  readonly unnamed = this.add('', undefined, NO_ZONES, undefined)
+  private sweepAfter = SWEEP_AFTER
+  /** Wishes without a lane since the last sweep, those that got none among them. */
+  private comers = 0
+  readonly unnamed = this.add(keyOf({}), undefined, NO_ZONES, undefined)
 
   /** `onGone` is told of lanes nobody is in any more. */
-  constructor(private readonly onGone: (lane: Lane) => void) {}
+  constructor(
+    private readonly onGone: (lane: Lane) => void,
+    private readonly lanesMax = LANES_MAX,
+  ) {}
 
   at(number: number): Lane {
-    return number === 0 ? this.unnamed : this.lanes[number]!
+    return this.lanes[number]!
   }
 
-  find({ tenant, zone, fallbackZones, gate }: Wishes): Lane {
-    if (tenant === undefined && gate === undefined && zone === undefined && fallbackZones === undefined) {
-      return this.unnamed
-    }
-    const isPlain = gate === undefined && zone === undefined && fallbackZones === undefined
-    if (isPlain && tenant !== undefined) {
-      const lane = this.plain.get(tenant)
-      if (lane !== undefined) return lane
-    }
-    const key = keyOf(tenant, zone, fallbackZones, gate)
-    const known = this.numbers.get(key)
-    if (known !== undefined) return this.at(known)
-    if (this.numbers.size >= this.sweepAt) this.sweep()
+  find(wishes: Wishes): Lane {
+    const key = keyOf(wishes)
+    const known = this.byKey.get(key)
+    if (known !== undefined) return known
+    if (++this.comers > this.sweepAfter) this.sweep()
     // Beyond this many at once (they all hold messages) lanes are shared: order and limits of the unnamed one.
-    if (this.numbers.size >= LANES_MAX) return this.unnamed
+    if (this.byKey.size >= this.lanesMax) return this.unnamed
+    const { tenant, zone, fallbackZones, gate } = wishes
     const zones = [...(zone === undefined ? NO_ZONES : [zone]), ...(fallbackZones ?? NO_ZONES)]
-    const lane = this.add(key, tenant, zones, gate)
-    if (isPlain && tenant !== undefined) this.plain.set(tenant, lane)
-    return lane
+    return this.add(key, tenant, zones, gate)
   }
 
   private add(
@@ -81,36 +76,33 @@ export class LaneBook {
     tenant.lanes++
     const lane = { number: this.freeLanes.pop() ?? this.lanes.length, tenant, zones, gate, messages: 0 }
     this.lanes[lane.number] = lane
-    this.numbers.set(key, lane.number)
+    this.byKey.set(key, lane)
     return lane
   }
 
   private sweep(): void {
-    for (const [key, number] of this.numbers) {
-      const lane = this.at(number)
+    for (const [key, lane] of this.byKey) {
+      const { number, tenant } = lane
       if (lane.messages > 0 || number === 0) continue
       this.onGone(lane)
-      this.numbers.delete(key)
+      this.byKey.delete(key)
       this.lanes[number] = undefined
       this.freeLanes.push(number)
-      const { tenant } = lane
       tenant.lanes--
-      if (tenant.name !== undefined && this.plain.get(tenant.name) === lane) this.plain.delete(tenant.name)
       if (tenant.lanes > 0) continue
       this.tenants.delete(tenant.name)
       this.freeTenants.push(tenant.number)
     }
-    this.sweepAt = Math.max(SWEEP_AT, 2 * this.numbers.size)
+    this.sweepAfter = Math.max(SWEEP_AFTER, this.byKey.size)
+    this.comers = 0
   }
 }
 
-/** Names hold no control characters, so the separators are in none of them. */
-const keyOf = (
-  tenant: string | undefined,
-  zone: string | undefined,
-  fallbackZones: ReadonlyArray<string> | undefined,
-  gate: string | undefined,
-): string =>
-  `${tenant ?? ABSENT}\u0000${gate ?? ABSENT}\u0000${zone ?? ABSENT}\u0000${fallbackZones?.join('\u0000') ?? ''}`
-
-const ABSENT = '\u0001'
+/**
+ * Names are not empty and hold no control characters, so the separator is in none of them. A tenant's name alone is a key by itself:
+ * the common case needs none put together for each message.
+ */
+const keyOf = ({ tenant, zone, fallbackZones, gate }: Wishes): string =>
+  zone === undefined && gate === undefined && fallbackZones === undefined
+    ? (tenant ?? '')
+    : [tenant, gate, zone, ...(fallbackZones ?? NO_ZONES)].join('\u0000')

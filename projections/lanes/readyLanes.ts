@@ -20,7 +20,6 @@ interface LaneTurn extends InRing<LaneTurn> {
   /** Messages that are ready; the order may hold entries of others. */
   ready: number
   pushes: number
-  closed: boolean
 }
 
 interface TenantTurn extends InRing<TenantTurn> {
@@ -69,19 +68,19 @@ export class ReadyLanes {
       if (turn.order.size > 2 * turn.ready + STALE_MAX) turn.order.sweep()
       turn.pushes = turn.order.size
     }
-    if (turn.next === undefined && !turn.closed) this.join(turn)
+    this.join(turn)
   }
 
   /** The slot that is next, -1 when there is none, or all that is ready is held back. */
   peek(at: EpochMs): number {
     if (this.closedByZones.size > 0) this.reopenZones()
-    if (this.waking.size > 0) this.wake(at)
+    this.wake(at)
     for (;;) {
       const tenant = this.round.first
       if (tenant === undefined) return -1
       const turn = tenant.lanes.first
       if (turn === undefined) this.round.remove(tenant)
-      else if (tenant.tenant.name !== undefined && this.isHeld(tenant, at)) this.round.remove(tenant)
+      else if (this.isHeld(tenant, at)) this.round.remove(tenant)
       else if (this.isClosed(turn)) tenant.lanes.remove(turn)
       else {
         const ordinal = turn.order.peek(at)
@@ -94,8 +93,7 @@ export class ReadyLanes {
   /** The message was handed out, and was ready: its tenant and its lane have had their turn. */
   served(lane: Lane, slot: number): void {
     const { table } = this
-    const turn = this.lanes[lane.number]
-    if (turn === undefined) return
+    const turn = this.lanes[lane.number]!
     turn.ready--
     this.count--
     turn.order.served(table.int(slot, L.PRIORITY), table.double(slot, L.ORDINAL))
@@ -106,8 +104,7 @@ export class ReadyLanes {
   /** The message was ready, and is so no longer. */
   drop(lane: Lane, slot: number): void {
     const { table } = this
-    const turn = this.lanes[lane.number]
-    if (turn === undefined) return
+    const turn = this.lanes[lane.number]!
     turn.ready--
     this.count--
     turn.order.dropHead(table.int(slot, L.PRIORITY), table.double(slot, L.ORDINAL))
@@ -121,9 +118,9 @@ export class ReadyLanes {
 
   /** Gates, limits or circuits may have changed: whatever is closed is looked at anew when its turn comes. */
   reopenAll(): void {
-    for (const turn of this.closedByGate) this.reopen(turn)
+    for (const turn of this.closedByGate) this.join(turn)
     this.closedByGate.clear()
-    for (const turns of this.closedByZones.values()) for (const turn of turns) this.reopen(turn)
+    for (const turns of this.closedByZones.values()) for (const turn of turns) this.join(turn)
     this.closedByZones.clear()
     for (const tenant of this.tenants) if (tenant !== undefined) this.letGoOn(tenant)
   }
@@ -183,7 +180,6 @@ export class ReadyLanes {
       order: this.newOrder(lane),
       ready: 0,
       pushes: 0,
-      closed: false,
       next: undefined,
       previous: undefined,
     }
@@ -224,13 +220,7 @@ export class ReadyLanes {
       if (alike === undefined) this.closedByZones.set(key, new Set([turn]))
       else alike.add(turn)
     } else return false
-    turn.closed = true
     return true
-  }
-
-  private reopen(turn: LaneTurn): void {
-    turn.closed = false
-    this.join(turn)
   }
 
   private reopenZones(): void {
@@ -238,7 +228,7 @@ export class ReadyLanes {
       const [one] = turns
       if (one !== undefined && !this.doors.admits(one.lane.zones)) continue
       this.closedByZones.delete(key)
-      for (const turn of turns) this.reopen(turn)
+      for (const turn of turns) this.join(turn)
     }
   }
 
@@ -251,7 +241,8 @@ export class ReadyLanes {
   }
 
   private wake(at: EpochMs): void {
-    while (this.waking.size > 0 && this.waking.key() <= at) {
+    // Without anybody the key is NaN.
+    while (this.waking.key() <= at) {
       const tenant = this.tenants[this.waking.value()]
       // Another instant: it was let go before, and held again since.
       if (tenant?.heldUntil === this.waking.key()) this.letGoOn(tenant)
@@ -261,7 +252,7 @@ export class ReadyLanes {
 
   private letGoOn(tenant: TenantTurn): void {
     tenant.heldUntil = 0
-    if (tenant.lanes.first !== undefined) this.round.add(tenant)
+    this.round.add(tenant)
   }
 }
 

@@ -7,30 +7,26 @@ export class Ring<T extends InRing<T>> {
   /** Whose turn it is. */
   first: T | undefined
 
-  has(member: T): boolean {
-    return member.next !== undefined
-  }
-
   /** Last in the round; nothing happens when it is in it. */
   add(member: T): void {
     if (member.next !== undefined) return
     const { first } = this
-    if (first === undefined || first.previous === undefined) {
+    if (first === undefined) {
       member.next = member
       member.previous = member
       this.first = member
       return
     }
-    link(first.previous, member)
+    link(first.previous!, member)
     link(member, first)
   }
 
   remove(member: T): void {
-    const { next, previous } = member
-    if (next === undefined || previous === undefined) return
+    const { next } = member
+    if (next === undefined) return
     if (next === member) this.first = undefined
     else {
-      link(previous, next)
+      link(member.previous!, next)
       if (this.first === member) this.first = next
     }
     member.next = undefined
@@ -39,7 +35,6 @@ export class Ring<T extends InRing<T>> {
 
   /** It has had its turn. */
   toBack(member: T): void {
-    if (member.next === member) return
     if (this.first === member) this.first = member.next
     else if (member.next !== undefined) {
       this.remove(member)

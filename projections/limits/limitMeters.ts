@@ -69,14 +69,13 @@ export class LimitMeters {
   attemptStarted(tenant: string | undefined, at: EpochMs): void {
     if (this.queueRate !== undefined) this.queueLevel = started(this.queueLevel, this.queueRate, at)
     if (this.tenantRate === undefined || tenant === undefined) return
-    if (this.tenantLevels.size >= this.sweepAt) this.sweep(at)
+    if (this.tenantLevels.size >= this.sweepAt) this.sweep(this.tenantRate, at)
     this.tenantLevels.set(tenant, started(this.tenantLevels.get(tenant) ?? EMPTY, this.tenantRate, at))
   }
 
-  private sweep(at: EpochMs): void {
+  private sweep(rate: Rate, at: EpochMs): void {
     for (const [tenant, level] of this.tenantLevels) {
-      if (this.tenantRate === undefined || isEmpty(level, this.tenantRate, at))
-        this.tenantLevels.delete(tenant)
+      if (isEmpty(level, rate, at)) this.tenantLevels.delete(tenant)
     }
     this.sweepAt = Math.max(SWEEP_AT, 2 * this.tenantLevels.size)
   }

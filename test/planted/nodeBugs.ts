@@ -191,8 +191,8 @@ export const NODE_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [
       {
         file: BOARD,
-        from: 'if (this.states.size === 0 || this.settings === null || this.forced.has(circuit)) return []',
-        to: 'if (this.states.size === 0 || this.settings === null) return []',
+        from: 'if (state === undefined || this.settings === null || this.forced.has(circuit)) return []',
+        to: 'if (state === undefined || this.settings === null) return []',
       },
     ],
     foundBy: 'simulation',

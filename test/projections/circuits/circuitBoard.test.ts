@@ -280,4 +280,83 @@ describe('C6: the circuits of a partition', () => {
     fail(board, 'later', 110)
     expect(board.snapshot()).toHaveLength(1)
   })
+
+  it('are still watched when there is no room, if they were before; and none that is open makes room', () => {
+    const board = boardWith(settings)
+    for (const at of [1, 2]) fail(board, 'broken', at)
+    for (let n = 1; n < CIRCUITS_MAX; n++) fail(board, `zone${n}`, 10)
+    fail(board, 'zone7', 20)
+    expect(board.list(20).filter(({ state }) => state === 'open')).toMatchObject([
+      { circuit: 'broken' },
+      { circuit: 'zone7' },
+    ])
+    fail(board, 'later', 500)
+    expect(board.list(500).map(({ circuit }) => circuit)).toEqual(['broken', 'later', 'zone7'])
+  })
+
+  it('make room only when the latest of their failures and calls has left the window', () => {
+    const board = boardWith({ ...settings, failureThreshold: 9, adaptive: true })
+    fail(board, 'failedAgain', 10)
+    fail(board, 'failedAgain', 60)
+    fail(board, 'calledAgain', 10)
+    board.attemptEnded('calledAgain', 1, { ok: true }, 90)
+    for (let n = 2; n < CIRCUITS_MAX; n++) fail(board, `zone${n}`, 10)
+    fail(board, 'later', 135)
+    expect(board.list(135).map(({ circuit }) => circuit)).toEqual(['calledAgain', 'failedAgain', 'later'])
+  })
+
+  it('that are closed again leave nothing', () => {
+    const board = boardWith(settings)
+    for (const at of [10, 20]) fail(board, 'eu', at)
+    for (const event of board.due(70)) board.apply(event, 70)
+    expect(board.list(75)).toEqual([
+      {
+        circuit: 'eu',
+        state: 'halfOpen',
+        forced: false,
+        failures: 0,
+        since: 70,
+        probesRunning: 0,
+        probesSucceeded: 0,
+      },
+    ])
+    board.attemptStarted('eu', 7)
+    board.attemptEnded('eu', 7, { ok: true }, 80)
+    for (const event of board.decide('eu', 80)) board.apply(event, 80)
+    expect([board.snapshot(), board.list(80)]).toEqual([[], []])
+  })
+
+  it('are listed by name, those that an operator holds among them', () => {
+    const board = boardWith(settings)
+    for (const name of ['us', 'asia', 'eu']) fail(board, name, 10)
+    board.adopt(settings, { north: 'open', africa: 'closed' })
+    const names = board.list(10).map(({ circuit }) => circuit)
+    expect(names).toEqual(['africa', 'asia', 'eu', 'north', 'us'])
+  })
+
+  it('are those of the snapshot, and no others', () => {
+    const board = boardWith(settings)
+    fail(board, 'eu', 10)
+    const other = boardWith(settings)
+    fail(other, 'us', 20)
+    board.load(other.snapshot())
+    expect(board.list(20)).toMatchObject([{ circuit: 'us', failures: 1 }])
+  })
+
+  it('stop nothing, note nothing and decide nothing without settings, whatever the log still says of them', () => {
+    const board = new CircuitBoard()
+    board.apply({ type: 'CircuitOpened', circuit: 'eu', reason: 'failureThreshold', retryAt: 50 }, 10)
+    board.apply({ type: 'CircuitHalfOpened', circuit: 'eu' }, 50)
+    const before = board.snapshot()
+    for (let fence = 1; fence < 9; fence++) {
+      expect(board.admits('eu')).toBe(true)
+      board.attemptStarted('eu', fence)
+      board.attemptEnded('eu', fence, FAILED, 60)
+      expect([...board.decide('eu', 60), ...board.due(1_000)]).toEqual([])
+    }
+    expect(board.snapshot()).toEqual(before)
+    board.apply({ type: 'CircuitClosed', circuit: 'eu', reason: 'probesSucceeded' }, 70)
+    board.adopt(null, { us: 'open' })
+    expect(board.list(80)).toEqual([{ circuit: 'us', state: 'open', forced: true, failures: 0 }])
+  })
 })

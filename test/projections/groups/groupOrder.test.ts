@@ -94,4 +94,80 @@ describe('GroupOrder', () => {
     }
     expect(groups.size).toBe(0)
   })
+
+  it('B1 has nothing to say of a message that is in no group', () => {
+    const table = new MessageTable()
+    const groups = new GroupOrder(table)
+    const [alone, member] = [table.insert(1), table.insert(2)]
+    groups.join(member, 'g')
+    groups.run(alone, 1)
+    groups.stepAside(alone)
+    groups.stepBack(alone)
+    expect(groups.leave(alone)).toBe(0)
+    groups.setOffered(0, alone)
+    expect([groups.offeredOf(0), groups.offeredOf(99)]).toEqual([-1, -1])
+    expect([groups.runnable(0), groups.runnable(99)]).toEqual([-1, -1])
+    expect(groups.runnable(table.int(member, GROUP))).toBe(member)
+  })
+
+  it('B1 says which member is among the ready ones until it leaves, and only that one leaves as such', () => {
+    const table = new MessageTable()
+    const groups = new GroupOrder(table)
+    const slots = [1, 2, 3].map((ordinal) => table.insert(ordinal))
+    const [first = 0, second = 0, third = 0] = slots
+    for (const slot of slots) groups.join(slot, 'g')
+    const number = table.int(first, GROUP)
+    expect(groups.offeredOf(number)).toBe(-1)
+    groups.setOffered(number, first)
+    expect(groups.leave(second)).toBe(number)
+    expect(groups.offeredOf(number)).toBe(first)
+    expect(groups.leave(first)).toBe(number)
+    expect(groups.offeredOf(number)).toBe(-1)
+    groups.setOffered(number, third)
+    expect(groups.leave(third)).toBe(0)
+    expect([groups.offeredOf(number), groups.runnable(number)]).toEqual([-1, -1])
+  })
+
+  it('B1 uses the number of a group again when it has ended, for one that knows nothing of it', () => {
+    const table = new MessageTable()
+    const groups = new GroupOrder(table)
+    const numbers = new Set<number>()
+    for (let n = 1; n <= 1_000; n++) {
+      const slot = table.insert(n)
+      groups.join(slot, `g${n}`)
+      const number = table.int(slot, GROUP)
+      numbers.add(number)
+      expect([groups.offeredOf(number), groups.runnable(number)]).toEqual([-1, slot])
+      groups.setOffered(number, slot)
+      groups.leave(slot)
+      expect(groups.runnable(number)).toBe(-1)
+    }
+    expect([...numbers]).toEqual([1])
+  })
+
+  it('B1 keeps its place aside when it steps aside twice, and its place when it steps back twice', () => {
+    const table = new MessageTable()
+    const groups = new GroupOrder(table)
+    const [first, second] = [table.insert(1), table.insert(2)]
+    for (const slot of [first, second]) groups.join(slot, 'g')
+    const next = (): number => groups.runnable(table.int(second, GROUP))
+    for (let n = 0; n < 2; n++) {
+      groups.stepAside(first)
+      expect(next()).toBe(second)
+    }
+    for (let n = 0; n < 2; n++) {
+      groups.stepBack(first)
+      expect(next()).toBe(first)
+    }
+    groups.leave(first)
+    expect(next()).toBe(second)
+  })
+
+  it('B1 needs no heap for members that come in order', () => {
+    const table = new MessageTable()
+    const groups = new GroupOrder(table)
+    for (let n = 1; n <= 100; n++) groups.join(table.insert(n), 'g')
+    const [, group] = Reflect.get(groups, 'groups') as ReadonlyArray<{ comeBack: unknown } | undefined>
+    expect(group?.comeBack).toBeUndefined()
+  })
 })

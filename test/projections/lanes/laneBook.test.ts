@@ -1,6 +1,6 @@
 // B8: which lane a message belongs to, also after its tenant was away so long that it was forgotten.
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Wishes } from '../../../domain/message/index.js'
 import { type Lane, LaneBook } from '../../../projections/lanes/laneBook.js'
 
@@ -11,6 +11,13 @@ const sameTenant = (lane: Lane, wishes: Wishes): void => {
     ...(wishes.zone === undefined ? [] : [wishes.zone]),
     ...(wishes.fallbackZones ?? []),
   ])
+}
+
+/** A lane with a message in it. */
+const held = (book: LaneBook, wishes: Wishes): Lane => {
+  const lane = book.find(wishes)
+  lane.messages++
+  return lane
 }
 
 describe('B8: the lanes of a partition', () => {
@@ -69,5 +76,97 @@ describe('B8: the lanes of a partition', () => {
         expect(new Set([...tenants].map(({ number }) => number)).size).toBe(tenants.size)
       }),
     )
+  })
+
+  it('is one for all that name no tenant, gate or zone, whatever else they name', () => {
+    const book = new LaneBook(() => undefined)
+    expect(book.unnamed.number).toBe(0)
+    expect(book.at(0)).toBe(book.unnamed)
+    expect(book.find({})).toBe(book.unnamed)
+    expect(book.find({ type: 'mail', group: 'g', timeoutMs: 5 })).toBe(book.unnamed)
+    // Nobody in it, and still there.
+    for (let n = 0; n < 2_000; n++) book.find({ tenant: `t${n}` })
+    expect(book.find({})).toBe(book.unnamed)
+    expect(book.at(0)).toBe(book.unnamed)
+  })
+
+  it('are as many as there are different wishes: no two names run together', () => {
+    const book = new LaneBook(() => undefined)
+    const wishes: Wishes[] = [
+      { tenant: 'a' },
+      { gate: 'a' },
+      { zone: 'a' },
+      { fallbackZones: ['a'] },
+      { tenant: 'ab', gate: 'c' },
+      { tenant: 'a', gate: 'bc' },
+      { tenant: 'a', zone: 'bc' },
+      { gate: 'a', zone: 'bc' },
+      { gate: 'ab', zone: 'c' },
+      { zone: 'a', fallbackZones: ['b', 'c'] },
+      { zone: 'a', fallbackZones: ['bc'] },
+      { zone: 'ab', fallbackZones: ['c'] },
+      { fallbackZones: ['a', 'b', 'c'] },
+      { tenant: 'a', fallbackZones: ['b'] },
+      { gate: 'a', fallbackZones: ['b'] },
+    ]
+    const lanes = wishes.map((one) => book.find(one))
+    expect(new Set(lanes).size).toBe(wishes.length)
+    for (const [n, one] of wishes.entries()) {
+      const lane = book.find(one)
+      expect(lane).toBe(lanes[n])
+      expect(lane).not.toBe(book.unnamed)
+      sameTenant(lane, one)
+    }
+  })
+
+  it('leave nothing behind: numbers are used again, and nobody who is gone is found by his', () => {
+    const gone = new Set<Lane>()
+    const book = new LaneBook((lane) => gone.add(lane))
+    let [lowest, highest] = [0, 0]
+    for (let n = 0; n < 5_000; n++) {
+      const { number, tenant } = book.find({ tenant: `t${n}`, ...(n % 2 === 0 ? { gate: 'ftp' } : {}) })
+      lowest = Math.min(lowest, number, tenant.number)
+      highest = Math.max(highest, number, tenant.number)
+    }
+    expect(gone.size).toBeGreaterThan(4_000)
+    expect([lowest, highest < 600]).toEqual([0, true])
+    expect([...gone].filter((lane) => book.at(lane.number) === lane)).toEqual([])
+  })
+
+  it('keep a tenant as long as one lane of it is known, and tell two who come back from each other', () => {
+    const book = new LaneBook(() => undefined)
+    const kept = held(book, { tenant: 'kept' })
+    book.find({ tenant: 'kept', gate: 'ftp' })
+    const former = book.find({ tenant: 'former' }).tenant
+    for (let n = 0; n < 600; n++) book.find({ tenant: `x${n}` })
+    expect(book.find({ tenant: 'kept', gate: 'ftp' }).tenant).toBe(kept.tenant)
+    const others = Array.from({ length: 600 }, (_, n) => held(book, { tenant: `y${n}` }))
+    const again = book.find({ tenant: 'former' }).tenant
+    expect(again).not.toBe(former)
+    const numbers = [...others.map(({ tenant }) => tenant.number), kept.tenant.number, again.number]
+    expect(new Set(numbers).size).toBe(numbers.length)
+  })
+
+  it('are looked through only when as many have come as there are, so that each costs the same', () => {
+    const book = new LaneBook(() => undefined)
+    const sweep = vi.spyOn(book as unknown as { sweep: () => void }, 'sweep')
+    for (let n = 0; n < 20_000; n++) held(book, { tenant: `t${n}` })
+    expect(sweep.mock.calls.length).toBeLessThan(10)
+    expect(sweep.mock.calls.length).toBeGreaterThan(4)
+  })
+
+  it('are at most so many: whoever comes then shares the unnamed one until there is room', () => {
+    const gone: Lane[] = []
+    const LANES_MAX = 300
+    const book = new LaneBook((lane) => gone.push(lane), LANES_MAX)
+    // The unnamed one is one of them.
+    const lanes = Array.from({ length: LANES_MAX - 1 }, (_, n) => held(book, { tenant: `t${n}` }))
+    expect(new Set(lanes).size).toBe(LANES_MAX - 1)
+    expect(lanes).not.toContain(book.unnamed)
+    expect(book.find({ tenant: 'late' })).toBe(book.unnamed)
+    for (const lane of lanes) lane.messages--
+    for (let n = 0; n < 1_000; n++) book.find({ tenant: `later${n}` })
+    expect(gone.length).toBeGreaterThan(0)
+    expect(book.find({ tenant: 'late' })).not.toBe(book.unnamed)
   })
 })

@@ -359,7 +359,7 @@ describe('tenants', () => {
       queue.ack(queue.take())
     }
     const lanes = Reflect.get(Reflect.get(queue.state, 'placement') as object, 'book') as object
-    expect((Reflect.get(lanes, 'numbers') as Map<string, number>).size).toBeLessThan(1_000)
+    expect((Reflect.get(lanes, 'byKey') as Map<string, number>).size).toBeLessThan(1_000)
   })
 })
 

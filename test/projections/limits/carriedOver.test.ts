@@ -1,7 +1,7 @@
 // B8: what changes when other limits are configured, for the queue and for each of its tenants.
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { LimitMeters, UNTIL_AN_END } from '../../../projections/limits/limitMeters.js'
-import { EMPTY, opensAt, started } from '../../../projections/limits/rateMeter.js'
+import { converted, EMPTY, opensAt, started } from '../../../projections/limits/rateMeter.js'
 
 const AT = 1_000_000
 const perTenant = (count: number) => ({ perTenant: { rate: { count, perMs: 1_000 } } })
@@ -57,6 +57,27 @@ describe('B8: other limits', () => {
     expect(meters.tenantOpensAt('acme', 0, AT)).toBe(AT)
   })
 
+  it('count starts, not the shares that they are kept in: another time for the same count', () => {
+    const meters = metersWith({ rate: { count: 4, perMs: 1_000 }, ...perTenant(2) })
+    for (let n = 0; n < 2; n++) meters.attemptStarted('acme', AT)
+    const slower = { count: 4, perMs: 10_000 }
+    meters.configure({ rate: slower, perTenant: { rate: { count: 2, perMs: 10_000 } } }, 1, 0, AT)
+    expect(meters.tenantOpensAt('acme', 0, AT)).toBe(AT + 5_000)
+    expect(
+      burst(
+        () => meters.queueOpensAt(0, AT),
+        () => meters.attemptStarted(undefined, AT),
+      ),
+    ).toBe(2)
+  })
+
+  it('forgive no part of a start: what is left of one counts as a whole share', () => {
+    const third = started(EMPTY, { count: 1, perMs: 3 }, AT)
+    const carried = converted(third, { count: 1, perMs: 3 }, { count: 1, perMs: 2 }, AT + 1)
+    // Two thirds of a start are left, so one and a third of two shares, so two.
+    expect(carried).toEqual({ level: 2, at: AT + 1 })
+  })
+
   it('that are the same change nothing', () => {
     const meters = metersWith({ ...ofQueue(3), ...perTenant(2) })
     meters.attemptStarted('acme', AT)
@@ -100,6 +121,28 @@ describe('B8: an instant at which one more may start', () => {
 })
 
 describe('B8: the meters of tenants', () => {
+  const levels = (meters: LimitMeters): number =>
+    (Reflect.get(meters, 'tenantLevels') as ReadonlyMap<string, unknown>).size
+
+  it('are kept while they count, however many there are, and not looked through for each start', () => {
+    const meters = metersWith(perTenant(2))
+    const sweep = vi.spyOn(meters as unknown as { sweep: () => void }, 'sweep')
+    for (let n = 0; n < 20_000; n++) meters.attemptStarted(`t${n}`, AT)
+    expect(meters.list(AT).tenants).toHaveLength(20_000)
+    expect(sweep.mock.calls.length).toBeGreaterThan(2)
+    expect(sweep.mock.calls.length).toBeLessThan(10)
+    expect(tenantBurst(meters, 't0')).toBe(1)
+  })
+
+  it('are gone when tenants have no rate any more, and when others are loaded', () => {
+    const meters = metersWith(perTenant(2))
+    meters.attemptStarted('acme', AT)
+    meters.load({ queue: undefined, tenants: [['other', 1_000, AT]] })
+    expect(meters.list(AT).tenants).toEqual([['other', 1_000, AT]])
+    meters.configure({}, 1, 0, AT)
+    expect(levels(meters)).toBe(0)
+  })
+
   it('are listed by name, whoever started first', () => {
     const meters = metersWith(perTenant(5))
     for (const tenant of ['b', 'c', 'a', 'd']) meters.attemptStarted(tenant, AT)

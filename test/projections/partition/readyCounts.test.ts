@@ -6,7 +6,7 @@ import { PartitionState } from '../../../projections/partition/index.js'
 
 const AT = 1_000
 const LANES_KEPT = 512
-type Inside = Readonly<{ placement: Readonly<{ book: Readonly<{ numbers: ReadonlyMap<string, number> }> }> }>
+type Inside = Readonly<{ placement: Readonly<{ book: Readonly<{ byKey: ReadonlyMap<string, unknown> }> }> }>
 
 class Partition {
   readonly state = new PartitionState()
@@ -36,7 +36,7 @@ class Partition {
 
   /** Lanes that the partition knows; there is no other way to see that one is forgotten than its memory. */
   lanes(): number {
-    return (this.state as unknown as Inside).placement.book.numbers.size
+    return (this.state as unknown as Inside).placement.book.byKey.size
   }
 }
 
