@@ -1,15 +1,18 @@
-// ledgerq log verify | tail | recovery. The code of each kind of log is loaded only where one is looked at.
+// ledgerq log verify | tail | export | import | recovery. The code of each kind of log is loaded only where one is looked at.
 import type { Command } from 'commander'
 import { contextOf, type Surroundings, wholeNumber } from './context.js'
 import { UsageError } from './exitCode.js'
 import { type TailOptions, tailLog } from './logTail.js'
+import { addLogTransferCommands } from './logTransferCommands.js'
 import { addRecoveryCommand } from './recoveryCommand.js'
 import { addSettingOptions, type SettingOptions, settingFlags } from './settingOptions.js'
 
 const LOG_PLACES = ['dataDirectory', 'logAddress'] as const
 
 export const addLogCommands = (program: Command, surroundings: Surroundings): void => {
-  const log = program.command('log').description('the log: verify it, tail events, see how it was read')
+  const log = program
+    .command('log')
+    .description('the log: verify it, tail events, move it, see how it was read')
   const verify = log
     .command('verify')
     .description('prove every frame, hash and event; also while a server uses it')
@@ -35,5 +38,6 @@ export const addLogCommands = (program: Command, surroundings: Surroundings): vo
     .option('--stream <stream>', 'of this stream only, among those')
     .option('--data <dir>', 'of the log in this directory, without a server')
     .action((options: TailOptions, command) => tailLog(contextOf(surroundings, command), options))
+  addLogTransferCommands(log, surroundings)
   addRecoveryCommand(log, surroundings)
 }

@@ -118,9 +118,8 @@ export class CommitQueue {
     if (expected !== head) return this.options.answerMisplaced(stream, expected, batch)
 
     invariant(batch.events.length > 0, 'a batch holds at least one event')
-    this.writer.reset()
-    encodeBatch(batch, this.writer)
-    const bytes = this.writer.length
+    const encoded = batch.recordedBytes ?? this.encoded(batch)
+    const bytes = encoded.length
     const { batchBytesMax } = this.options
     if (bytes > batchBytesMax)
       return Promise.resolve(E.left({ type: 'BatchTooLarge', bytes, bytesMax: batchBytesMax }))
@@ -134,11 +133,18 @@ export class CommitQueue {
       batchId: batch.batchId,
       firstRevision: expected + 1,
       events: batch.events.length,
-      encoded: this.writer.bytes(),
+      encoded,
       isGrowth: isGrowth(batch),
       settle,
     })
     return answer
+  }
+
+  /** Valid until the next batch is encoded. */
+  private encoded(batch: EventBatch): Uint8Array {
+    this.writer.reset()
+    encodeBatch(batch, this.writer)
+    return this.writer.bytes()
   }
 
   /** Resolves when nothing is waiting or in flight any more. */

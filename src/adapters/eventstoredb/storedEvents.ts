@@ -8,7 +8,7 @@ import { decodeEvent, encodeEvent } from '../../../domain/codecs.js'
 import type { EventDecodeFault } from '../../../domain/eventCodec.js'
 import { generatedId, type PartitionRef, parsePartitionStream } from '../../../domain/ids.js'
 import { isFields } from '../../../domain/storedFields.js'
-import { encodeBatch } from '../../../domain/wire/batchRows.js'
+import { decodeBatch, encodeBatch } from '../../../domain/wire/batchRows.js'
 import { ByteWriter } from '../../../domain/wire/byteWriter.js'
 import { batchDigest } from '../../chain/batchDigest.js'
 
@@ -46,6 +46,8 @@ type BatchFacts = Readonly<{
   previous: number
   /** On the last event of a batch: the digest of the batch (src/chain). */
   digest: string | undefined
+  /** Its share of the batch's recorded bytes, where they are not what this version would write. */
+  recorded: string | undefined
 }>
 
 /** What goes to the server in one append: a batch, or a part of one that was too large for it. */
@@ -141,22 +143,60 @@ export const encodeStored = (
   return parts
 }
 
+/**
+ * A batch that came from another log, with the digest it has there. Where this version would write other bytes than those that the
+ * digest covers, they stand in shares beside its events: the chain can be proved here, too, and go on to the next store.
+ */
+export const encodeRecorded = (
+  stream: string,
+  batch: EventBatch,
+  recordedBytes: Uint8Array,
+  digest: Uint8Array,
+): EncodedPart => {
+  const isOfToday = Buffer.compare(bytesOfToday(batch), recordedBytes) === 0
+  return outgoing(stream, batch, batch.events.map(prepared), digest, isOfToday ? undefined : recordedBytes)
+}
+
+const bytesOfToday = (batch: EventBatch): Uint8Array => {
+  rows.reset()
+  encodeBatch(batch, rows)
+  return rows.bytes()
+}
+
 const encodePart = (
   stream: string,
   firstRevision: number,
   batch: EventBatch,
   events: ReadonlyArray<Prepared>,
   previousDigest: Uint8Array,
+): EncodedPart =>
+  outgoing(
+    stream,
+    batch,
+    events,
+    batchDigest(previousDigest, { stream, firstRevision }, bytesOfToday(batch)),
+    undefined,
+  )
+
+const shareOf = (recorded: Uint8Array, index: number, count: number): string => {
+  const start = Math.floor((recorded.length * index) / count)
+  const end = Math.floor((recorded.length * (index + 1)) / count)
+  return Buffer.from(recorded.subarray(start, end)).toString('base64')
+}
+
+const outgoing = (
+  stream: string,
+  batch: EventBatch,
+  events: ReadonlyArray<Prepared>,
+  digest: Uint8Array,
+  recorded: Uint8Array | undefined,
 ): EncodedPart => {
-  rows.reset()
-  encodeBatch(batch, rows)
-  const digest = batchDigest(previousDigest, { stream, firstRevision }, rows.bytes())
   const idOf = eventIdsOf(batch.batchId)
   const ref = partitionOf(stream)
   const cause = JSON.stringify(batch.batchId)
   const head = `,"count":${events.length},"at":${batch.at},"epoch":${batch.epoch},"batch":${cause},"$causationId":${cause}`
   const last = events.length - 1
-  const outgoing: OutgoingEvent[] = []
+  const sent: OutgoingEvent[] = []
   let bytes = 0
   for (let index = 0; index <= last; index++) {
     const { type, version, data } = events[index] as Prepared
@@ -164,13 +204,14 @@ const encodePart = (
     const message =
       ref !== undefined && 'ordinal' in event ? `,"$correlationId":"${generatedId(ref, event.ordinal)}"` : ''
     const chain = index === last ? `,"digest":"${Buffer.from(digest).toString('hex')}"` : ''
+    const share = recorded === undefined ? '' : `,"recorded":"${shareOf(recorded, index, events.length)}"`
     const metadata = encoder.encode(
-      `{"version":${version},"index":${index}${head},"previous":${batch.previous[index]}${message}${chain}}`,
+      `{"version":${version},"index":${index}${head},"previous":${batch.previous[index]}${message}${chain}${share}}`,
     )
     bytes += data.length + metadata.length + type.length * TYPE_CHAR_BYTES
-    outgoing.push({ id: idOf(index), type, contentType: JSON_CONTENT, data, metadata })
+    sent.push({ id: idOf(index), type, contentType: JSON_CONTENT, data, metadata })
   }
-  return { events: outgoing, bytes, digest }
+  return { events: sent, bytes, digest }
 }
 
 const textOf = (bytes: Uint8Array): string =>
@@ -190,7 +231,7 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 export const factsOf = (found: FoundEvent): BatchFacts | undefined => {
   const stored = parsed(found.metadata)
   if (!isFields(stored)) return undefined
-  const { version, batch, index, count, at, epoch, previous, digest } = stored
+  const { version, batch, index, count, at, epoch, previous, digest, recorded } = stored
   const isPlaced = isCount(index) && isCount(count) && index < count
   if (typeof batch !== 'string' || !isPlaced || !isCount(at) || !isCount(epoch)) return undefined
   if (typeof version !== 'number' || typeof previous !== 'number') return undefined
@@ -203,6 +244,7 @@ export const factsOf = (found: FoundEvent): BatchFacts | undefined => {
     epoch,
     previous,
     digest: typeof digest === 'string' ? digest : undefined,
+    recorded: typeof recorded === 'string' ? recorded : undefined,
   }
 }
 
@@ -251,7 +293,20 @@ export const decodeStored = (
   const lastCommit = found[found.length - 1]?.[0].commit ?? 0
   positions.push(positionAfterCommit(lastCommit))
   const position = positionOfCommit(firstCommit ?? 0)
-  return right({ batchId, at, epoch, events, previous, stream, firstRevision, position, positions })
+  const batch = { batchId, at, epoch, events, previous, stream, firstRevision, position, positions }
+  if (first[1].recorded === undefined) return right(batch)
+  const recordedBytes = Buffer.concat(found.map(([, { recorded = '' }]) => Buffer.from(recorded, 'base64')))
+  if (saysTheSame(recordedBytes, batch)) return right({ ...batch, recordedBytes })
+  const reason = 'the recorded bytes beside the events of its batch are not those of the events'
+  return left({ revision: firstRevision, commit: firstCommit, reason })
+}
+
+/** Other words for the same events are what they are kept for; other events would be two truths. */
+const saysTheSame = (recordedBytes: Uint8Array, batch: EventBatch): boolean => {
+  const recorded = decodeBatch(recordedBytes)
+  if (isLeft(recorded)) return false
+  const words = Uint8Array.from(bytesOfToday(recorded.right))
+  return Buffer.compare(words, bytesOfToday(batch)) === 0
 }
 
 export const endOfBatch = (batch: RecordedBatch): number => positionAt(batch, batch.events.length)

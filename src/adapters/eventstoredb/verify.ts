@@ -2,6 +2,7 @@
 // are whole, times that do not go back (I9), and the digest of each batch computed again from its events and the digest before it
 // (§4.7). Nothing is written. What a ledger appends meanwhile is read as far as it was there at the end.
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+import type { RecordedBatch } from '../../../domain/batch.js'
 import { encodeBatch } from '../../../domain/wire/batchRows.js'
 import { ByteWriter } from '../../../domain/wire/byteWriter.js'
 import { batchDigest, DIGEST_BYTES, GENESIS_DIGEST } from '../../chain/batchDigest.js'
@@ -86,6 +87,14 @@ class Verification {
     return { batches, events, bytes, streams, unprovedBeginnings }
   }
 
+  /** A batch that came from another store may have been written in other words than today's. */
+  private bytesOf(batch: RecordedBatch): Uint8Array {
+    if (batch.recordedBytes !== undefined) return batch.recordedBytes
+    this.rows.reset()
+    encodeBatch(batch, this.rows)
+    return this.rows.bytes()
+  }
+
   private async begin(stream: string): Promise<Place> {
     const { truncateBefore, digestBefore } = await this.rules.load(stream)
     const digest = truncateBefore === 0 ? GENESIS_DIGEST : digestOf(digestBefore)
@@ -112,9 +121,7 @@ class Verification {
     if (found === undefined) return refuse('its batch has no digest')
     if (place.digest === undefined) this.unprovedBeginnings++
     else {
-      this.rows.reset()
-      encodeBatch(batch, this.rows)
-      const computed = batchDigest(place.digest, { stream, firstRevision }, this.rows.bytes())
+      const computed = batchDigest(place.digest, { stream, firstRevision }, this.bytesOf(batch))
       if (Buffer.compare(computed, found) !== 0)
         return refuse(
           `the digest of its batch (revisions ${firstRevision} to ${firstRevision + events.length - 1}) is not that of its events`,
