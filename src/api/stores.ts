@@ -10,6 +10,7 @@ import { memoryFinishedRegister } from '../adapters/memory/finishedRegister.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { FinishedRegister } from '../ports/finishedRegister.js'
 import { UnavailableError } from './errors.js'
+import { openLocalViews } from './localViews.js'
 import { errorOf } from './refusals.js'
 
 export type LogOptions =
@@ -19,16 +20,26 @@ export type LogOptions =
   | Readonly<{ kind: 'embedded'; path: string; strict?: boolean; segmentBytes?: number }>
   /**
    * In EventStoreDB 22.10 or later, or KurrentDB, durable as it is configured there (docs/eventstoredb.md). `prefix` begins the
-   * names of this ledger's streams; default `ledgerq`.
+   * names of this ledger's streams; default `ledgerq`. `viewsDirectory`: where this process keeps what it can make anew from the
+   * log, so that a start does not read the whole of it; none = in memory.
    */
-  | Readonly<{ kind: 'eventstoredb'; connectionString: string; prefix?: string; appendBytesMax?: number }>
+  | Readonly<{
+      kind: 'eventstoredb'
+      connectionString: string
+      prefix?: string
+      appendBytesMax?: number
+      viewsDirectory?: string
+    }>
+
+const isPath = (value: unknown): value is string => typeof value === 'string' && value !== ''
 
 const acceptedLog = (asked: unknown): LogOptions => {
   if (isFields(asked)) {
     const { kind, path } = asked
-    if (kind === 'memory' || (kind === 'embedded' && typeof path === 'string' && path !== ''))
-      return asked as LogOptions
-    if (kind === 'eventstoredb' && isDatabaseAddress(asked.connectionString)) return asked as LogOptions
+    if (kind === 'memory' || (kind === 'embedded' && isPath(path))) return asked as LogOptions
+    const { viewsDirectory = './' } = asked
+    const hasPlaces = isDatabaseAddress(asked.connectionString) && isPath(viewsDirectory)
+    if (kind === 'eventstoredb' && hasPlaces) return asked as LogOptions
   }
   const problem =
     "accepted are { kind: 'memory' }, { kind: 'embedded', path: 'a directory' } and { kind: 'eventstoredb', connectionString: 'esdb://…' }"
@@ -38,18 +49,32 @@ const acceptedLog = (asked: unknown): LogOptions => {
 type DatabaseOptions = Extract<LogOptions, { kind: 'eventstoredb' }>
 
 /** The package behind it is loaded only here: nobody else pays for it. */
-const openDatabaseLog = async ({ kind: _kind, ...options }: DatabaseOptions): Promise<EventLog> => {
+const openDatabase = async ({
+  kind: _kind,
+  viewsDirectory,
+  ...options
+}: DatabaseOptions): Promise<Stores> => {
   const { openEventStoreLog } = await import('../adapters/eventstoredb/eventLog.js')
   const connectionString = clientAddress(options.connectionString)
   const opened = await openEventStoreLog({ ...options, connectionString })
   if (isLeft(opened)) throw new UnavailableError(opened.left.reason, { fault: opened.left.type })
-  return opened.right
+  const log = opened.right
+  if (viewsDirectory === undefined) return { log, register: memoryFinishedRegister() }
+  try {
+    const { register, coveredTo } = await openLocalViews(join(viewsDirectory, log.ledgerId))
+    for (const [stream, revision] of coveredTo) log.mustReach(stream, revision)
+    return { log, register }
+  } catch (error) {
+    await log.close()
+    throw error
+  }
 }
 
-export const openStores = async (asked: unknown): Promise<{ log: EventLog; register: FinishedRegister }> => {
+type Stores = Readonly<{ log: EventLog; register: FinishedRegister }>
+
+export const openStores = async (asked: unknown): Promise<Stores> => {
   const options = acceptedLog(asked)
-  if (options.kind === 'eventstoredb')
-    return { log: await openDatabaseLog(options), register: memoryFinishedRegister() }
+  if (options.kind === 'eventstoredb') return await openDatabase(options)
   if (options.kind === 'memory') return { log: openMemoryLog(), register: memoryFinishedRegister() }
   const { path: directory, kind: _kind, ...rest } = options
   const opened = await openEmbeddedLog({ directory, ...rest })

@@ -1,9 +1,11 @@
 // The server on a log in a directory or in EventStoreDB, until a signal ends it.
 import { resolve } from 'node:path'
 import { type LogOptions, openLedger } from '../api/openLedger.js'
+import { connectLedger, type RemoteLedger } from '../client/connectLedger.js'
 import { maskedAddress } from '../config/index.js'
 import { refuseOpenDoor } from '../http/access.js'
 import { startServer } from '../http/server.js'
+import { nodeSettings } from './clusterSettings.js'
 import type { Context } from './context.js'
 import { openDeclaredQueues } from './declaredQueues.js'
 import { CommandFailed, EXIT, UsageError } from './exitCode.js'
@@ -25,11 +27,17 @@ const listenFault = (error: unknown, where: string): CommandFailed => {
 
 const logOf = ({
   logAddress,
+  viewsDirectory,
   dataDirectory,
   strict,
 }: Context['config']): Readonly<{ log: LogOptions; where: string }> => {
-  if (logAddress !== undefined)
-    return { log: { kind: 'eventstoredb', connectionString: logAddress }, where: maskedAddress(logAddress) }
+  if (logAddress !== undefined) {
+    const views = viewsDirectory === undefined ? {} : { viewsDirectory: resolve(viewsDirectory) }
+    return {
+      log: { kind: 'eventstoredb', connectionString: logAddress, ...views },
+      where: maskedAddress(logAddress),
+    }
+  }
   const path = resolve(dataDirectory)
   return { log: { kind: 'embedded', path, strict }, where: path }
 }
@@ -44,6 +52,7 @@ export const serve = async (context: Context): Promise<void> => {
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
   const stopping = context.process.stopping()
+  const asNode = nodeSettings(config, context.version)
   const serverLog = openServerLog(config)
   const ledger = await openLedger({
     log,
@@ -51,17 +60,22 @@ export const serve = async (context: Context): Promise<void> => {
     blobs: config.blobs,
     blobBytesMax: config.blobBytesMax,
     autoCreateQueues: config.autoCreateQueues,
+    ...(asNode === undefined ? {} : { node: asNode.node, cluster: asNode.cluster }),
     ...(config.streamPrefix === undefined ? {} : { streamPrefix: config.streamPrefix }),
   })
   try {
     const by = { who: context.process.who, why: context.loaded.file ?? 'configuration' }
-    await openDeclaredQueues(ledger, config.queues, by)
+    if (asNode === undefined) await openDeclaredQueues(ledger, config.queues, by)
     const { onError } = serverLog
-    const server = await startServer(ledger, { host, port, token: config.token, onError }).catch(
+    const nodeSecret = asNode?.nodeSecret
+    const server = await startServer(ledger, { host, port, token: config.token, nodeSecret, onError }).catch(
       (error: unknown) => {
         throw listenFault(error, `${host}:${port}`)
       },
     )
+    // A queue may be another node's to create and to change: the server finds it.
+    const ofCluster = (): RemoteLedger => connectLedger({ url: server.url, token: config.token })
+    if (asNode !== undefined) await openDeclaredQueues(ofCluster(), config.queues, by)
     const {
       log: { position },
       queues,
@@ -75,6 +89,8 @@ export const serve = async (context: Context): Promise<void> => {
       ]),
     )
     await whenAborted(stopping)
+    if (asNode !== undefined) terminal.say('Leaving the cluster: its queues go to the other nodes.')
+    await ledger.cluster?.leave()
     terminal.say('Stopping: no new requests, waiting for answers in flight. Again to stop at once.')
     await server.close()
   } finally {

@@ -2,6 +2,15 @@
 import { PAYLOAD_BYTES_MAX } from '../../domain/payload/index.js'
 import { isDatabaseAddress } from '../adapters/eventstoredb/address.js'
 import { isStreamPrefix, STREAM_PREFIX_RULE } from '../adapters/prefixed/names.js'
+import {
+  DEAD_AFTER_MS,
+  DEFAULT_TIMES,
+  HEARTBEAT_MS,
+  isAddress,
+  isNodeName,
+  NODE_NAME_RULE,
+  TENURE_MS,
+} from '../cluster/options.js'
 import { LARGE_PAYLOAD_BYTES_DEFAULT, LARGE_PAYLOAD_BYTES_MAX } from '../engine/blobPayloads.js'
 import { DEFAULT_LOGGING, LOG_FORMATS, LOG_LEVELS, LOG_TARGETS } from '../logging/index.js'
 import { accepted, booleanOf, numberOf, oneOf, setting, text, wholeNumber, yesOrNo } from './setting.js'
@@ -13,6 +22,10 @@ const LOG_FILE_BYTES_MIN = 4_096
 const LOG_FILE_BYTES_MAX = 1_073_741_824
 const LOG_FILES_MAX = 100
 
+/** Commands may be given several nodes of a cluster. */
+const isHttpUrls = (value: unknown): value is string =>
+  typeof value === 'string' && value.split(',').every((one) => isHttpUrl(one.trim()))
+
 const isHttpUrl = (value: unknown): value is string =>
   typeof value === 'string' && /^https?:\/\//i.test(value) && URL.canParse(value)
 
@@ -21,8 +34,8 @@ export const SETTINGS = {
     key: 'url',
     variable: 'LEDGERQ_URL',
     flag: '--url',
-    meaning: 'server that commands talk to',
-    codec: accepted('an http:// or https:// address', isHttpUrl),
+    meaning: 'server that commands talk to, or several nodes of a cluster, with commas between them',
+    codec: accepted('an http:// or https:// address', isHttpUrls),
   }),
   token: setting({
     key: 'token',
@@ -47,6 +60,14 @@ export const SETTINGS = {
     flag: '--log',
     meaning: 'esdb:// address of EventStoreDB or KurrentDB, instead of a directory',
     codec: accepted('an esdb:// address', isDatabaseAddress),
+  }),
+  viewsDirectory: setting({
+    key: 'views',
+    variable: 'LEDGERQ_VIEWS',
+    flag: '--views',
+    meaning: 'directory for what is made anew from a log in EventStoreDB; none = read again at each start',
+    codec: text,
+    isPath: true,
   }),
   host: setting({
     key: 'host',
@@ -106,6 +127,72 @@ export const SETTINGS = {
     flag: '--stream-prefix',
     meaning: 'begins the names of all streams in the log',
     codec: accepted(STREAM_PREFIX_RULE, isStreamPrefix),
+  }),
+  clusterEnabled: setting({
+    key: 'cluster.enabled',
+    variable: 'LEDGERQ_CLUSTER',
+    flag: '--cluster',
+    meaning: 'be one of several nodes on the log, which is EventStoreDB then',
+    codec: yesOrNo,
+    ofText: booleanOf,
+    fallback: false,
+  }),
+  clusterNode: setting({
+    key: 'cluster.node',
+    variable: 'LEDGERQ_NODE',
+    flag: '--node',
+    meaning: 'name of this node in the cluster; without one that of the host',
+    codec: accepted(NODE_NAME_RULE, isNodeName),
+  }),
+  clusterAdvertise: setting({
+    key: 'cluster.advertise',
+    variable: 'LEDGERQ_ADVERTISE',
+    flag: '--advertise',
+    meaning: 'where the other nodes reach this one',
+    codec: accepted('an http:// or https:// address without a path', isAddress),
+  }),
+  clusterSecretFile: setting({
+    key: 'cluster.secretFile',
+    variable: 'LEDGERQ_CLUSTER_SECRET_FILE',
+    flag: '--cluster-secret-file',
+    meaning: 'file with what the nodes of the cluster know each other by',
+    codec: text,
+    isPath: true,
+  }),
+  clusterSecret: setting({
+    key: 'cluster.secret',
+    variable: 'LEDGERQ_CLUSTER_SECRET',
+    flag: '--cluster-secret',
+    meaning: 'the same without a file',
+    codec: text,
+    isSecret: true,
+  }),
+  clusterHeartbeatMs: setting({
+    key: 'cluster.heartbeatMs',
+    variable: 'LEDGERQ_HEARTBEAT_MS',
+    flag: '--heartbeat-ms',
+    meaning: 'between two signs of life of a node',
+    codec: wholeNumber(HEARTBEAT_MS.min, HEARTBEAT_MS.max),
+    ofText: numberOf,
+    fallback: DEFAULT_TIMES.heartbeatMs,
+  }),
+  clusterDeadAfterMs: setting({
+    key: 'cluster.deadAfterMs',
+    variable: 'LEDGERQ_DEAD_AFTER_MS',
+    flag: '--dead-after-ms',
+    meaning: 'without a sign of life for so long a node is taken for dead; at least three times heartbeatMs',
+    codec: wholeNumber(DEAD_AFTER_MS.min, DEAD_AFTER_MS.max),
+    ofText: numberOf,
+    fallback: DEFAULT_TIMES.deadAfterMs,
+  }),
+  clusterTenureMs: setting({
+    key: 'cluster.tenureMs',
+    variable: 'LEDGERQ_TENURE_MS',
+    flag: '--tenure-ms',
+    meaning: 'a queue is not moved for balance sooner',
+    codec: wholeNumber(TENURE_MS.min, TENURE_MS.max),
+    ofText: numberOf,
+    fallback: DEFAULT_TIMES.tenureMs,
   }),
   logEnabled: setting({
     key: 'logging.enabled',
@@ -182,7 +269,13 @@ export type SettingName = keyof typeof SETTINGS
 type ValueOf<Name extends SettingName> = (typeof SETTINGS)[Name]['codec']['_A']
 
 /** What has no default may be missing. */
-type Optional = 'token' | 'streamPrefix'
+type Optional =
+  | 'token'
+  | 'streamPrefix'
+  | 'clusterNode'
+  | 'clusterAdvertise'
+  | 'clusterSecretFile'
+  | 'clusterSecret'
 export type SettingValues = Readonly<
   { [Name in Exclude<SettingName, Optional>]: ValueOf<Name> } & {
     [Name in Optional]: ValueOf<Name> | undefined

@@ -47,6 +47,7 @@ describe('E19: the configuration', () => {
       token: undefined,
       dataDirectory: './data',
       logAddress: undefined,
+      viewsDirectory: undefined,
       host: '127.0.0.1',
       port: 7654,
       strict: false,

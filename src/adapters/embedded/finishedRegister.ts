@@ -17,6 +17,12 @@ export type FinishedRegisterOptions = Readonly<{
   dirtyBytesMax?: number
 }>
 
+export type OpenedRegister = FinishedRegister &
+  Readonly<{
+    /** Each stream with the revision up to which it is covered. */
+    coveredStreams: () => ReadonlyArray<readonly [string, number]>
+  }>
+
 class EmbeddedFinishedRegister {
   private readonly files = new Map<string, RegisterFile>()
   private readonly callerIds: CallerIds
@@ -54,8 +60,9 @@ class EmbeddedFinishedRegister {
     }
   }
 
-  asPort(): FinishedRegister {
+  asPort(): OpenedRegister {
     return {
+      coveredStreams: () => [...this.files].map(([stream, { coveredTo }]) => [stream, coveredTo]),
       note: (stream, entry, callerId) => {
         this.note(stream, entry.ordinal, entry.revision, entry.outcome)
         if (callerId !== undefined) this.noteCallerId(stream, callerId, entry.ordinal)
@@ -158,7 +165,7 @@ const fileAt = (...of: ConstructorParameters<typeof RegisterFile>): RegisterFile
 export const openFinishedRegister = async (
   directory: string,
   options: FinishedRegisterOptions = {},
-): Promise<FinishedRegister> => {
+): Promise<OpenedRegister> => {
   const register = new EmbeddedFinishedRegister(directory, options.dirtyBytesMax ?? DIRTY_BYTES_MAX)
   await register.start()
   return register.asPort()

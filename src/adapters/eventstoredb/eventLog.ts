@@ -53,7 +53,7 @@ export type EventStoreLogOptions = Readonly<{
 export const DEFAULT_PREFIX = 'ledgerq'
 const PREFIX = /^[A-Za-z0-9_-]{1,32}$/
 export const PREFIX_RULE = 'letters, digits, "_" and "-", 1 to 32 of them'
-const APPEND_BYTES_MAX = 1_000_000
+export const APPEND_BYTES_MAX = 1_000_000
 const CALL_TIMEOUT_MS = 4_000
 const READ_TIMEOUT_MS = 5_000
 /** Metadata and the fixed fields of an event as JSON; a few hundred bytes in practice. */
@@ -69,7 +69,7 @@ type Head = Readonly<{ revision: number; digest: Uint8Array }>
 
 class EventStoreLog {
   private readonly rules: Rules
-  private readonly reader: LogReader
+  readonly reader: LogReader
   private readonly snapshotStore: Snapshots
   /** Batches that may be repeated: what is sent again is the same to the byte. */
   private readonly pending = new Map<string, Pending>()
@@ -372,21 +372,31 @@ export const connectTo = async (options: EventStoreLogOptions): Promise<Either<L
   return right({ connection: new Connection(loaded, connectionString, times), names, identityStream })
 }
 
+export type EventStoreLedgerLog = EventLog &
+  Readonly<{
+    /** Whose log it is, wherever it is reached. */
+    ledgerId: string
+    /** This revision was durable once, as somebody knows from before: the server must never show less (R43). */
+    mustReach: (stream: string, revision: number) => void
+  }>
+
 export const openEventStoreLog = async (
   options: EventStoreLogOptions,
-): Promise<Either<OpenFault, EventLog>> => {
+): Promise<Either<OpenFault, EventStoreLedgerLog>> => {
   const way = await connectTo(options)
   if (isLeft(way)) return way
   const { connection, names, identityStream } = way.right
   const appendBytesMax = options.appendBytesMax ?? APPEND_BYTES_MAX
-  const fault = await checkPlace(connection, { identityStream, appendBytesMax })
-  if (fault !== undefined) {
+  const ledgerId = await checkPlace(connection, { identityStream, appendBytesMax })
+  if (isLeft(ledgerId)) {
     await connection.close()
-    return left(fault)
+    return ledgerId
   }
   try {
     const end = await new LogReader(connection, new Rules(connection, String), names).endPosition()
-    return right(new EventStoreLog(connection, names, options, end).asPort())
+    const log = new EventStoreLog(connection, names, options, end)
+    const mustReach = (stream: string, revision: number): void => log.reader.noteHead(stream, revision)
+    return right({ ...log.asPort(), ledgerId: ledgerId.right, mustReach })
   } catch (error) {
     await connection.close()
     return left(

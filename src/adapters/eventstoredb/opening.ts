@@ -1,6 +1,7 @@
 // Whether a ledger can live on this EventStoreDB: asked once, when it is opened, so that it refuses to start with a clear reason
 // instead of failing later. Version, limits, the rights of the user, and whose data lies under the prefix.
 import { randomUUID } from 'node:crypto'
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { NO_REVISION } from '../../../domain/batch.js'
 import { isFields } from '../../../domain/storedFields.js'
 import type { Connection } from './connection.js'
@@ -37,15 +38,18 @@ const tooOld = (version: string): LogUnusable | undefined => {
   return unusable(`EventStoreDB ${version} is too old: needed is ${OLDEST_VERSION.join('.')} or later`)
 }
 
-/** Resolves with the fault, or with nothing. */
-export const checkPlace = async (connection: Connection, place: Place): Promise<OpenFault | undefined> => {
+/** Resolves with the fault, or with the ledger's id. */
+export const checkPlace = async (
+  connection: Connection,
+  place: Place,
+): Promise<Either<OpenFault, string>> => {
   try {
     const version = await connection.serverVersion()
-    const old = version === undefined ? undefined : tooOld(version)
-    if (old !== undefined) return old
-    return (await checkLimit(connection, place)) ?? (await checkIdentity(connection, place))
+    const fault =
+      (version === undefined ? undefined : tooOld(version)) ?? (await checkLimit(connection, place))
+    return fault === undefined ? await checkIdentity(connection, place) : left(fault)
   } catch (error) {
-    return unreachable(error)
+    return left(unreachable(error))
   }
 }
 
@@ -91,9 +95,10 @@ export const checkLedgerIsThere = async (
 ): Promise<OpenFault | NoLedger | undefined> => {
   try {
     const first = await identityIn(connection, identityStream)
-    return first === undefined
-      ? { type: 'NoLedger', reason: `no ledger lies there: there is no stream ${identityStream}` }
-      : foreign(identityStream, first)
+    if (first === undefined)
+      return { type: 'NoLedger', reason: `no ledger lies there: there is no stream ${identityStream}` }
+    const id = ledgerIdIn(identityStream, first)
+    return isLeft(id) ? id.left : undefined
   } catch (error) {
     return unreachable(error)
   }
@@ -107,10 +112,10 @@ const unreachable = (error: unknown): OpenFault => {
 const checkIdentity = async (
   connection: Connection,
   { identityStream }: Place,
-): Promise<LogUnusable | undefined> => {
+): Promise<Either<LogUnusable, string>> => {
   for (;;) {
     const first = await identityIn(connection, identityStream)
-    if (first !== undefined) return foreign(identityStream, first)
+    if (first !== undefined) return ledgerIdIn(identityStream, first)
     const data = Buffer.from(JSON.stringify({ format: FORMAT, ledgerId: randomUUID() }))
     // If somebody else is quicker, it is his.
     await connection.append(identityStream, NO_REVISION, [
@@ -119,18 +124,24 @@ const checkIdentity = async (
   }
 }
 
-const foreign = (stream: string, { type, data }: FoundEvent): LogUnusable | undefined => {
+const LEDGER_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+const ledgerIdIn = (stream: string, { type, data }: FoundEvent): Either<LogUnusable, string> => {
+  const refuse = (reason: string): Either<LogUnusable, never> => left(unusable(reason))
   if (type !== LEDGER_TYPE)
-    return unusable(`the stream ${stream} is not a ledger's: it begins with an event of type ${type}`)
+    return refuse(`the stream ${stream} is not a ledger's: it begins with an event of type ${type}`)
   let stored: unknown
   try {
     stored = JSON.parse(Buffer.from(data).toString('utf8'))
   } catch {
     stored = undefined
   }
-  const format = isFields(stored) ? stored.format : undefined
-  if (format === FORMAT) return undefined
-  return unusable(
-    `the ledger in ${stream} has format ${String(format)}; this version knows format ${FORMAT} only. Nothing was changed`,
-  )
+  const { format, ledgerId } = isFields(stored) ? stored : {}
+  if (format !== FORMAT)
+    return refuse(
+      `the ledger in ${stream} has format ${String(format)}; this version knows format ${FORMAT} only. Nothing was changed`,
+    )
+  if (typeof ledgerId !== 'string' || !LEDGER_ID.test(ledgerId))
+    return refuse(`the ledger in ${stream} has no id: its first event was changed`)
+  return right(ledgerId)
 }

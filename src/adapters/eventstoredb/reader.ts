@@ -27,11 +27,15 @@ const EMPTY_PAGES_MAX = 16
 const EVENT_OVERHEAD_BYTES = 64
 /** A page below this is asked for by somebody who looks at single events. */
 const ONE_BATCH_BYTES = 4_096
+/** … and is sent so many at first: most batches are shorter, and what remains of a longer one is asked for by number. */
+const LONE_EVENTS = 32
 
 export class LogReader {
   private readonly cache = new BatchCache()
   /** Of each stream the last revision that is known to be durable: the server must never show less (R43). */
   private readonly heads = new Map<string, number>()
+  /** Reads of one batch that are under way. */
+  private readonly lone = new Set<Readonly<{ stream: string; from: number; done: Promise<unknown> }>>()
 
   constructor(
     private readonly connection: Connection,
@@ -82,12 +86,37 @@ export class LogReader {
   async read(stream: string, from: number, maxBytes: number): Promise<Page | ReadFault> {
     const { lowMark } = await this.rules.of(stream)
     if (from < lowMark) return { type: 'RevisionTruncated', stream, firstRevision: lowMark }
-    const cached = this.cache.find(stream, from)
-    // Whoever wants one batch wants this one; whoever wants more reads on.
-    if (cached !== undefined && maxBytes <= ONE_BATCH_BYTES)
-      return { batches: [cached], next: cached.firstRevision + cached.events.length, atEnd: false }
+    if (maxBytes <= ONE_BATCH_BYTES) return this.readOne(stream, from, maxBytes)
+    return this.readPage(stream, from, maxBytes)
+  }
+
+  /** Who looks at messages one by one asks for the same few batches many times, and often at once. */
+  private async readOne(stream: string, from: number, maxBytes: number): Promise<Page | ReadFault> {
+    for (;;) {
+      // Whoever wants one batch wants this one; whoever wants more reads on.
+      const cached = this.cache.find(stream, from)
+      if (cached !== undefined)
+        return { batches: [cached], next: cached.firstRevision + cached.events.length, atEnd: false }
+      const near = [...this.lone].find((one) => one.stream === stream && isNear(one.from, from))
+      if (near === undefined) break
+      await near.done
+    }
+    const done = this.readPage(stream, from, maxBytes)
+    const own = { stream, from, done: done.catch(() => undefined) }
+    this.lone.add(own)
+    try {
+      return await done
+    } finally {
+      this.lone.delete(own)
+    }
+  }
+
+  private async readPage(stream: string, from: number, maxBytes: number): Promise<Page | ReadFault> {
     const groups = new Groups(maxBytes, from)
-    const how = await this.connection.read({ stream: this.named(stream), from }, (event) => groups.add(event))
+    const how =
+      maxBytes <= ONE_BATCH_BYTES
+        ? await this.readLone(stream, from, groups)
+        : await this.connection.read({ stream: this.named(stream), from }, (event) => groups.add(event))
     const first = groups.first
     if (first === undefined) {
       await this.checkHead(stream, Math.max(from - 1, await this.head(stream)))
@@ -108,6 +137,20 @@ export class LogReader {
     this.noteHead(stream, next - 1)
     if (batches.length === 1 && last !== undefined) this.cache.add(last, groups.bytes)
     return { batches, next, atEnd: how === 'end' }
+  }
+
+  /** Without a count the server would send on until it hears that it is enough. */
+  private async readLone(stream: string, from: number, groups: Groups): Promise<ReadEnd> {
+    const wish = { stream: this.named(stream), from, count: LONE_EVENTS }
+    const how = await this.connection.read(wish, (event) => groups.add(event))
+    const { last } = groups
+    if (how !== 'end' || last === undefined || last[0].revision < from + LONE_EVENTS - 1) return how
+    const missing = last[1].count - 1 - last[1].index
+    if (missing > 0)
+      await this.connection.read({ ...wish, from: last[0].revision + 1, count: missing }, (event) =>
+        groups.add(event),
+      )
+    return 'stopped'
   }
 
   /** The page begins inside of a batch: what stands before it is fetched. */
@@ -184,6 +227,8 @@ export class LogReader {
   }
 }
 
+const isNear = (one: number, other: number): boolean => Math.abs(one - other) < LONE_EVENTS
+
 const ownFacts = (event: FoundEvent): Facts => {
   const facts = factsOf(event)
   if (facts !== undefined) return facts
@@ -213,6 +258,10 @@ class Groups {
 
   get first(): Found | undefined {
     return this.groups[0]?.[0]
+  }
+
+  get last(): Found | undefined {
+    return this.groups[this.groups.length - 1]?.at(-1)
   }
 
   /** False = the page is full. */

@@ -95,6 +95,7 @@ export const answerRead = async (
     if (fault?.do === 'stall' && sent >= (fault.events ?? 0)) return
     left--
     sent++
+    store.shown++
     await send(call, eventAnswer(kept))
   }
   call.end()
@@ -183,6 +184,7 @@ export class Subscription {
     }
     this.sentLast++
     if (fault?.do === 'skip' && this.sentLast % 2 === 0) return true
+    this.store.shown++
     await send(call, eventAnswer(kept))
     if (fault?.do === 'duplicate') await send(call, eventAnswer(kept))
     return true

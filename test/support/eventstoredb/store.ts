@@ -45,6 +45,8 @@ type Rules = Readonly<{ maxCount?: number; maxAgeMs?: number; truncateBefore: nu
 export class EmulatedStore {
   private readonly streams = new Map<string, Stream>()
   readonly all: Kept[] = []
+  /** Events that were sent to readers, of reads and subscriptions. */
+  shown = 0
   private readonly recent = new Map<string, { stream: string; revision: number }>()
   private readonly listeners = new Set<() => void>()
   private end = 0
