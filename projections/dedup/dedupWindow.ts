@@ -14,7 +14,8 @@ export class DedupWindow {
   /** In order of time; entries that were replaced stay here until their turn. */
   private readonly blocks = new KeyBlocks()
   private readonly chains = new HashChains(this.blocks)
-  private readonly key = new KeyBytes()
+
+  constructor(private readonly key = new KeyBytes()) {}
 
   get size(): number {
     return this.chains.size

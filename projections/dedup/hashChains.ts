@@ -1,7 +1,13 @@
 // Where a hash leads to: linear hashing (Litwin 1980). The directory grows by one chain with each key beyond one a chain and
 // shrinks the same way, so there is never a moment in which all keys are placed anew; ten million of them would stall
 // the loop for seconds. The directory stands in segments; the first doubles until it is as long as the others will be.
-import type { KeyBlocks } from './keyBlocks.js'
+
+/** What is chained: entries from 1, with the hash by which each is found and the next one of its chain (0 = none). */
+export type Links = Readonly<{
+  hash: (entry: number) => number
+  next: (entry: number) => number
+  setNext: (entry: number, next: number) => void
+}>
 
 const SEGMENT_BITS = 16
 const SEGMENT_CHAINS = 1 << SEGMENT_BITS
@@ -17,31 +23,31 @@ export class HashChains {
   private round = FIRST_CHAINS
   private entries = 0
 
-  constructor(private readonly blocks: KeyBlocks) {}
+  constructor(private readonly links: Links) {}
 
   get size(): number {
     return this.entries
   }
 
-  /** The first entry of the chain; 0 = none. Go on with `blocks.next`. */
+  /** The first entry of the chain; 0 = none. Go on with `links.next`. */
   first(hash: number): number {
     return this.chains === 0 ? 0 : this.head(this.chainOf(hash))
   }
 
   add(entry: number): void {
     if (this.chains === 0) this.begin()
-    this.push(this.chainOf(this.blocks.hash(entry)), entry)
+    this.push(this.chainOf(this.links.hash(entry)), entry)
     this.entries++
     if (this.entries > this.chains) this.split()
   }
 
   remove(entry: number): void {
-    const chain = this.chainOf(this.blocks.hash(entry))
-    const { blocks } = this
+    const chain = this.chainOf(this.links.hash(entry))
+    const { links } = this
     let before = 0
-    for (let at = this.head(chain); at !== entry; at = blocks.next(at)) before = at
-    if (before === 0) this.setHead(chain, blocks.next(entry))
-    else blocks.setNext(before, blocks.next(entry))
+    for (let at = this.head(chain); at !== entry; at = links.next(at)) before = at
+    if (before === 0) this.setHead(chain, links.next(entry))
+    else links.setNext(before, links.next(entry))
     this.entries--
     // Five for one: with four chains a key, fewer would fall behind keys that go.
     for (let n = 0; n < 5 && this.chains > FIRST_CHAINS; n++) {
@@ -74,7 +80,7 @@ export class HashChains {
     this.segments[chain >>> SEGMENT_BITS]![chain & SEGMENT_MASK] = entry
   }
   private push(chain: number, entry: number): void {
-    this.blocks.setNext(entry, this.head(chain))
+    this.links.setNext(entry, this.head(chain))
     this.setHead(chain, entry)
   }
 
@@ -89,8 +95,8 @@ export class HashChains {
     this.setHead(from, 0)
     this.chains++
     while (entry !== 0) {
-      const next = this.blocks.next(entry)
-      this.push((this.blocks.hash(entry) & this.round) === 0 ? from : added, entry)
+      const next = this.links.next(entry)
+      this.push((this.links.hash(entry) & this.round) === 0 ? from : added, entry)
       entry = next
     }
     if (this.chains === 2 * this.round) this.round *= 2
@@ -111,7 +117,7 @@ export class HashChains {
     let entry = this.head(gone)
     this.setHead(gone, 0)
     while (entry !== 0) {
-      const next = this.blocks.next(entry)
+      const next = this.links.next(entry)
       this.push(into, entry)
       entry = next
     }

@@ -16,11 +16,15 @@ export class KeyBytes {
   length = 0
   hash = 0
   private words = new Uint32Array(this.bytes.buffer)
+  /** The key that is here, when it came as a text. */
+  private text: string | undefined
+  private kind: DedupKind = 'dedup'
   private seedA = 0x9e3779b9
   private seedB = 0x85ebca6b
 
   /** From now on another hash; only while nothing is remembered. */
   seed(seed: string): void {
+    this.text = undefined
     for (let i = 0; i < seed.length; i++) {
       this.seedA = Math.imul(this.seedA ^ seed.charCodeAt(i), 0x01000193)
       this.seedB = Math.imul(this.seedB + seed.charCodeAt(i), 0xcc9e2d51)
@@ -29,6 +33,10 @@ export class KeyBytes {
   }
 
   take(kind: DedupKind, key: string): void {
+    // One enqueue looks the same id up twice and enters it.
+    if (key === this.text && kind === this.kind) return
+    this.text = key
+    this.kind = kind
     const { length } = key
     this.reserve(1 + 2 * length)
     const { bytes } = this
@@ -54,6 +62,7 @@ export class KeyBytes {
 
   /** A key that was taken earlier, from where it is kept. */
   takeFrom(bytes: Uint8Array, start: number, end: number): void {
+    this.text = undefined
     this.reserve(end - start)
     for (let i = start; i < end; i++) this.bytes[i - start] = bytes[i]!
     this.finish(end - start)

@@ -22,18 +22,21 @@ import {
 import { type EpochMs, NO_INSTANT } from '../../domain/time.js'
 import type { CircuitBoard } from '../circuits/circuitBoard.js'
 import { DedupWindow } from '../dedup/dedupWindow.js'
+import { KeyBytes } from '../dedup/keyBytes.js'
 import * as K from '../measures/kindCounts.js'
 import * as R from '../measures/recentRates.js'
 import * as L from '../messageTable/layout.js'
 import type { MessageTable } from '../messageTable/messageTable.js'
+import { CallerIds } from './callerIds.js'
 import { ClaimIds } from './claimIds.js'
 import { FinishedRing } from './finishedRing.js'
 import type { Measures } from './measures.js'
 import type { Placement } from './placement.js'
 
 export class MessageFold {
-  readonly dedup = new DedupWindow()
-  readonly callerIds = new Map<string, number>()
+  private readonly key = new KeyBytes()
+  readonly dedup = new DedupWindow(this.key)
+  readonly callerIds: CallerIds
   readonly deadLetters = new Set<number>()
   readonly finished = new FinishedRing()
   readonly claimIds = new ClaimIds()
@@ -45,7 +48,9 @@ export class MessageFold {
     private readonly measures: Measures,
     private readonly placement: Placement,
     private readonly circuits: CircuitBoard,
-  ) {}
+  ) {
+    this.callerIds = new CallerIds(table, this.key)
+  }
 
   enqueued(event: MessageEnqueued, revision: number, at: EpochMs): void {
     const { table, measures } = this
@@ -61,7 +66,7 @@ export class MessageFold {
     table.setDouble(slot, L.PAYLOAD_REVISION, revision)
     table.setDouble(slot, L.LAST_REVISION, revision)
     table.setInt(slot, L.PRIORITY, event.priority)
-    if (callerId !== undefined) this.callerIds.set(callerId, ordinal)
+    if (callerId !== undefined) this.callerIds.add(callerId, slot)
     if (callerId !== undefined || attributes !== undefined) this.withAttributes(slot, event, at)
     const kind = measures.kinds.numberOf(event.priority, attributes?.type)
     table.setInt(slot, L.KIND, kind)
@@ -366,7 +371,7 @@ export class MessageFold {
     const ordinal = table.double(slot, L.ORDINAL)
     const { callerId } = table.cold(slot)
     if (callerId !== undefined) {
-      this.callerIds.delete(callerId)
+      this.callerIds.remove(slot)
       this.dedup.remember('id', callerId, ordinal, at)
     }
     this.measures.kinds.add(table.int(slot, L.KIND), from, -1)

@@ -204,6 +204,11 @@ export class PartitionState {
     return this.placement.promote(at, max)
   }
 
+  /** As `DedupWindow.seedHash`, for live ids as well. */
+  seedHash(seed: string): void {
+    if (this.callerIds.size === 0) this.dedup.seedHash(seed)
+  }
+
   /** Grants every lease anew, in full, on the clock of this term (§4.11). */
   regrantLeases(tick: number): void {
     this.placement.regrantLeases(tick)
@@ -223,7 +228,7 @@ export class PartitionState {
     for (let slot = 0; slot < table.slotCount; slot++) {
       if (table.int(slot, L.TAG) === L.TAG_FREE) continue
       const { callerId } = table.cold(slot)
-      if (callerId !== undefined) callerIds.set(callerId, table.double(slot, L.ORDINAL))
+      if (callerId !== undefined) callerIds.add(callerId, slot)
     }
     this.adopt(this.lastAt)
     this.placement.relink(this.lastAt)

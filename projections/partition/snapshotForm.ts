@@ -157,13 +157,13 @@ export class SnapshotLoader {
   private header: Header | undefined
   private loaded = 0
 
-  /** `hashSeed`: see `DedupWindow.seedHash`. */
+  /** `hashSeed`: see `PartitionState.seedHash`. */
   constructor(
     private readonly stream: string,
     hashSeed = '',
   ) {
     this.state = new PartitionState(parsePartitionStream(stream)?.partition)
-    this.state.dedup.seedHash(hashSeed)
+    this.state.seedHash(hashSeed)
   }
 
   /** Chunks in order, the header first. */

@@ -46,7 +46,7 @@ export const recoverPartition = async (
   const { useSnapshots = true, hashSeed = '' } = options
   const loaded = useSnapshots ? await newestUsable(log, stream, hashSeed) : undefined
   const state = loaded ?? new PartitionState(parsePartitionStream(stream)?.partition)
-  state.dedup.seedHash(hashSeed)
+  state.seedHash(hashSeed)
   const snapshotRevision = state.nextRevision - 1
   for (;;) {
     const page = await log.read(stream, state.nextRevision, PAGE_BYTES)()
