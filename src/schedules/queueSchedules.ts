@@ -29,7 +29,8 @@ export type ScheduleDeps = Readonly<{
 const AT_ONCE = 100
 const TURN_MS = 10
 const RETRY_MS_MIN = 1_000
-const RETRY_MS_MAX = 60_000
+/** A tick is late by this much at most once the log takes appends again. */
+const RETRY_MS_MAX = 10_000
 
 type Plan = {
   readonly state: ScheduleState
