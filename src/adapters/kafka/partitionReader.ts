@@ -1,0 +1,107 @@
+// Committed records of one partition from an offset on, asked of its leader directly: the client's own consumer reads only as a member of
+// a group, which takes seconds to form, and leaves the group behind. The client's inner calls are used; its version is pinned.
+import { createRequire } from 'node:module'
+import type { Kafka } from 'kafkajs'
+import { invariant } from '../../../domain/invariant.js'
+
+type Fetched = Readonly<{ topicName: string; partitions: ReadonlyArray<Readonly<{ partition: number }>> }>
+type Broker = Readonly<{
+  fetch: (asked: unknown) => Promise<Readonly<{ responses: ReadonlyArray<Fetched> }>>
+}>
+type Cluster = Readonly<{
+  connect: () => Promise<void>
+  disconnect: () => Promise<void>
+  addTargetTopic: (topic: string) => Promise<void>
+  refreshMetadata: () => Promise<void>
+  findLeaderForPartitions: (
+    topic: string,
+    partitions: ReadonlyArray<number>,
+  ) => Readonly<Record<string, ReadonlyArray<number>>>
+  findBroker: (of: Readonly<{ nodeId: string }>) => Promise<Broker>
+}>
+type MakeCluster = (options: Readonly<{ allowAutoTopicCreation: false; isolationLevel: number }>) => Cluster
+
+type Message = Readonly<{
+  offset: string
+  timestamp: string
+  key: Buffer | null
+  value: Buffer | null
+  headers?: Readonly<Record<string, Buffer>>
+}>
+/** Leaves out what was aborted, and marks of transactions. */
+type BatchClass = new (
+  topic: string,
+  from: string,
+  partition: unknown,
+) => Readonly<{
+  messages: ReadonlyArray<Message>
+  lastOffset: () => string
+  isEmptyIncludingFiltered: () => boolean
+}>
+
+const READ_COMMITTED = 1
+const MAX_WAIT_MS = 250
+const FETCH_BYTES = 4 * 1_048_576
+const MAKE_CLUSTER = 'private:Kafka:createCluster'
+
+export type FoundMessage = Readonly<{
+  offset: number
+  key: string | undefined
+  value: string
+  headers: Readonly<Record<string, Buffer>>
+}>
+
+export type PartitionReader = Readonly<{
+  /** What is committed from `offset` on, and where to go on; perhaps nothing yet. */
+  read: (
+    topic: string,
+    partition: number,
+    offset: number,
+  ) => Promise<Readonly<{ records: ReadonlyArray<FoundMessage>; next: number }>>
+  close: () => Promise<void>
+}>
+
+const makeCluster = (kafka: Kafka): Cluster => {
+  const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === MAKE_CLUSTER)
+  invariant(name !== undefined, 'another version of kafkajs than the one this was written for')
+  const make = (kafka as unknown as Record<symbol, MakeCluster>)[name] as MakeCluster
+  return make({ allowAutoTopicCreation: false, isolationLevel: READ_COMMITTED })
+}
+
+const found = ({ offset, key, value, headers = {} }: Message): FoundMessage => ({
+  offset: Number(offset),
+  key: key?.toString('utf8'),
+  value: value?.toString('utf8') ?? '',
+  headers,
+})
+
+export const openPartitionReader = async (kafka: Kafka): Promise<PartitionReader> => {
+  const Batch: BatchClass = createRequire(import.meta.url)('kafkajs/src/consumer/batch')
+  const cluster = makeCluster(kafka)
+  await cluster.connect()
+  return {
+    read: async (topic, partition, offset) => {
+      await cluster.addTargetTopic(topic)
+      const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))
+      if (nodeId === undefined) {
+        await cluster.refreshMetadata()
+        return { records: [], next: offset }
+      }
+      const broker = await cluster.findBroker({ nodeId })
+      const partitions = [{ partition, fetchOffset: String(offset), maxBytes: FETCH_BYTES }]
+      const { responses } = await broker.fetch({
+        isolationLevel: READ_COMMITTED,
+        maxWaitTime: MAX_WAIT_MS,
+        minBytes: 1,
+        maxBytes: FETCH_BYTES,
+        topics: [{ topic, partitions }],
+      })
+      const answer = responses[0]?.partitions[0]
+      if (answer === undefined) return { records: [], next: offset }
+      const batch = new Batch(topic, String(offset), answer)
+      const isEmpty = batch.isEmptyIncludingFiltered()
+      return { records: batch.messages.map(found), next: isEmpty ? offset : Number(batch.lastOffset()) + 1 }
+    },
+    close: () => cluster.disconnect(),
+  }
+}

@@ -1,0 +1,246 @@
+// Tells one shard's events, for as long as the relay runs: a term after the other. A term begins by ending those before it and reading
+// how far they came; it tells batch after batch, each with its position, and ends with the first fault. Whatever was left open is
+// known to the next term, so nothing is told twice and nothing is left out, wherever a term stops.
+import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
+import type { Clock } from '../ports/clock.js'
+import type { EventLog, ReadFault } from '../ports/eventLog.js'
+import type { FanOut, FanOutFault, FanOutShard, ShardPosition } from '../ports/fanOut.js'
+import {
+  type EncodeRecord,
+  isSameEvent,
+  type OwnRecords,
+  type RevisionMissing,
+  ShardReader,
+} from './shardReader.js'
+
+/** What is kept from telling, and by whom it can be mended: `waiting` mends itself, `parked` needs somebody. */
+export type ShardState = 'starting' | 'telling' | 'waiting' | 'standby' | 'parked' | 'stopped'
+
+export type ShardRelayDeps = Readonly<{
+  log: EventLog
+  fanOut: FanOut
+  clock: Clock
+  encode: EncodeRecord
+  onTrouble: (message: string) => void
+}>
+
+export const RELAY_TIMES = {
+  /** The first pause after a fault that passes; doubled each time. */
+  retryMs: 100,
+  retryMsMax: 10_000,
+  /** What somebody has to mend is looked at again this often. */
+  parkedMs: 15_000,
+  /** Another relay that is quiet for so long, while there is something to tell, is taken over from. */
+  standbyMs: 15_000,
+  /** Logs that others append to do not tell of all appends. */
+  lookMs: 1_000,
+} as const
+
+const RECORDS_MAX = 5_000
+/** Foreign events passed over before the position is written without one of its own: a start reads them again. */
+const PASSED_OVER_MAX = 100_000
+const BEGIN: ShardPosition = { next: 0, told: 0, last: undefined }
+
+type TermFault = FanOutFault | ReadFault | RevisionMissing | Readonly<{ type: 'OtherLog'; reason: string }>
+
+export class ShardRelay {
+  state: ShardState = 'starting'
+  /** Why it does not tell. */
+  reason: string | undefined
+  /** As it is in the topic. */
+  committed = BEGIN
+  /** Everything of the shard below this position of the log is told. */
+  toldTo = 0
+  isAtEnd = false
+  /** Recorded time of the newest event it has looked at. */
+  seenAtMs: number | undefined
+  /** Terms since the start. */
+  terms = 0
+
+  private isStopping = false
+  private failures = 0
+  private recordsMax = RECORDS_MAX
+  private wake: (() => void) | undefined
+  private isAwake = false
+  private running: Promise<void> = Promise.resolve()
+
+  constructor(
+    private readonly deps: ShardRelayDeps,
+    readonly shard: number,
+  ) {}
+
+  start(): void {
+    this.running = this.run()
+  }
+
+  async stop(): Promise<void> {
+    this.isStopping = true
+    this.nudge()
+    await this.running
+    this.state = 'stopped'
+  }
+
+  /** There may be something new to tell, or a reason to look. */
+  nudge(): void {
+    this.isAwake = true
+    this.wake?.()
+  }
+
+  private async run(): Promise<void> {
+    while (!this.isStopping) {
+      const fault = await this.term()
+      if (this.isStopping || fault === undefined) break
+      await this.afterFault(fault)
+    }
+  }
+
+  /** Until somebody nudges, at the longest so long. */
+  private async rest(ms: number, isForNews = false): Promise<void> {
+    if (this.isStopping || (isForNews && this.isAwake)) {
+      this.isAwake = false
+      return
+    }
+    await new Promise<void>((done) => {
+      const cancel = this.deps.clock.after(ms, done)
+      this.wake = () => {
+        // A pause after a fault is not cut short by news.
+        if (!isForNews && !this.isStopping) return
+        cancel()
+        done()
+      }
+    })
+    this.wake = undefined
+    this.isAwake = false
+  }
+
+  /** Undefined = it was asked to stop. */
+  private async term(): Promise<TermFault | undefined> {
+    const opened = await this.deps.fanOut.open(this.shard)()
+    if (isLeft(opened)) return opened.left
+    const term = opened.right
+    try {
+      this.terms++
+      for (const warning of term.warnings) this.warn(warning)
+      return await this.tell(term)
+    } finally {
+      await term.close()
+    }
+  }
+
+  private async tell(term: FanOutShard): Promise<TermFault | undefined> {
+    const { log, encode, fanOut } = this.deps
+    let position = term.position
+    this.committed = position
+    this.toldTo = position.next
+    const other = await this.otherLog(position)
+    if (other !== undefined) return other
+    this.enter('telling', undefined)
+    const of = { shard: this.shard, shards: fanOut.shards, partitions: term.partitions }
+    const reader = new ShardReader(log, encode, of, position.next)
+    while (!this.isStopping) {
+      const read = await reader.read(term.bytesMax, this.recordsMax)
+      if (isLeft(read)) return read.left
+      const own = read.right
+      if (own.seenAtMs !== undefined) this.seenAtMs = own.seenAtMs
+      const isDue = own.records.length > 0 || own.next - position.next > PASSED_OVER_MAX
+      if (isDue) {
+        const published = await this.publish(term, position, own)
+        if (isLeft(published)) return published.left
+        position = published.right
+        this.committed = position
+        this.failures = 0
+        this.recordsMax = Math.min(RECORDS_MAX, this.recordsMax * 2)
+      }
+      this.toldTo = own.next
+      this.isAtEnd = own.atEnd
+      if (own.atEnd) await this.rest(RELAY_TIMES.lookMs, true)
+    }
+    return undefined
+  }
+
+  private async publish(
+    term: FanOutShard,
+    { told, last }: ShardPosition,
+    own: OwnRecords,
+  ): Promise<Either<TermFault, ShardPosition>> {
+    const { records, next } = own
+    const position = { next, told: told + records.length, last: own.last ?? last }
+    const published = await term.publish(records, position)()
+    if (!isLeft(published)) return right(position)
+    const { left: fault } = published
+    if (fault.type !== 'FanOutTooLarge') return left(fault)
+    if (records.length > 1) {
+      this.recordsMax = Math.ceil(records.length / 2)
+      return left({ type: 'FanOutUnavailable', reason: `${fault.reason}; tried again in smaller parts` })
+    }
+    const { stream, revision } = own.last ?? { stream: 'no stream', revision: -1 }
+    const reason = `${stream}, revision ${revision} is too large for the topic (max.message.bytes): ${records[0]?.bytes} bytes`
+    return left({ type: 'FanOutRefused', reason })
+  }
+
+  /** A log that was put back from a copy, or another one, must not go on where this one stopped (R15). */
+  private async otherLog({ last, next }: ShardPosition): Promise<TermFault | undefined> {
+    if (last === undefined) return undefined
+    const { log } = this.deps
+    const found = await log.readAll(last.position, 1)()
+    if (isLeft(found)) return found.left
+    const where = `${last.stream}, revision ${last.revision}`
+    if (found.right.batches.some((batch) => isSameEvent(batch, last))) return undefined
+    const head = await log.head(last.stream)()
+    if (isLeft(head)) return head.left
+    const isShorter = head.right < last.revision
+    // It may have been truncated since; then the stream goes on above it.
+    const isTruncated = !isShorter && !found.right.batches.some(({ stream }) => stream === last.stream)
+    if (isTruncated) return undefined
+    const reason = isShorter
+      ? `the log ends before ${where}, which the topic holds already: it is an older copy, or another log (position ${next})`
+      : `the log holds another event as ${where} than the topic`
+    return { type: 'OtherLog', reason }
+  }
+
+  private async afterFault(fault: TermFault): Promise<void> {
+    switch (fault.type) {
+      case 'FanOutFenced':
+        this.enter('standby', fault.reason)
+        return this.standBy()
+      case 'FanOutUnavailable':
+      case 'LogUnavailable':
+      case 'LogStopped': {
+        const pauseMs = Math.min(RELAY_TIMES.retryMs * 2 ** this.failures, RELAY_TIMES.retryMsMax)
+        this.failures = Math.min(this.failures + 1, 30)
+        this.enter('waiting', fault.reason)
+        return this.rest(pauseMs)
+      }
+      default:
+        this.enter('parked', 'reason' in fault ? fault.reason : fault.type)
+        return this.rest(RELAY_TIMES.parkedMs)
+    }
+  }
+
+  /** Another relay has the shard. It is left alone until it is quiet for a while although there is something to tell. */
+  private async standBy(): Promise<void> {
+    const { fanOut, log } = this.deps
+    let seen: number | undefined
+    while (!this.isStopping) {
+      const before = log.condition().nextPosition
+      await this.rest(RELAY_TIMES.standbyMs)
+      const activity = await fanOut.activity(this.shard)()
+      // Nobody knows: not a reason to take over.
+      if (isLeft(activity)) continue
+      const isQuiet = activity.right === seen
+      seen = activity.right
+      if (isQuiet && before > this.toldTo) return
+    }
+  }
+
+  private enter(state: ShardState, reason: string | undefined): void {
+    const isNews = state !== this.state || (state === 'parked' && reason !== this.reason)
+    this.state = state
+    this.reason = reason
+    if (isNews && reason !== undefined) this.warn(`${state}: ${reason}`)
+  }
+
+  private warn(message: string): void {
+    this.deps.onTrouble(`shard ${this.shard} ${message}`)
+  }
+}
