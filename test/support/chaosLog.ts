@@ -1,7 +1,7 @@
 // What a directory holds after its process has died, held against what was told. Each time: it opens without help, what was
 // told since is there or is not, and the log alone gives the state, with and without snapshots. At the end: everything that
 // the checkers of the simulation ask of a log.
-import { isLeft } from 'fp-ts/lib/Either.js'
+import { type Either, isLeft } from 'fp-ts/lib/Either.js'
 import type { RecordedBatch } from '../../domain/batch.js'
 import { stateHash } from '../../projections/partition/index.js'
 import { openEmbeddedLog } from '../../src/adapters/embedded/eventLog.js'
@@ -20,6 +20,17 @@ export class BrokenPromises extends Error {
     super(sentences.join('\n'))
   }
 }
+
+/** Where the log is, and how it is opened by somebody who only looks. */
+export type LogPlace = Readonly<{
+  open: () => Promise<Either<unknown, EventLog>>
+  verify: () => Promise<Either<unknown, unknown>>
+}>
+
+export const logIn = (directory: string): LogPlace => ({
+  open: () => openEmbeddedLog({ directory, segmentBytes: SEGMENT_BYTES }),
+  verify: () => verify(directory),
+})
 
 /** Which call or attempt stands where in the log. */
 type Found = {
@@ -46,7 +57,7 @@ export class ChaosLog {
   private events = 0
 
   constructor(
-    private readonly directory: string,
+    private readonly place: LogPlace,
     private readonly records: Records,
   ) {}
 
@@ -66,7 +77,7 @@ export class ChaosLog {
       this.records.saw('recovered twice')
     }
     if (options.verifies) {
-      const verdict = await verify(this.directory)
+      const verdict = await this.place.verify()
       must(!isLeft(verdict), `G4 the log does not verify: ${JSON.stringify(verdict)}`)
     }
     const left = [...this.atWork]
@@ -75,12 +86,8 @@ export class ChaosLog {
   }
 
   private async recovered(): Promise<ReadonlyMap<string, string>> {
-    const { directory, records } = this
-    const begin = performance.now()
-    const opened = await openEmbeddedLog({ directory, segmentBytes: SEGMENT_BYTES })
-    if (isLeft(opened)) throw new BrokenPromises([`the log does not open: ${JSON.stringify(opened.left)}`])
-    const log = opened.right
-    records.took('the log opens', performance.now() - begin)
+    const { records } = this
+    const log = await this.opened()
     try {
       if (log.condition().discardedTailBytes > 0) records.saw('a torn tail was cut')
       await this.read(log)
@@ -101,14 +108,37 @@ export class ChaosLog {
     }
   }
 
+  private async opened(): Promise<EventLog> {
+    const begin = performance.now()
+    const opened = await this.place.open()
+    if (isLeft(opened)) throw new BrokenPromises([`the log does not open: ${JSON.stringify(opened.left)}`])
+    this.records.took('the log opens', performance.now() - begin)
+    return opened.right
+  }
+
+  /** The same of a log that workers go on writing to: only what was told before is looked for. Throws {@link BrokenPromises}. */
+  async checkRunning(): Promise<void> {
+    const { length: started } = this.records.started
+    const log = await this.opened()
+    try {
+      await this.read(log)
+    } finally {
+      await log.close()
+    }
+    this.compare(started)
+  }
+
   private async read(log: EventLog): Promise<void> {
     for (;;) {
       const page = await log.readAll(this.position, PAGE_BYTES)()
       if (isLeft(page)) throw new BrokenPromises([`the log cannot be read: ${JSON.stringify(page.left)}`])
       for (const batch of page.right.batches) {
-        must(batch.position === this.events, `position ${batch.position} follows ${this.events} events`)
+        if (log.isSparse !== true)
+          must(batch.position === this.events, `position ${batch.position} follows ${this.events} events`)
         this.events += batch.events.length
-        this.streams.set(batch.stream, [...(this.streams.get(batch.stream) ?? []), batch])
+        const stream = this.streams.get(batch.stream) ?? []
+        stream.push(batch)
+        this.streams.set(batch.stream, stream)
         if (batch.stream.startsWith('partition-')) this.note(batch)
       }
       this.position = page.right.next
@@ -143,7 +173,7 @@ export class ChaosLog {
   }
 
   /** 1: every ok is there, no definite failure is; nothing was handed out that the log does not know. */
-  private compare(): void {
+  private compare(started = this.records.started.length): void {
     const { found, records } = this
     const broken: string[] = []
     const ensure = (holds: boolean, sentence: string): void => {
@@ -172,7 +202,7 @@ export class ChaosLog {
       const named = there[0] === `work/${ordinalOf(id)}`
       ensure(named, `1 ${payload} was repeated with its key: told ${id}, and the log has ${there[0]}`)
     }
-    for (const { lease, n } of records.started) {
+    for (const { lease, n } of records.started.slice(0, started)) {
       const payload = found.starts.get(`${lease.queue}/${lease.ordinal}/${lease.fence}`)
       ensure(
         payload !== undefined,

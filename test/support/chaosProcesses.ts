@@ -12,6 +12,7 @@ export const COMMAND_LINE = fileURLToPath(new URL('../../src/cli/main.js', impor
 const SAID_CHARS_MAX = 20_000
 
 export type Running = Readonly<{
+  pid: number
   /** Resolves when it serves; rejects when it ends before. */
   ready: Promise<void>
   /** Resolves with the exit code, or the signal's name, once everything it said has been heard. */
@@ -59,6 +60,7 @@ export const start = (
   // Whoever does not wait for it finds out by its end.
   ready.catch(() => undefined)
   return {
+    pid: child.pid ?? 0,
     ready,
     ended,
     isOver: () => over,

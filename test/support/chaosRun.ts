@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { connectLedger, type RemoteLedger } from '../../src/client/connectLedger.js'
+import { drain } from './chaosDrain.js'
 import { FATE_VARIABLE } from './chaosFate.js'
 import { Load } from './chaosLoad.js'
-import { BrokenPromises, ChaosLog } from './chaosLog.js'
+import { BrokenPromises, ChaosLog, logIn } from './chaosLog.js'
 import {
   ANSWERS_MAX,
   isOnSmallDisk,
@@ -40,8 +41,6 @@ const ENDS_WITHIN_MS = 10_000
 /** Half of what a server that ends waits for another request. */
 const CLIENT_HELD_UP_MS = 50
 const HEAP_FULL_WITHIN_MS = 10_000
-/** Without one message less: healed, a queue goes on, however slow the machine is. */
-const DRAIN_STUCK_MS = 20_000
 const JOB_NUMBERS_OF_A_CYCLE = 1_000_000
 
 export const NO_SMALL_DISK = 'no small file system can be made here'
@@ -70,7 +69,7 @@ export class House {
     private readonly seed: number,
     private readonly disk: SmallDisk | undefined,
   ) {
-    this.log = new ChaosLog(directory, this.records)
+    this.log = new ChaosLog(logIn(directory), this.records)
     this.ledger = connectLedger({ url: `http://127.0.0.1:${port}`, timeoutMs: 15_000 })
     this.load = new Load(this.ledger, this.records)
   }
@@ -326,25 +325,7 @@ export class House {
     const server = this.server()
     this.last = server
     await server.ready
-    const begin = performance.now()
-    for (const name of ['a', 'b'])
-      await this.ledger
-        .knownQueue('ticks')
-        .unschedule(name)
-        .catch(() => undefined)
-    const names = Object.keys(queuesOf(this.seed))
-    for (const name of names) await this.ledger.knownQueue(name).resume()
-    let leftBefore = Number.POSITIVE_INFINITY
-    let progressAt = begin
-    for (let left = 1; left > 0; ) {
-      left = 0
-      for (const name of names) left += await this.drained(name)
-      if (left < leftBefore) progressAt = performance.now()
-      leftBefore = Math.min(left, leftBefore)
-      const stuckMs = performance.now() - progressAt
-      if (stuckMs > DRAIN_STUCK_MS) throw new BrokenPromises([`${left} messages do not drain`])
-    }
-    this.records.took('a drain', performance.now() - begin)
+    await drain(this.ledger, Object.keys(queuesOf(this.seed)), this.records)
     server.signal('SIGTERM')
     const how = await within(ENDS_WITHIN_MS, server.ended)
     if (how !== 0) throw new BrokenPromises([`R61 told to end, it did not (${how}): ${server.complaints()}`])
@@ -352,21 +333,6 @@ export class House {
     await this.log.check({ recoversTwice: true, verifies: true, hasHandedBack: true })
     this.log.judge()
     this.records.saw('drained')
-  }
-
-  /** How many messages the queue has left, once everything that can run now has been acked. */
-  private async drained(name: string): Promise<number> {
-    const queue = this.ledger.knownQueue(name)
-    const messages = await queue.claim({ worker: 'drain', max: 500 })
-    const results =
-      messages.length === 0
-        ? []
-        : await queue.settle(messages.map(({ leaseToken }) => ({ leaseToken, outcome: 'ack' })))
-    for (const { leaseToken, ok } of results)
-      Object.assign(this.records.settle(leaseToken, { outcome: 'ack' }), { told: 'ok', accepted: ok })
-    const { scheduled, pending, retrying, processing } = await queue.stats()
-    if (messages.length === 0) await new Promise((turn) => setTimeout(turn, 10))
-    return scheduled + pending + retrying + processing
   }
 
   private async endWorker(): Promise<void> {
