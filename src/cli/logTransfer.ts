@@ -5,12 +5,14 @@ import cliProgress from 'cli-progress'
 import { ChainFault, type ChainFaultKind } from '../chain/chainedBatch.js'
 import { maskedAddress } from '../config/index.js'
 import { fileTarget, type Sink, streamTarget } from '../transfer/fileSide.js'
+import { follow, whenReachable } from '../transfer/follow.js'
 import { type Moved, type MoveOptions, type MovePhase, move } from '../transfer/move.js'
-import { openSource, openTarget, type Place } from '../transfer/places.js'
+import { isDirectory, openSource, openTarget, openTargetToLook, type Place } from '../transfer/places.js'
 import type { ChainSource, ChainTarget } from '../transfer/sides.js'
 import type { Context } from './context.js'
-import { CommandFailed, EXIT, type ExitCode } from './exitCode.js'
+import { CommandFailed, EXIT, type ExitCode, UsageError } from './exitCode.js'
 import { facts, grouped } from './table.js'
+import { printable } from './terminal.js'
 import { chainHeads } from './verified.js'
 
 const EXITS: Readonly<Record<ChainFaultKind, ExitCode>> = {
@@ -75,7 +77,7 @@ const told = async <A>(context: Context, signal: AbortSignal, act: () => Promise
     return await act()
   } catch (error) {
     if (error instanceof ChainFault) throw new CommandFailed(EXITS[error.kind], `${error.message}.`)
-    if (!signal.aborted) throw error
+    if (!signal.aborted || error !== signal.reason) throw error
     context.terminal.say('Stopped. The same command goes on from here.')
     throw new CommandFailed(EXIT.failed)
   }
@@ -143,10 +145,14 @@ export const exportLog = async (context: Context, options: ExportOptions): Promi
   const result = await told(context, signal, async () => {
     const source = await openSource(place)
     const { spoken } = place
-    const target = isStream
+    const target = await (isStream
       ? streamTarget(standardOutput, spoken, options.compress)
       : fileTarget(resolve(options.to), spoken, options.compress)
-    return moved(context, source, await target, { withoutBlobs: options.withoutBlobs === true }, signal)
+    ).catch(async (error: unknown) => {
+      await source.close()
+      throw error
+    })
+    return moved(context, source, target, { withoutBlobs: options.withoutBlobs === true }, signal)
   })
   const text = (): string => described(place.spoken, isStream ? 'standard output' : options.to, result, false)
   if (isStream) context.terminal.say(context.json ? JSON.stringify(result) : text())
@@ -158,6 +164,7 @@ export type ImportOptions = Readonly<{
   log: string
   prefix?: string
   fromPrefix?: string
+  follow?: boolean
   dryRun?: boolean
   withoutBlobs?: boolean
   verify: 'full' | 'heads'
@@ -168,11 +175,55 @@ export const importLog = async (context: Context, options: ImportOptions): Promi
   const { dryRun = false, withoutBlobs = false, verify } = options
   const from = placeOf(options.from, options.fromPrefix)
   const to = placeOf(options.log, options.prefix)
-  const result = await told(context, signal, async () => {
+  const how = { dryRun, withoutBlobs, verify }
+  const moveOnce = async (): Promise<Moved> => {
     if (from.where === to.where && from.prefix === to.prefix)
       throw new ChainFault('refused', '--from and --log are the same place')
-    const source = await openSource(from)
-    return moved(context, source, await openTarget(to), { dryRun, withoutBlobs, verify }, signal)
-  })
-  context.show({ ...result, dryRun }, () => described(from.spoken, to.spoken, result, dryRun))
+    const target = await (dryRun ? openTargetToLook(to) : openTarget(to))
+    const source = await openSource(from).catch(async (error: unknown) => {
+      await target.close()
+      throw error
+    })
+    return moved(context, source, target, how, signal)
+  }
+  const show = (result: Moved): void =>
+    context.show({ ...result, dryRun }, () => described(from.spoken, to.spoken, result, dryRun))
+  if (options.follow !== true) return show(await told(context, signal, moveOnce))
+  if (dryRun) throw new UsageError('--follow: a dry run writes nothing that could be followed.')
+  if (!(await isDirectory(from))) throw new UsageError('--follow: only a directory can be followed.')
+  await told(context, signal, () => followOn(context, from, to, { moveOnce, show, signal }))
+}
+
+type Following = Readonly<{
+  moveOnce: () => Promise<Moved>
+  show: (result: Moved) => void
+  signal: AbortSignal
+}>
+
+const followOn = async (
+  context: Context,
+  from: Place,
+  to: Place,
+  { moveOnce, show, signal }: Following,
+): Promise<void> => {
+  const { terminal, json } = context
+  const say = (value: object, text: string): void => terminal.say(json ? JSON.stringify(value) : text)
+  const onWay = (trouble: string | undefined): void =>
+    trouble === undefined
+      ? say({ way: 'open' }, 'The way is open again.')
+      : say({ way: 'cut', trouble }, `${printable(trouble)}; trying again until the way is open`)
+  const onCaughtUp = (events: number): void =>
+    say({ caughtUp: events }, `${grouped(events)} events written; nothing is missing`)
+  const whenOpen = { signal, onWay }
+  const result = await whenReachable(whenOpen, moveOnce)
+  if (result === undefined) return
+  show(result)
+  const target = await whenReachable(whenOpen, () => openTarget(to))
+  if (target === undefined) return
+  try {
+    const events = await follow(resolve(from.where), target, { ...whenOpen, onCaughtUp })
+    say({ stopped: true, events }, `Stopped; ${grouped(events)} events were written meanwhile.`)
+  } finally {
+    await target.close()
+  }
 }

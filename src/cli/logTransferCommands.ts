@@ -25,6 +25,7 @@ export const addLogTransferCommands = (log: Command, surroundings: Surroundings)
     .requiredOption('--log <place>', 'where to: a directory, or an esdb:// address')
     .option('--prefix <prefix>', "of the ledger's streams in the database that is written (ledgerq)")
     .option('--from-prefix <prefix>', 'the same, of the one that is read')
+    .option('--follow', 'go on with what a directory gets, also after the way was cut, until a signal')
     .option('--dry-run', 'prove the source, compare, and write nothing')
     .option('--without-blobs', 'leave large payloads behind')
     .addOption(

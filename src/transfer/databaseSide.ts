@@ -24,6 +24,10 @@ export const databaseSource = async ({ place, options }: DatabasePlace): Promise
 export const databaseTarget = async ({ place, options }: DatabasePlace): Promise<ChainTarget> =>
   new DatabaseTarget(await ChainedStreams.open(options, 'write'), place).asTarget()
 
+/** Rejects as not found where no ledger lies: a dry run makes none. */
+export const databaseToLook = async ({ place, options }: DatabasePlace): Promise<ChainTarget> =>
+  new DatabaseTarget(await ChainedStreams.open(options, 'look'), place).asTarget()
+
 class DatabaseTarget {
   /** What is known of streams that were asked for or written. */
   private readonly heads = new Map<string, Head>()
@@ -44,8 +48,9 @@ class DatabaseTarget {
         return undefined
       },
       write: (batches) => this.write(batches),
+      note: (uncovered) => this.note(uncovered),
       finish: async ({ uncovered }) => {
-        await this.noteFollowUps(uncovered)
+        await this.note(uncovered)
         return readFrom(streams, place)
       },
       close: () => streams.close(),
@@ -96,7 +101,7 @@ class DatabaseTarget {
     this.heads.set(stream, { revision: firstRevision + events - 1, digest, begun: 0 })
   }
 
-  private async noteFollowUps(uncovered: Uncovered): Promise<void> {
+  private async note(uncovered: Uncovered): Promise<void> {
     for (const [stream, first] of uncovered) {
       let position = await this.streams.endPosition()
       for (const [of, revision] of first)

@@ -8,12 +8,12 @@ import { decodeBatch } from '../../domain/wire/batchRows.js'
 import { openBlobFiles } from '../adapters/blobFiles/blobStore.js'
 import { ChainedSegments } from '../adapters/embedded/chainedSegments.js'
 import { openEmbeddedLog } from '../adapters/embedded/eventLog.js'
-import { type ChainedBatch, ChainFault } from '../chain/chainedBatch.js'
+import { type ChainedBatch, ChainFault, lastRevisionOf } from '../chain/chainedBatch.js'
 import type { BlobStore } from '../ports/blobStore.js'
 import type { AppendFault, EventLog } from '../ports/eventLog.js'
 import { systemIds } from '../runtime/systemIds.js'
 import { byStream } from './pages.js'
-import { type ChainSource, type ChainTarget, type Ending, type Head, isProcessStream } from './sides.js'
+import { type ChainSource, type ChainTarget, type Head, isProcessStream, type Uncovered } from './sides.js'
 
 const BLOBS_FOLDER = 'blobs'
 
@@ -52,43 +52,70 @@ export const directoryTarget = async (directory: string, segmentBytes?: number):
     throw new ChainFault(kinds[type], `${directory}: ${reason}${type === 'DirectoryLocked' ? who : ''}`)
   }
   try {
-    return await DirectoryTarget.open(directory, opened.right)
+    return new DirectoryTarget(directory, opened.right, await knownIn(directory)).asTarget()
   } catch (error) {
     await opened.right.close()
     throw error
   }
 }
 
+type Known = Readonly<{ heads: Map<string, Head>; first: ChainedBatch | undefined }>
+
+/** What is there is read whole: it says how far each stream has come. */
+const knownIn = async (directory: string): Promise<Known> => {
+  const heads = new Map<string, Head>()
+  let first: ChainedBatch | undefined
+  for await (const batch of (await ChainedSegments.open(directory)).batches()) {
+    if (first === undefined && !isProcessStream(batch.stream))
+      first = { ...batch, bytes: batch.bytes.slice() }
+    heads.set(batch.stream, { revision: lastRevisionOf(batch), digest: batch.digest, begun: 0 })
+  }
+  return { heads, first }
+}
+
+const looking = (
+  directory: string,
+  { heads, first }: Known,
+): Pick<ChainTarget, 'place' | 'kind' | 'head' | 'firstBatch' | 'blobs'> => ({
+  place: directory,
+  kind: 'directory',
+  head: async (stream) => heads.get(stream),
+  firstBatch: async () => first,
+  blobs: blobsTo(directory),
+})
+
+/** Without the lock, for a dry run. Rejects as not found where there is no ledger. */
+export const directoryToLook = async (directory: string): Promise<ChainTarget> => {
+  const refused = async (): Promise<never> => {
+    throw new ChainFault('refused', `${directory} was opened to be looked at`)
+  }
+  const known = await knownIn(directory)
+  return {
+    ...looking(directory, known),
+    write: refused,
+    note: refused,
+    finish: refused,
+    close: async () => undefined,
+  }
+}
+
 class DirectoryTarget {
-  private constructor(
+  constructor(
     private readonly directory: string,
     private readonly log: EventLog,
-    private readonly heads: Map<string, Head>,
-    private readonly first: ChainedBatch | undefined,
+    private readonly known: Known,
   ) {}
 
-  /** What is there is read whole: it says how far each stream has come. */
-  static async open(directory: string, log: EventLog): Promise<ChainTarget> {
-    const heads = new Map<string, Head>()
-    let first: ChainedBatch | undefined
-    for await (const batch of (await ChainedSegments.open(directory)).batches()) {
-      if (first === undefined && !isProcessStream(batch.stream))
-        first = { ...batch, bytes: batch.bytes.slice() }
-      const revision = batch.firstRevision + batch.events - 1
-      heads.set(batch.stream, { revision, digest: batch.digest, begun: 0 })
-    }
-    return new DirectoryTarget(directory, log, heads, first).asTarget()
-  }
-
-  private asTarget(): ChainTarget {
+  asTarget(): ChainTarget {
     return {
-      place: this.directory,
-      kind: 'directory',
-      head: async (stream) => this.heads.get(stream),
-      firstBatch: async () => this.first,
+      ...looking(this.directory, this.known),
       write: (batches) => this.write(batches),
-      blobs: blobsTo(this.directory),
-      finish: (ending) => this.finish(ending),
+      note: (uncovered) => this.note(uncovered),
+      finish: async ({ uncovered }) => {
+        await this.note(uncovered)
+        await this.log.close()
+        return directorySource(this.directory)
+      },
       close: () => this.log.close(),
     }
   }
@@ -113,14 +140,12 @@ class DirectoryTarget {
         recordedBytes: bytes,
       })()
       if (isLeft(appended)) throw faultOf(stream, appended.left)
-      this.heads.set(stream, { revision: appended.right.lastRevision, digest, begun: 0 })
+      this.known.heads.set(stream, { revision: appended.right.lastRevision, digest, begun: 0 })
     }
   }
 
-  private async finish({ uncovered }: Ending): Promise<ChainSource> {
+  private async note(uncovered: Uncovered): Promise<void> {
     for (const [stream, first] of uncovered) await this.noteFollowUps(stream, first)
-    await this.log.close()
-    return directorySource(this.directory)
   }
 
   private async noteFollowUps(stream: string, first: ReadonlyMap<string, number>): Promise<void> {

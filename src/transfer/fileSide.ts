@@ -296,6 +296,7 @@ const targetOf = (
       for (const batch of batches)
         heads.set(batch.stream, { revision: lastRevisionOf(batch), digest: batch.digest, begun: 0 })
     },
+    note: async () => undefined,
     finish: async (ending) => {
       await writer.record(KIND.end, Buffer.from(JSON.stringify(endOf(ending))))
       await sink.sync()

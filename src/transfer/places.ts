@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { clientAddress, isDatabaseAddress } from '../adapters/eventstoredb/address.js'
 import { ChainFault } from '../chain/chainedBatch.js'
-import { directorySource, directoryTarget } from './directorySide.js'
+import { directorySource, directoryTarget, directoryToLook } from './directorySide.js'
 import { fileSource } from './fileSide.js'
 import type { ChainSource, ChainTarget } from './sides.js'
 
@@ -24,6 +24,9 @@ const kindOf = async (path: string): Promise<'directory' | 'file' | 'missing'> =
     return 'missing'
   }
 }
+
+export const isDirectory = async ({ where }: Place): Promise<boolean> =>
+  !isDatabaseAddress(where) && (await kindOf(resolve(where))) === 'directory'
 
 const databasePlace = ({ where, prefix, spoken }: Place) => ({
   place: spoken,
@@ -59,3 +62,29 @@ export const openTarget = async (place: Place): Promise<ChainTarget> => {
   if ((await kindOf(path)) !== 'file') return directoryTarget(path, place.segmentBytes)
   throw new ChainFault('refused', `${path} is a file: accepted are a directory and an esdb:// address`)
 }
+
+/** For a dry run: what is there can be asked, and nothing is made. */
+export const openTargetToLook = async (place: Place): Promise<ChainTarget> => {
+  try {
+    if (isDatabaseAddress(place.where)) {
+      const { databaseToLook } = await import('./databaseSide.js')
+      return await databaseToLook(databasePlace(place))
+    }
+    return await directoryToLook(resolve(place.where))
+  } catch (error) {
+    if (error instanceof ChainFault && error.kind === 'notFound') return nothing(place)
+    throw error
+  }
+}
+
+const nothing = ({ where, spoken }: Place): ChainTarget => ({
+  place: spoken,
+  kind: isDatabaseAddress(where) ? 'database' : 'directory',
+  head: async () => undefined,
+  firstBatch: async () => undefined,
+  write: async () => undefined,
+  ...(isDatabaseAddress(where) ? {} : { blobs: { has: async () => false, put: async () => undefined } }),
+  note: async () => undefined,
+  finish: async () => undefined,
+  close: async () => undefined,
+})

@@ -41,6 +41,8 @@ export type ChainTarget = Readonly<{
   write: (batches: ReadonlyArray<ChainedBatch>) => Promise<void>
   /** Absent = it has no place for large payloads. */
   blobs?: BlobTarget
+  /** Lets the ledger's own processes go on there where the source's have come to. */
+  note: (uncovered: Uncovered) => Promise<void>
   /** Puts down what has to stand behind the batches; answers the target to be read back, if it can be. */
   finish: (ending: Ending) => Promise<ChainSource | undefined>
   close: () => Promise<void>

@@ -7,7 +7,7 @@ import { NO_REVISION } from '../../../domain/batch.js'
 import { type ChainedBatch, ChainFault, lastRevisionOf } from '../../chain/chainedBatch.js'
 import { identify, type Marks, readMarks, SEGMENTS_FOLDER } from './directory.js'
 import { codeOf } from './errors.js'
-import { type Files, readFile, realFiles } from './files.js'
+import { type Files, readFile, readWhole, realFiles } from './files.js'
 import { type ChainPlace, firstPlace, type LedgerId, type Section } from './frames.js'
 import { HEAD_FILE, type HeadMark, headMarkOf } from './headMark.js'
 import { type Misfit, type ScanEnd, type StreamPlace, scanSegment, sectionMisfit } from './scan.js'
@@ -124,7 +124,7 @@ export class ChainedSegments {
   }
 
   private async *rest(path: string, end: number | undefined): AsyncGenerator<ChainedBatch> {
-    const bytes = (await this.wholeSegment(path)).subarray(0, end)
+    const bytes = await this.unread(path, end)
     if (!headerHolds(bytes, this.id, this.segment))
       throw new ChainFault('damaged', `${path}: the segment header does not hold`)
     for (;;) {
@@ -145,9 +145,18 @@ export class ChainedSegments {
     }
   }
 
-  private async wholeSegment(path: string): Promise<Uint8Array> {
+  /** The segment up to `end`, of which only the header and what was not read yet are filled in. */
+  private async unread(path: string, end: number | undefined): Promise<Uint8Array> {
     try {
-      return await readFile(this.files, path)
+      const file = await this.files.open(path, 'read')
+      try {
+        const bytes = Buffer.allocUnsafeSlow(end ?? (await file.size()))
+        await readWhole(file, bytes.subarray(0, SEGMENT_HEADER_BYTES), 0)
+        const isThere = await readWhole(file, bytes.subarray(this.offset), this.offset)
+        return bytes.subarray(0, this.offset + isThere)
+      } finally {
+        await file.close()
+      }
     } catch (cause) {
       if (codeOf(cause) !== 'ENOENT') throw new ChainFault('unavailable', `${path}: ${String(cause)}`)
       throw new ChainFault('unavailable', `${path} was truncated away while it was to be read: try again`)

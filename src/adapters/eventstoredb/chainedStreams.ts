@@ -215,10 +215,10 @@ export class ChainedStreams {
     return events.every(({ id }, index) => found[index]?.id === id)
   }
 
-  /** The ledger's own note of how far its follow-ups have come, in positions of this log. */
+  /** The ledger's own note of how far its follow-ups have come, in positions of this log. It never goes back. */
   async noteFollowUps(stream: string, position: number, at: number): Promise<void> {
-    const head = await this.head(stream)
     const last = await asked(this.reader.lastEvent(stream))
+    if (last !== undefined && (await this.notedIn(stream, last)) >= position) return
     const batch = {
       batchId: randomUUID(),
       at: Math.max(at, last === undefined ? 0 : this.facts(last).at),
@@ -226,9 +226,16 @@ export class ChainedStreams {
       events: [{ type: 'FollowUpsDone', position } as const],
       previous: [NO_REVISION],
     }
+    const head = await this.head(stream)
     const { revision, digest } = head ?? { revision: NO_REVISION, digest: GENESIS_DIGEST }
     for (const { events } of encodeStored(stream, revision + 1, batch, digest, this.appendBytesMax))
       await this.appendRun(stream, revision, events)
+  }
+
+  private async notedIn(stream: string, { revision }: FoundEvent): Promise<number> {
+    const page = await asked(this.reader.read(stream, revision, 1))
+    const event = 'batches' in page ? page.batches[0]?.events.at(-1) : undefined
+    return event?.type === 'FollowUpsDone' ? event.position : 0
   }
 
   close(): Promise<void> {
