@@ -159,7 +159,9 @@ describe('GroupOrder', () => {
       groups.stepBack(first)
       expect(next()).toBe(first)
     }
+    groups.stepAside(first)
     groups.leave(first)
+    groups.stepBack(first)
     expect(next()).toBe(second)
   })
 
