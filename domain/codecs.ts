@@ -47,6 +47,9 @@ export const encodeEvent = (event: LedgerEvent): StoredEvent => {
   return { type: event.type, version: codec.version, data: codec.encode(event as never) }
 }
 
+export const isLatestVersion = (type: string, version: number): boolean =>
+  registry.get(type)?.version === version
+
 export const decodeEvent = (
   type: string,
   version: number,

@@ -1,24 +1,22 @@
 // The ledger of this process on stores that are open: its catalogue of queues, an engine for each, and what runs beside them
 // (schedules, follow-ups, workers). One object, because all of them begin and end together.
 import { hostname } from 'node:os'
-import { type Either, isLeft, right } from 'fp-ts/lib/Either.js'
 import type * as t from 'io-ts'
 import { CATALOG_STREAM, parseGeneratedId } from '../../domain/ids.js'
 import { PAYLOAD_BYTES_MAX } from '../../domain/payload/index.js'
 import {
   type Catalog,
   type CatalogEvent,
-  createQueue,
   deleteQueue,
   EMPTY_CATALOG,
   foldCatalog,
-  type QueueRefusal,
-  type QueueSettings,
 } from '../../domain/queue/index.js'
+import type { ClusterNode } from '../cluster/clusterNode.js'
+import { SharedFollowUps } from '../cluster/sharedFollowUps.js'
 import type { Blobs } from '../engine/blobPayloads.js'
-import { FollowUps } from '../engine/followUps.js'
+import { FollowUps, type FollowUpsDeps } from '../engine/followUps.js'
 import type { PartitionDeps, PartitionEvents } from '../engine/partition.js'
-import { QueueEngine } from '../engine/queueEngine.js'
+import type { QueueEngine } from '../engine/queueEngine.js'
 import { SettledWatch } from '../engine/settledWatch.js'
 import { StreamFold } from '../engine/streamFold.js'
 import { GateWaits } from '../gates/gateWaits.js'
@@ -36,10 +34,12 @@ import { accepted } from './acceptedOptions.js'
 import { actorOf } from './actor.js'
 import { collectBlobs } from './blobs.js'
 import { callbacksOn } from './callbacks.js'
+import { type Seat, takeSeat } from './clusterSeat.js'
 import { UnavailableError } from './errors.js'
 import { readEvents } from './logEvents.js'
 import { forEachQueue } from './manyQueues.js'
 import type { LedgerOptions, Trouble } from './openLedger.js'
+import { OpenQueues } from './openQueues.js'
 import { localBatchWorker, type StartBatchWorker } from './queue/batches.js'
 import { queueView } from './queue/control.js'
 import { historyEntry } from './queue/messageViews.js'
@@ -51,7 +51,7 @@ import type { StartWorker, WorkerHost } from './queue/workers.js'
 import { ZoneHealth } from './queue/zoneHealth.js'
 import { refuseOtherNames } from './queueNames.js'
 import { recoverStopped, recoveryReport } from './recovery.js'
-import { errorOf, withPublicErrors } from './refusals.js'
+import { errorOf } from './refusals.js'
 import type { Ledger, Queue, QueueOptions, WorkerLifecycle, WorkerStatus } from './types/index.js'
 
 const WHOLE_QUEUE = -1
@@ -59,17 +59,18 @@ const SNAPSHOT_EVERY_EVENTS = 500_000
 const PAYLOAD_CACHE_BYTES = 64 * 1_048_576
 
 export class LocalLedger implements Ledger {
-  private readonly engines = new Map<string, QueueEngine>()
-  private readonly opening = new Map<string, Promise<QueueEngine>>()
+  private readonly openQueues: OpenQueues
   private readonly workers = new Map<WorkerLifecycle, QueueEngine>()
   private readonly quarantine = new Quarantine()
   private readonly settled = new SettledWatch()
   private readonly zoneHealth: ZoneHealth
   private readonly scheduler: Scheduler
   private readonly gateWaits: GateWaits
+  private readonly onTrouble: (trouble: Trouble) => void
   private readonly incarnation: string
   private workerCount = 0
-  private autoCreates = true
+  /** As a node among several. */
+  readonly cluster: ClusterNode | undefined
   private closed: Promise<void> | undefined
 
   private constructor(
@@ -77,10 +78,12 @@ export class LocalLedger implements Ledger {
     private readonly register: FinishedRegister,
     private readonly catalog: StreamFold<Catalog, CatalogEvent>,
     private readonly deps: PartitionDeps,
-    private readonly followUps: FollowUps,
-    private readonly onTrouble: (trouble: Trouble) => void,
+    private readonly followUps: FollowUps | SharedFollowUps,
+    options: Pick<LedgerOptions, 'autoCreateQueues' | 'onTrouble'>,
+    seat: Seat | undefined,
   ) {
     this.incarnation = deps.incarnation
+    this.onTrouble = options.onTrouble ?? (() => undefined)
     this.scheduler = new Scheduler({
       clock: deps.clock,
       onTrouble: this.wholeQueueTrouble,
@@ -88,6 +91,16 @@ export class LocalLedger implements Ledger {
     })
     this.zoneHealth = new ZoneHealth(log)
     this.gateWaits = new GateWaits({ clock: deps.clock, log, onTrouble: this.wholeQueueTrouble })
+    this.openQueues = new OpenQueues({
+      catalog,
+      partitions: deps,
+      events: this.partitionEvents,
+      autoCreates: options.autoCreateQueues ?? true,
+      opened: this.opened,
+      ending: this.ending,
+    })
+    this.cluster = seat === undefined ? undefined : this.takeSeat(seat)
+    this.openQueues.cluster = this.cluster
   }
 
   static async open(
@@ -95,18 +108,20 @@ export class LocalLedger implements Ledger {
     register: FinishedRegister,
     options: Omit<LedgerOptions, 'log'>,
     blobs: Blobs | undefined,
+    seat?: Seat,
   ): Promise<LocalLedger> {
     const { clock = systemClock, ids = systemIds } = options
     const incarnation = ids.unique()
     let ledger: LocalLedger
-    const followUps: FollowUps = new FollowUps({
+    const followUpsDeps: FollowUpsDeps = {
       log: stored,
       clock,
       ids,
-      target: (queue) => ledger.target(queue),
+      target: (queue) => ledger.openQueues.target(queue),
       onTrouble: (queue, message) => ledger.wholeQueueTrouble(queue, message),
-    })
-    const { log } = followUps
+    }
+    const followUps = seat === undefined ? new FollowUps(followUpsDeps) : new SharedFollowUps(followUpsDeps)
+    const log = followUps instanceof FollowUps ? followUps.log : stored
     const deps: PartitionDeps = {
       log,
       register,
@@ -119,14 +134,39 @@ export class LocalLedger implements Ledger {
       isCertainlyDead: log.isSparse === true ? () => false : isOfLostProcess(incarnation),
       snapshotEveryEvents: options.snapshotEveryEvents ?? SNAPSHOT_EVERY_EVENTS,
       payloadCacheBytes: options.payloadCacheBytes ?? PAYLOAD_CACHE_BYTES,
+      ...(seat === undefined
+        ? {}
+        : { stillLeads: async (queue) => (await ledger.cluster?.stillLeads(queue)) ?? true }),
     }
     const catalog = await StreamFold.open(deps, CATALOG_STREAM, EMPTY_CATALOG, foldCatalog)
-    ledger = new LocalLedger(log, register, catalog, deps, followUps, options.onTrouble ?? (() => undefined))
-    ledger.autoCreates = options.autoCreateQueues ?? true
-    const present = [...catalog.state.values()].filter(({ deleted }) => !deleted)
-    await forEachQueue(present, ({ queue }) => ledger.engine(queue))
-    await followUps.start()
+    ledger = new LocalLedger(log, register, catalog, deps, followUps, options, seat)
+    await ledger.begin()
     return ledger
+  }
+
+  private async begin(): Promise<void> {
+    const { cluster, followUps, openQueues } = this
+    if (cluster !== undefined) await cluster.start()
+    else await forEachQueue(openQueues.names, (queue) => openQueues.engine(queue))
+    if (followUps instanceof FollowUps) await followUps.start()
+    else if (cluster !== undefined) followUps.runOn(cluster)
+  }
+
+  private takeSeat(seat: Seat): ClusterNode {
+    const { clock, ids, node, incarnation } = this.deps
+    return takeSeat(seat, {
+      clock,
+      ids,
+      node,
+      incarnation,
+      catalog: () => this.catalog.state,
+      refreshQueues: () => this.catalog.refresh(),
+      work: (queue) => ({
+        take: () => this.openQueues.take(queue),
+        release: () => this.openQueues.release(queue),
+      }),
+      onTrouble: (message, queue, final) => this.onTrouble({ queue, partition: WHOLE_QUEUE, message, final }),
+    })
   }
 
   private readonly wholeQueueTrouble = (queue: string, message: string): void =>
@@ -137,63 +177,39 @@ export class LocalLedger implements Ledger {
     onTrouble: ({ queue, partition }, message, final) => this.onTrouble({ queue, partition, message, final }),
   }
 
-  /** One engine per queue, however many ask at once. */
-  private engine(name: string): Promise<QueueEngine> {
-    const known = this.opening.get(name)
-    if (known !== undefined) return known
-    const entry = this.catalog.state.get(name)
-    if (entry === undefined || entry.deleted)
-      return Promise.reject(errorOf({ type: 'QueueNotFound', queue: name }))
-    const opening = QueueEngine.open(entry, this.deps, this.partitionEvents).then((engine) => {
-      this.engines.set(name, engine)
-      this.scheduler.changed(engine)
-      engine.whenControlChanged = () => this.gateWaits.changed(engine)
-      void this.gateWaits.opened(engine)
-      return engine
-    })
-    this.opening.set(name, opening)
-    opening.catch(() => this.opening.delete(name))
-    return opening
+  private readonly opened = (engine: QueueEngine): void => {
+    this.scheduler.changed(engine)
+    engine.whenControlChanged = () => this.gateWaits.changed(engine)
+    void this.gateWaits.opened(engine)
+  }
+
+  private readonly ending = async (engine: QueueEngine): Promise<void> => {
+    await this.scheduler.forget(engine)
+    await this.gateWaits.forget(engine)
+    await this.stopWorkersOf(engine)
   }
 
   readonly queue = async <A = unknown>(name: string, options: QueueOptions<A> = {}): Promise<Queue<A>> => {
     this.refuseWhenClosed()
     refuseOtherNames(name)
     const { payload, ...settings } = accepted('options', options)
-    const known = this.catalog.state.get(name)
-    const handle = this.handle<A>(await this.target(name, settings), payload)
-    if (known !== undefined && !known.deleted && Object.keys(settings).length > 0)
-      await handle.configure(settings)
+    const isKnown = this.openQueues.isKnown(name)
+    const handle = this.handle<A>(await this.openQueues.target(name, settings), payload)
+    if (isKnown && Object.keys(settings).length > 0) await handle.configure(settings)
     return handle
-  }
-
-  /** The queue's engine; the queue is created if there is none. */
-  private async target(name: string, settings: QueueSettings = {}): Promise<QueueEngine> {
-    const known = this.catalog.state.get(name)
-    if (known === undefined || known.deleted) {
-      if (!this.autoCreates) throw errorOf({ type: 'QueueNotFound', queue: name })
-      await this.changeCatalog((catalog) => {
-        const entry = catalog.get(name)
-        if (entry !== undefined && !entry.deleted) return right([])
-        return createQueue(catalog, name, settings, undefined)
-      })
-    }
-    return this.engine(name)
   }
 
   readonly openQueue: Ledger['openQueue'] = async (name, options = {}) => {
     this.refuseWhenClosed()
     const { payload } = accepted('options', options)
-    return this.handle(await this.engine(name), payload)
+    return this.handle(await this.openQueues.engine(name), payload)
   }
 
   readonly createQueue: Ledger['createQueue'] = async (name, options = {}, by) => {
     this.refuseWhenClosed()
     refuseOtherNames(name)
     const { payload, ...settings } = accepted('options', options)
-    const actor = actorOf(by)
-    await this.changeCatalog((catalog) => createQueue(catalog, name, settings, actor))
-    return this.handle(await this.engine(name), payload)
+    return this.handle(await this.openQueues.create(name, settings, actorOf(by)), payload)
   }
 
   private handle<A>(engine: QueueEngine, codec: t.Type<A, unknown> | undefined): Queue<A> {
@@ -215,8 +231,7 @@ export class LocalLedger implements Ledger {
       name: worker,
       mayStart: () => {
         this.refuseWhenClosed()
-        if (this.engines.get(engine.name) !== engine)
-          throw errorOf({ type: 'QueueNotFound', queue: engine.name })
+        if (!this.openQueues.isOpen(engine)) throw errorOf({ type: 'QueueNotFound', queue: engine.name })
       },
       setZoneHealth: (zone, healthy, why) => zoneHealth.tell(engine, worker, { zone, healthy, why }),
     }
@@ -254,34 +269,18 @@ export class LocalLedger implements Ledger {
     return name === undefined ? generated : `${generated}:${name}`
   }
 
-  private async changeCatalog(
-    decide: (catalog: Catalog) => Either<QueueRefusal, ReadonlyArray<CatalogEvent>>,
-  ): Promise<void> {
-    const change = this.catalog.change((catalog) => {
-      const events = decide(catalog)
-      if (isLeft(events)) throw errorOf(events.left)
-      return events.right
-    })
-    await withPublicErrors(change)
-  }
-
-  readonly queues: Ledger['queues'] = () => Promise.resolve([...this.engines.values()].map(queueView))
+  readonly queues: Ledger['queues'] = () => Promise.resolve(this.openQueues.engines.map(queueView))
 
   readonly deleteQueue: Ledger['deleteQueue'] = async (name, options = {}) => {
     this.refuseWhenClosed()
     const by = actorOf(options.by)
-    const engine = await this.engine(name)
+    const engine = await this.openQueues.engine(name)
     const stats = await queueStats({ engine })
     const messages = stats.scheduled + stats.pending + stats.retrying + stats.processing + stats.dead
-    await this.changeCatalog((catalog) =>
+    await this.openQueues.change((catalog) =>
       deleteQueue(catalog, name, messages, options.evenIfNotEmpty ?? false, by),
     )
-    this.engines.delete(name)
-    this.opening.delete(name)
-    await this.scheduler.forget(engine)
-    await this.gateWaits.forget(engine)
-    await this.stopWorkersOf(engine)
-    await engine.close()
+    await this.openQueues.release(name)
     for (const { stream } of engine.partitions) await this.register.drop(stream)
   }
 
@@ -298,8 +297,8 @@ export class LocalLedger implements Ledger {
     const generated = parseGeneratedId(id)
     const engines =
       generated === undefined
-        ? [...this.engines.values()]
-        : [...this.engines.values()].filter(({ name }) => name === generated.queue)
+        ? this.openQueues.engines
+        : this.openQueues.engines.filter(({ name }) => name === generated.queue)
     for (const engine of engines) {
       const deps = { engine, log: this.log, register: this.register }
       if ((await locate(deps, id)) !== undefined) return (await historyOf(deps, id)).map(historyEntry)
@@ -321,7 +320,7 @@ export class LocalLedger implements Ledger {
   }
 
   readonly health: Ledger['health'] = () =>
-    ledgerHealth(this.log, [...this.engines.values()], (queue) =>
+    ledgerHealth(this.log, this.openQueues.engines, (queue) =>
       this.workerStatuses().flatMap((status) =>
         status.queue === queue
           ? status.processors.filter(({ healthy }) => healthy === false).map(({ name }) => name)
@@ -330,8 +329,8 @@ export class LocalLedger implements Ledger {
     )
 
   readonly stats: Ledger['stats'] = async () => {
-    const queues = await Promise.all([...this.engines.values()].map((engine) => queueStats({ engine })))
-    const { kind, state, reason, nextPosition, bytes, syncs, discardedTailBytes, breaker } =
+    const queues = await Promise.all(this.openQueues.engines.map((engine) => queueStats({ engine })))
+    const { kind, state, reason, nextPosition, bytes, syncs, discardedTailBytes, breaker, relay } =
       this.log.condition()
     return {
       queues,
@@ -346,6 +345,7 @@ export class LocalLedger implements Ledger {
         ...(breaker === undefined ? {} : { breaker }),
       },
       followUps: { waiting: this.followUps.waiting },
+      ...(relay === undefined ? {} : { relay }),
     }
   }
 
@@ -354,8 +354,8 @@ export class LocalLedger implements Ledger {
   readonly workerStatuses = (): ReadonlyArray<WorkerStatus> =>
     [...this.workers.keys()].flatMap((worker) => (isWorker(worker) ? [worker.status()] : []))
   readonly recovery: Ledger['recovery'] = () =>
-    Promise.resolve(recoveryReport([...this.engines.values()], this.log))
-  readonly recover: Ledger['recover'] = () => recoverStopped([...this.engines.values()], this.log)
+    Promise.resolve(recoveryReport(this.openQueues.engines, this.log))
+  readonly recover: Ledger['recover'] = () => recoverStopped(this.openQueues.engines, this.log)
 
   readonly close = (): Promise<void> => {
     this.closed ??= this.closeAll()
@@ -363,11 +363,12 @@ export class LocalLedger implements Ledger {
   }
 
   private async closeAll(): Promise<void> {
+    await this.cluster?.leave()
     await this.scheduler.close()
     await this.gateWaits.close()
     await Promise.all([...this.workers.keys()].map((worker) => worker.stop()))
-    await this.followUps.stop()
-    await forEachQueue(this.engines.values(), (engine) => engine.close())
+    if (this.followUps instanceof FollowUps) await this.followUps.stop()
+    await forEachQueue(this.openQueues.engines, (engine) => engine.close())
     await this.register.close()
     await this.log.close()
   }

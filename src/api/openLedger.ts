@@ -1,4 +1,5 @@
 import { isFields } from '../../domain/storedFields.js'
+import type { ClusterOptions } from '../cluster/options.js'
 import type { Blobs } from '../engine/blobPayloads.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
@@ -9,6 +10,7 @@ import { openBlobs } from './blobs.js'
 import { LocalLedger } from './localLedger.js'
 import { type GuardOptions, withLogGuard } from './logGuard.js'
 import { type LoggedOptions, loggedLedger } from './loggedLedger.js'
+import { type RelayOptions, relayedLog } from './relayedLog.js'
 import { type LogOptions, openStores } from './stores.js'
 import { blobDirectory, withStreamPrefix } from './streamPrefix.js'
 import type { BlobOptions } from './types/blobs.js'
@@ -17,7 +19,12 @@ import type { LifecycleOptions } from './types/lifecycle.js'
 
 export type { LogOptions }
 
-export type LedgerOptions = BlobOptions & GuardOptions & LifecycleOptions & LoggedOptions & OwnOptions
+export type LedgerOptions = BlobOptions &
+  GuardOptions &
+  LifecycleOptions &
+  LoggedOptions &
+  RelayOptions &
+  OwnOptions
 
 type OwnOptions = Readonly<{
   log: LogOptions
@@ -29,6 +36,8 @@ type OwnOptions = Readonly<{
   payloadCacheBytes?: number
   /** Troubles beside calls: a partition that stopped or was opened anew. They are logged, too (see `logging`). */
   onTrouble?: (trouble: Trouble) => void
+  /** This process is one of several on the log, which is EventStoreDB then; `node` names it among them (docs/cluster.md). */
+  cluster?: ClusterOptions
   clock?: Clock
   ids?: Ids
 }>
@@ -43,6 +52,8 @@ const OPTIONS: Readonly<Record<keyof LedgerOptions, true>> = {
   snapshotEveryEvents: true,
   payloadCacheBytes: true,
   onTrouble: true,
+  cluster: true,
+  kafka: true,
   clock: true,
   ids: true,
   logging: true,
@@ -83,7 +94,15 @@ const openOn = async (
   blobs: Blobs | undefined,
 ): Promise<Ledger> => {
   const named = withStreamPrefix({ log: withLogGuard(log, options), register }, options)
-  return loggedLedger(named.log, options, (watched, onTrouble) =>
-    LocalLedger.open(watched, named.register, { ...options, onTrouble }, blobs),
-  )
+  // The cluster looks at the log itself: a guard that lets nobody through for seconds would make a node seem dead.
+  const bare = withStreamPrefix({ log, register }, options).log
+  const seat = options.cluster === undefined ? undefined : { log: bare, options: options.cluster }
+  return loggedLedger(named.log, options, async (watched, onTrouble) => {
+    const tell = (message: string): void => onTrouble({ queue: '', partition: -1, message, final: false })
+    watched.onTrouble?.(tell)
+    const relayed = relayedLog(watched, options, tell)
+    const ledger = await LocalLedger.open(relayed.log, named.register, { ...options, onTrouble }, blobs, seat)
+    relayed.start(ledger.cluster)
+    return ledger
+  })
 }

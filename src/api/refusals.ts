@@ -12,7 +12,15 @@ import {
   UnknownOutcomeError,
 } from './errors.js'
 
-export type Refusal = PartitionRefusal | QueueRefusal | DoorRefusal
+/** Definite: nothing was asked of the node that leads it. */
+type ClusterRefusal = Readonly<{
+  type: 'QueueElsewhere'
+  queue: string
+  node: string | undefined
+  address: string | undefined
+}>
+
+export type Refusal = PartitionRefusal | QueueRefusal | DoorRefusal | ClusterRefusal
 
 export const errorOf = (refusal: Refusal): LedgerqError => {
   const { code, message } = describeRefusal(refusal)
@@ -29,7 +37,6 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
     case 'Invalid':
       return { code: 'invalid', message: `${refusal.field}: ${refusal.problem}` }
     case 'QueueSettingsInvalid':
-      return { code: 'invalid', message: `${refusal.field}: accepted is ${refusal.accepted}` }
     case 'ScheduleInvalid':
       return { code: 'invalid', message: `${refusal.field}: accepted is ${refusal.accepted}` }
     case 'ScheduleNotFound':
@@ -38,13 +45,12 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
       return { code: 'too_many_schedules', message: `a queue has at most ${refusal.max} schedules` }
     case 'QueueNotFound':
       return { code: 'queue_not_found', message: `there is no queue "${refusal.queue}"` }
+    case 'QueueElsewhere':
+      return { code: 'queue_elsewhere', message: elsewhereText(refusal.queue, refusal.node, refusal.address) }
     case 'QueueExists':
       return { code: 'queue_exists', message: queueExistsText(refusal.queue, refusal.field) }
     case 'QueueNotEmpty':
-      return {
-        code: 'queue_not_empty',
-        message: `the queue "${refusal.queue}" holds ${refusal.messages} messages; delete it with evenIfNotEmpty to drop them`,
-      }
+      return { code: 'queue_not_empty', message: notEmptyText(refusal.queue, refusal.messages) }
     case 'QueueFull':
       return {
         code: 'queue_full',
@@ -113,6 +119,14 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
       return { code: 'message_not_expired', message: `the message is ${situation(refusal.now)}` }
   }
 }
+
+const elsewhereText = (queue: string, node: string | undefined, address: string | undefined): string =>
+  node === undefined
+    ? `no node of the cluster leads the queue "${queue}" now; come back shortly`
+    : `the queue "${queue}" is led by the node ${node}: use connectLedger with ${address}, or with any node`
+
+const notEmptyText = (queue: string, messages: number): string =>
+  `the queue "${queue}" holds ${messages} messages; delete it with evenIfNotEmpty to drop them`
 
 const queueExistsText = (queue: string, field: string): string =>
   `the queue "${queue}" exists with other settings: it was created with another ${field}; configure changes a queue`

@@ -23,6 +23,7 @@ export type GlobalOptions = Readonly<{ url?: string; token?: string; config?: st
 
 export type Context = Readonly<{
   terminal: Terminal
+  version: string
   config: Config
   /** The same with the source of each value. */
   loaded: LoadedConfig
@@ -59,6 +60,7 @@ export const contextOf = (surroundings: Surroundings, command: Command, flags: C
   }
   return {
     terminal,
+    version: surroundings.version,
     config,
     loaded,
     process,

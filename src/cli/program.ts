@@ -3,14 +3,17 @@
 import { Command, CommanderError } from 'commander'
 import { isLedgerqError } from '../api/errors.js'
 import { UnauthorizedError } from '../client/transport.js'
+import { addAuditCommand } from './auditCommand.js'
 import { addBenchCommand } from './benchCommand.js'
 import { addBlobCommands } from './blobCommands.js'
+import { addClusterCommands } from './clusterCommand.js'
 import { addConfigCommands } from './configCommands.js'
 import type { Surroundings } from './context.js'
 import { addDlqCommands } from './dlqCommands.js'
 import { CommandFailed, EXIT, type ExitCode, exitCodeOf } from './exitCode.js'
 import { addLogCommands } from './logCommands.js'
 import { addMessageCommands } from './messageCommands.js'
+import { addMetricsCommand } from './metricsCommand.js'
 import { addProjectionCommands } from './projectionCommands.js'
 import { addQueueCommands } from './queueCommands.js'
 import { addScheduleCommands } from './scheduleCommands.js'
@@ -49,8 +52,11 @@ export const programOf = (surroundings: Surroundings): Command => {
   addProjectionCommands(program, surroundings)
   addLogCommands(program, surroundings)
   addBlobCommands(program, surroundings)
+  addClusterCommands(program, surroundings)
   addWorkerCommand(program, surroundings)
   addBenchCommand(program, surroundings)
+  addMetricsCommand(program, surroundings)
+  addAuditCommand(program, surroundings)
   addConfigCommands(program, surroundings)
   return program
 }

@@ -9,6 +9,7 @@ import { nodeSettings } from './clusterSettings.js'
 import type { Context } from './context.js'
 import { openDeclaredQueues } from './declaredQueues.js'
 import { CommandFailed, EXIT, UsageError } from './exitCode.js'
+import { relayedTo } from './relayed.js'
 import { openServerLog } from './serverLog.js'
 import { facts } from './table.js'
 
@@ -61,6 +62,7 @@ export const serve = async (context: Context): Promise<void> => {
     blobBytesMax: config.blobBytesMax,
     autoCreateQueues: config.autoCreateQueues,
     ...(asNode === undefined ? {} : { node: asNode.node, cluster: asNode.cluster }),
+    ...relayedTo(config),
     ...(config.streamPrefix === undefined ? {} : { streamPrefix: config.streamPrefix }),
   })
   try {

@@ -1,5 +1,6 @@
 // ledgerq serve. What serves is loaded only for this command: it takes longer to load than most commands take to run.
 import type { Command } from 'commander'
+import { KAFKA_SETTING_NAMES } from '../config/kafkaSettings.js'
 import { contextOf, type Surroundings } from './context.js'
 import { addSettingOptions, type SettingOptions, settingFlags } from './settingOptions.js'
 
@@ -22,6 +23,7 @@ const SERVE_SETTINGS = [
   'clusterHeartbeatMs',
   'clusterDeadAfterMs',
   'clusterTenureMs',
+  ...KAFKA_SETTING_NAMES,
   'logEnabled',
   'logLevel',
   'logFormat',

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { accepted } from '../api/acceptedOptions.js'
 import { callbacksOn } from '../api/callbacks.js'
 import type {
+  ClusterReport,
   EventsPage,
   HistoryEntry,
   Ledger,
@@ -27,6 +28,8 @@ export type RemoteLedger = Ledger &
   Readonly<{
     /** The handle of a queue that should be there: asks nothing, creates nothing; calls answer `queue_not_found`. */
     knownQueue: (name: string) => Queue<unknown>
+    /** The nodes of the cluster and what they lead, as the node that answers sees it. `no_cluster` for a server on its own. */
+    clusterReport: () => Promise<ClusterReport>
   }>
 
 /**
@@ -60,6 +63,7 @@ export const connectLedger = (options: ClientOptions): RemoteLedger => {
     },
     ...lifecycleCalls(call, queuePath, (name, payload) => remoteQueue(deps, name, payload)),
     knownQueue: (name) => remoteQueue<unknown>(deps, name, undefined),
+    clusterReport: async () => (await call('GET', '/api/v1/cluster')) as ClusterReport,
     queues: async () =>
       ((await call('GET', '/api/v1/queues')) as { queues: ReadonlyArray<QueueView> }).queues,
     deleteQueue: async (name, { evenIfNotEmpty, by } = {}) => {

@@ -9,7 +9,7 @@ export type Outgoing = Readonly<{
   /** With its query. */
   path: string
   headers: Readonly<Record<string, string>>
-  body: string | undefined
+  body: string | Uint8Array | undefined
   timeoutMs: number
   signal: AbortSignal | undefined
 }>

@@ -10,11 +10,13 @@ import {
   UnavailableError,
   UnknownOutcomeError,
 } from '../api/errors.js'
-import { ExchangeFailed, httpExchange, type Reply } from './httpExchange.js'
+import { type Exchange, ExchangeFailed, httpExchange, type Outgoing, type Reply } from './httpExchange.js'
 
 export type ClientOptions = Readonly<{
-  /** Where the server listens: `http://127.0.0.1:7654`. */
-  url: string
+  /** Where the server listens: `http://127.0.0.1:7654`. Several nodes of a cluster stand with commas between them, or in `urls`. */
+  url?: string
+  /** One after the other when one cannot be reached, or takes no calls now. */
+  urls?: ReadonlyArray<string>
   token?: string | undefined
   /** A call without an answer after this is given up; the wait of a long poll comes on top. Default 30 s. */
   timeoutMs?: number
@@ -41,36 +43,66 @@ const DEFAULT_TIMEOUT_MS = 30_000
 
 export class UnauthorizedError extends RefusedError {}
 
-export const transport = (options: ClientOptions): Transport => {
-  const url = baseOf(options.url)
-  const base = url.origin + url.pathname.replace(/\/+$/, '')
+type Server = Readonly<{ base: string; prefix: string; exchange: Exchange }>
+
+const serverAt = (given: string): Server => {
+  const url = baseOf(given)
   const prefix = url.pathname.replace(/\/+$/, '')
-  const { send, closeIdle } = httpExchange(url)
+  return { base: url.origin + prefix, prefix, exchange: httpExchange(url) }
+}
+
+const addressesOf = ({ url, urls }: ClientOptions): ReadonlyArray<string> => {
+  const given = urls ?? (typeof url === 'string' ? url.split(',').map((one) => one.trim()) : [url])
+  return given.length === 0 ? [''] : (given as ReadonlyArray<string>)
+}
+
+export const transport = (options: ClientOptions): Transport => {
+  const servers = addressesOf(options).map(serverAt)
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
   const headers = {
     accept: 'application/json',
     ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
   }
   const headersWithBody = { ...headers, 'content-type': 'application/json' }
+  /** The one that answered last. */
+  let present = 0
+
+  const askOne = async (server: Server, outgoing: Outgoing, readsOnly: boolean): Promise<unknown> => {
+    let reply: Reply
+    try {
+      reply = await server.exchange.send({ ...outgoing, path: server.prefix + outgoing.path })
+    } catch (error) {
+      throw lostConnection(error, readsOnly, server.base)
+    }
+    return answerOf(reply, readsOnly)
+  }
+
   return {
-    closeIdle,
+    closeIdle: () => {
+      for (const { exchange } of servers) exchange.closeIdle()
+    },
     call: async (method, path, call = {}) => {
       const readsOnly = call.readsOnly ?? method === 'GET'
       const body = call.bodyText ?? (call.body === undefined ? undefined : JSON.stringify(call.body))
-      let reply: Reply
-      try {
-        reply = await send({
-          method,
-          path: prefix + path + queryOf(call.query),
-          headers: body === undefined ? headers : headersWithBody,
-          body,
-          timeoutMs: timeoutMs + (call.waitMs ?? 0),
-          signal: call.signal,
-        })
-      } catch (error) {
-        throw lostConnection(error, readsOnly, base)
+      const outgoing: Outgoing = {
+        method,
+        path: path + queryOf(call.query),
+        headers: body === undefined ? headers : headersWithBody,
+        body,
+        timeoutMs: timeoutMs + (call.waitMs ?? 0),
+        signal: call.signal,
       }
-      return answerOf(reply, readsOnly)
+      for (let tries = servers.length; ; tries--) {
+        const asked = present
+        try {
+          return await askOne(servers[asked] as Server, outgoing, readsOnly)
+        } catch (error) {
+          // Nothing was recorded, which is what makes asking another one safe.
+          const isDefinite = error instanceof UnavailableError
+          if (isDefinite && present === asked) present = (asked + 1) % servers.length
+          if (!isDefinite || tries === 1 || call.signal?.aborted === true) throw error
+        }
+      }
     },
   }
 }

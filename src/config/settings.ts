@@ -13,6 +13,7 @@ import {
 } from '../cluster/options.js'
 import { LARGE_PAYLOAD_BYTES_DEFAULT, LARGE_PAYLOAD_BYTES_MAX } from '../engine/blobPayloads.js'
 import { DEFAULT_LOGGING, LOG_FORMATS, LOG_LEVELS, LOG_TARGETS } from '../logging/index.js'
+import { KAFKA_SETTINGS } from './kafkaSettings.js'
 import { accepted, booleanOf, numberOf, oneOf, setting, text, wholeNumber, yesOrNo } from './setting.js'
 
 export const DEFAULT_PORT = 7654
@@ -194,6 +195,7 @@ export const SETTINGS = {
     ofText: numberOf,
     fallback: DEFAULT_TIMES.tenureMs,
   }),
+  ...KAFKA_SETTINGS,
   logEnabled: setting({
     key: 'logging.enabled',
     variable: 'LEDGERQ_LOGGING',
@@ -276,6 +278,11 @@ type Optional =
   | 'clusterAdvertise'
   | 'clusterSecretFile'
   | 'clusterSecret'
+  | 'kafkaBrokers'
+  | 'kafkaRedact'
+  | 'kafkaTls'
+  | 'kafkaUser'
+  | 'kafkaPassword'
 export type SettingValues = Readonly<
   { [Name in Exclude<SettingName, Optional>]: ValueOf<Name> } & {
     [Name in Optional]: ValueOf<Name> | undefined

@@ -45,6 +45,8 @@ export type FollowUpsDeps = Readonly<{
   /** Opens the queue that a follow-up names. Rejects when it cannot: asked again later. */
   target: (queue: string) => Promise<QueueEngine>
   onTrouble: (queue: string, message: string) => void
+  /** Other processes append to the log as well, and may have done this work before. */
+  isShared?: boolean
 }>
 
 type Pending = {
@@ -104,7 +106,9 @@ export class FollowUps {
   /** Takes up what earlier starts left, in the background. */
   async start(): Promise<void> {
     await this.cursor.read()
-    this.repeatsBelow = this.deps.log.condition().nextPosition
+    // How far another node had come since it last said so is not known.
+    const isKnown = this.deps.isShared !== true
+    this.repeatsBelow = isKnown ? this.deps.log.condition().nextPosition : Number.POSITIVE_INFINITY
     this.scan.start(this.cursor.position)
   }
 

@@ -27,7 +27,12 @@ export type ShownBatch = Pick<
 export const resumeAt = (batch: ShownBatch, index: number): number =>
   batch.isAnchored === true ? batch.position : positionAt(batch, index)
 
-type ScanDeps = Readonly<{ log: EventLog; clock: Clock }>
+type ScanDeps = Readonly<{
+  log: EventLog
+  clock: Clock
+  /** Other processes append as well: own appends tell nothing, everything is read from the log as it says that it has grown. */
+  isShared?: boolean
+}>
 export type ScanReader = Readonly<{
   /** Takes what it wants of the events from index `from` on; false = no room: shown again after `resume`. */
   show: (batch: ShownBatch, from: number) => boolean
@@ -51,6 +56,7 @@ export class LogScan {
   private cancelTimer: (() => void) | undefined
   private isStopped = true
   private reading: Promise<void> = Promise.resolve()
+  private stopListening: (() => void) | undefined
   /** Appends through it tell of themselves. */
   readonly log: EventLog
 
@@ -60,7 +66,11 @@ export class LogScan {
   ) {
     const { log } = deps
     this.heard = log.isSparse === true ? new HeardAppends() : undefined
-    this.log = {
+    this.log = deps.isShared === true ? log : this.telling(log)
+  }
+
+  private telling(log: EventLog): EventLog {
+    return {
       ...log,
       append: (stream, expected, batch) => {
         const append = log.append(stream, expected, batch)
@@ -83,6 +93,11 @@ export class LogScan {
     this.shown = position
     this.durableTo = Math.max(this.durableTo, this.deps.log.condition().nextPosition)
     this.isStopped = false
+    if (this.deps.isShared === true)
+      this.stopListening = this.deps.log.onAppended((next) => {
+        this.durableTo = Math.max(this.durableTo, next)
+        if (!this.isRefused && next > this.shown) this.read()
+      })
     if (this.durableTo > this.shown) this.read()
   }
 
@@ -94,6 +109,7 @@ export class LogScan {
   /** Nothing is shown any more when this resolves. */
   async stop(): Promise<void> {
     this.isStopped = true
+    this.stopListening?.()
     this.cancelTimer?.()
     await this.reading
   }

@@ -33,6 +33,8 @@ export type PartitionDeps = WriterDeps &
     /** A snapshot after this many events; 0 = only at close. */
     snapshotEveryEvents: number
     isCertainlyDead: (worker: string) => boolean
+    /** Of a node among several: whether the queue is still this one's, as the cluster stream says now. */
+    stillLeads?: (queue: string) => Promise<boolean>
   }>
 
 export type PartitionEvents = Readonly<{
@@ -215,10 +217,19 @@ export class Partition {
         : REOPEN_PAUSE_MS * 2 ** this.reopenings++
     this.deps.clock.after(pauseMs, () => {
       if (this.closing || this.writer !== undefined) return
-      this.beginOnce().catch((error: Error) =>
+      this.beginAgain().catch((error: Error) =>
         this.stopped({ kind: 'unavailable', reason: error.message }, undefined),
       )
     })
+  }
+
+  /** Whoever was fenced asks first: beginning anew would only fence the one who leads by right (R21, R37). */
+  private async beginAgain(): Promise<void> {
+    if ((await this.deps.stillLeads?.(this.ref.queue)) === false) {
+      this.trouble = { kind: 'unavailable', reason: 'another node leads the queue now' }
+      return
+    }
+    if (!this.closing && this.writer === undefined) await this.beginOnce()
   }
 
   /**

@@ -13,7 +13,11 @@ const PAGE_BYTES = 1_048_576
 
 /** An append that did not succeed, with what is known of it. */
 export class AppendFailed extends Error {
-  constructor(readonly failure: Failure) {
+  constructor(
+    readonly failure: Failure,
+    /** Somebody else has appended: the same decision may be made again on what stands there now. */
+    readonly isConflict = false,
+  ) {
     super(failure.kind === 'refused' ? failure.refusal.type : failure.reason)
   }
 }
@@ -94,7 +98,8 @@ export class StreamFold<State, Event extends LedgerEvent> {
         // Whether it is there or not, or another one is: the next change begins with what the log says.
         this.isStale = true
         const kind = result.left.type === 'OutcomeUnknown' ? 'unknown' : 'unavailable'
-        throw new AppendFailed({ kind, reason: describeAppendFault(result.left) })
+        const failure: Failure = { kind, reason: describeAppendFault(result.left) }
+        throw new AppendFailed(failure, result.left.type === 'RevisionConflict')
       }
       this.revision = result.right.lastRevision
       this.state = this.fold(this.state, events)

@@ -1,6 +1,7 @@
 // Who may call: a bearer token, compared without telling how much of it was right; and, where there is no token, only
 // programs on this machine, which a web page in a browser is not (DNS rebinding, cross-site requests).
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { NODE_HEADER, SECRET_HEADER } from './nodeDoor.js'
 import { HttpProblem } from './problem.js'
 
 /** Cuts the cost of hashing what strangers send; a token of 128 bits takes 22 to 32 characters. */
@@ -60,5 +61,21 @@ const byMachine: Access = {
   },
 }
 
-export const accessFor = (token: string | undefined): Access =>
-  token === undefined ? byMachine : byToken(token)
+/** Whoever says that he is a node has to know what only nodes know; the rest is as for everybody. */
+const bySecret = (nodeSecret: string, others: Access): Access => {
+  const expected = digest(nodeSecret)
+  return {
+    check: (headers) => {
+      if (headers[NODE_HEADER] === undefined) return others.check(headers)
+      const presented = text(headers[SECRET_HEADER])?.slice(0, TOKEN_CHARS_MAX)
+      const right = timingSafeEqual(digest(presented ?? ''), expected) && presented !== undefined
+      if (!right)
+        throw new HttpProblem(401, 'unauthorized', 'This is not what the nodes of this cluster share.')
+    },
+  }
+}
+
+export const accessFor = (token: string | undefined, nodeSecret?: string): Access => {
+  const others = token === undefined ? byMachine : byToken(token)
+  return nodeSecret === undefined ? others : bySecret(nodeSecret, others)
+}

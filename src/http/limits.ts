@@ -25,6 +25,8 @@ export const HEADER_BYTES_MAX = 16 * KIB
 export const HEADERS_TIMEOUT_MS = 9_000
 export const TIMEOUT_CHECK_INTERVAL_MS = 1_000
 /** Until the last byte of the body has arrived; the answer may take longer. */
+/** Another node answers within this; the wait of a long poll comes on top. */
+export const FORWARD_TIMEOUT_MS = 30_000
 export const REQUEST_TIMEOUT_MS = 30_000
 export const KEEP_ALIVE_TIMEOUT_MS = 60_000
 export const CONNECTIONS_MAX = 2_000

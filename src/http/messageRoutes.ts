@@ -130,6 +130,7 @@ const history = route({
 const historyById = route({
   method: 'GET',
   path: '/api/v1/messages/{id}/history',
+  anywhere: true,
   summary: 'Every event of one message, found by its id alone',
   query: NoQuery,
   answer: async ({ ledger }, call) => {

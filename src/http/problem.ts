@@ -26,6 +26,7 @@ const TITLES: Readonly<Record<number, string>> = {
   409: 'Conflict',
   413: 'Too large',
   415: 'Unsupported media type',
+  421: 'Elsewhere',
   422: 'Refused',
   429: 'Too much at once',
   431: 'Headers too large',
@@ -58,6 +59,7 @@ const STATUS_BY_CODE: ReadonlyMap<string, number> = new Map([
   ['message_not_purgeable', 409],
   ['message_changed', 409],
   ['message_not_expired', 409],
+  ['queue_elsewhere', 421],
   ['queue_exists', 409],
   ['queue_not_empty', 409],
   ['queue_deleted', 409],
@@ -128,7 +130,7 @@ export const problemFor = (error: unknown): Problem => {
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json; charset=utf-8'
 
-export const headersOf = ({ status }: Problem): Readonly<Record<string, string>> => {
+export const headersOf = ({ status }: Pick<Problem, 'status'>): Readonly<Record<string, string>> => {
   if (status === 429 || status === 503) return { 'retry-after': String(RETRY_AFTER_SECONDS) }
   if (status === 401) return { 'www-authenticate': 'Bearer realm="ledgerq"' }
   return {}

@@ -2,6 +2,7 @@
 import { NotFoundError, RefusedError } from '../api/errors.js'
 import type { ProjectionName } from '../api/types/index.js'
 import { NoQuery, OperatorBody } from './codecs.js'
+import { gatheredHealth } from './gathered.js'
 import { RUNNING_MAX } from './operations.js'
 import { done, ok, type Route, route } from './route.js'
 
@@ -51,6 +52,7 @@ const unknownOperation = (id: string): NotFoundError =>
 const operation = route({
   method: 'GET',
   path: '/api/v1/operations/{id}',
+  anywhere: true,
   summary: 'How far an operation is',
   query: NoQuery,
   answer: async ({ operations }, { params }) => {
@@ -63,6 +65,7 @@ const operation = route({
 const cancel = route({
   method: 'POST',
   path: '/api/v1/operations/{id}:cancel',
+  anywhere: true,
   summary: 'Ends an operation; what it has done stays done',
   body: OperatorBody,
   query: NoQuery,
@@ -75,6 +78,7 @@ const cancel = route({
 const health = route({
   method: 'GET',
   path: '/api/v1/health',
+  gathers: gatheredHealth,
   summary: 'Healthy, degraded or unhealthy, with the reasons',
   query: NoQuery,
   answer: async ({ ledger }) => {

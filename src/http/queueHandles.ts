@@ -17,7 +17,25 @@ export type QueueHandles = Readonly<{
 export const queueNotFound = (name: string): NotFoundError =>
   new NotFoundError('queue_not_found', `there is no queue "${name}"`, { queue: name })
 
+/** On a node a queue comes and goes, and handles with it: they are made as they are needed. */
+const handlesOfNode = (ledger: Ledger): QueueHandles => {
+  const find = (name: string): Promise<Queue<unknown>> => ledger.openQueue(name)
+  return {
+    find,
+    view: async (name) => {
+      try {
+        return await (await find(name)).view()
+      } catch (error) {
+        if (error instanceof NotFoundError) return undefined
+        throw error
+      }
+    },
+    forget: () => undefined,
+  }
+}
+
 export const queueHandles = (ledger: Ledger): QueueHandles => {
+  if (ledger.cluster !== undefined) return handlesOfNode(ledger)
   const open = new Map<string, Queue<unknown>>()
   const view = async (name: string): Promise<QueueView | undefined> =>
     (await ledger.queues()).find(({ queue }) => queue === name)

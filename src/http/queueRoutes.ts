@@ -1,6 +1,7 @@
 // Queues as resources: their settings, pause, and dead letters.
 
 import { DeleteQuery, DiscardBody, NoQuery, OperatorBody, QueueBody } from './codecs.js'
+import { gatheredQueues } from './gathered.js'
 import { queueNotFound } from './queueHandles.js'
 import { type Answer, actorOf, done, ok, type Route, route } from './route.js'
 
@@ -11,6 +12,7 @@ const name = ({ params }: { params: Readonly<Record<string, string>> }): string 
 const putQueue = route({
   method: 'PUT',
   path: QUEUE,
+  creates: true,
   summary: 'Creates the queue, or changes the settings that are given; 201 when it is new',
   body: QueueBody,
   query: NoQuery,
@@ -60,6 +62,7 @@ const deleteQueue = route({
 const listQueues = route({
   method: 'GET',
   path: '/api/v1/queues',
+  gathers: gatheredQueues,
   summary: 'All queues with their settings',
   query: NoQuery,
   answer: async ({ ledger }) => ok({ queues: await ledger.queues() }),

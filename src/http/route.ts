@@ -1,6 +1,7 @@
 // One row of the route table: everything the server, the tests and a description of the API need to know of a route.
 import type * as t from 'io-ts'
 import type { Actor, Ledger } from '../api/types/index.js'
+import type { GatheredAnswer } from './gathered.js'
 import type { ClaimWaits } from './longPoll.js'
 import type { Operations } from './operations.js'
 import type { QueueHandles } from './queueHandles.js'
@@ -39,6 +40,14 @@ type RouteHead = Readonly<{
   carriesPayload?: true
   /** The request may hold its connection while it waits for something to happen. */
   waits?: true
+  /** The queue comes into being with it: any node may be asked. */
+  creates?: true
+  /** The queue that a body names, where the path names none. */
+  queueIn?: (body: unknown) => string | undefined
+  /** About all queues: what the nodes of a cluster answer is put together. */
+  gathers?: GatheredAnswer
+  /** One node of a cluster knows, and the request does not say which. */
+  anywhere?: true
 }>
 
 type RouteSpec<Body, Query> = RouteHead &

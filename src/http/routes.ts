@@ -1,5 +1,6 @@
 // The whole table.
 import { blobRoutes } from './blobRoutes.js'
+import { clusterRoutes } from './clusterRoutes.js'
 import { editRoutes } from './editRoutes.js'
 import { lifecycleRoutes } from './lifecycleRoutes.js'
 import { messageRoutes } from './messageRoutes.js'
@@ -28,4 +29,5 @@ export const ROUTES: ReadonlyArray<Route> = [
   ...systemRoutes,
   ...recoveryRoutes,
   ...blobRoutes,
+  ...clusterRoutes,
 ]

@@ -22,6 +22,7 @@ import {
   REQUEST_TIMEOUT_MS,
   TIMEOUT_CHECK_INTERVAL_MS,
 } from './limits.js'
+import { type Asked, CLIENT_HEADER, NODE_HEADER, NodeDoor, type Passed } from './nodeDoor.js'
 import { Operations } from './operations.js'
 import {
   HttpProblem,
@@ -34,7 +35,7 @@ import {
 } from './problem.js'
 import { queueHandles } from './queueHandles.js'
 import { doorEmpty, pauseAndRead, quietForPause, type Requests } from './quietEnd.js'
-import type { Call, Desk, Route } from './route.js'
+import type { Answer, Call, Desk, Route } from './route.js'
 import { ROUTES } from './routes.js'
 
 export type ServerOptions = Readonly<{
@@ -43,6 +44,8 @@ export type ServerOptions = Readonly<{
   /** Default 0: any free port. */
   port?: number
   token?: string | undefined
+  /** What the nodes of a cluster know each other by; needed for a ledger that is a node. */
+  nodeSecret?: string | undefined
   /** What went wrong on this side; clients are not told. Default: ignored. */
   onError?: (error: unknown) => void
 }>
@@ -111,25 +114,81 @@ const bodyLimitOf = (route: Route, { payloadBytesMax = 0 }: Ledger): number =>
     ? Math.max(BODY_BYTES_MAX, payloadBytesMax + ENVELOPE_BYTES_MAX)
     : (route.bodyBytesMax ?? BODY_BYTES_MAX)
 
-const addRoute = (app: FastifyInstance, desk: Desk, route: Route, access: Access): void => {
+type Ways = Readonly<{ access: Access; door: NodeDoor | undefined }>
+
+const answerHere = async (
+  desk: Desk,
+  route: Route,
+  request: FastifyRequest,
+  call: CallFacts,
+): Promise<Answer> =>
+  route.answer(desk, {
+    params: request.params as Readonly<Record<string, string>>,
+    body: decoded(route.body, bodyIn(request) ?? {}, 'body'),
+    query: decoded(route.query, request.query, 'query'),
+    idempotencyKey: idempotencyKeyOf(request),
+    ...call,
+  })
+
+type CallFacts = Pick<Call<unknown, unknown>, 'from' | 'gone'>
+
+const bodyIn = (request: FastifyRequest): unknown =>
+  request.body instanceof Uint8Array ? bodyOf(request.headers, request.body as Buffer) : undefined
+
+const queueIn = (route: Route, request: FastifyRequest): string | undefined =>
+  route.queueIn?.(bodyIn(request)) ?? (request.params as Readonly<Record<string, string>>).queue
+
+const PASSED_HEADERS = ['accept', 'content-type', 'content-encoding', 'idempotency-key'] as const
+
+const askedOf = (route: Route, request: FastifyRequest, facts: CallFacts, here: Asked['here']): Asked => ({
+  method: request.method,
+  url: request.url,
+  queue: queueIn(route, request),
+  headers: Object.fromEntries(
+    PASSED_HEADERS.flatMap((name) => {
+      const value = request.headers[name]
+      return typeof value === 'string' ? [[name, value]] : []
+    }),
+  ),
+  bytes: request.body instanceof Uint8Array ? request.body : undefined,
+  ...facts,
+  here,
+})
+
+const answerOf = async (
+  desk: Desk,
+  route: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  door: NodeDoor | undefined,
+): Promise<Answer | Passed> => {
+  const gone = route.waits === true || door !== undefined ? goneSignal(reply) : NEVER
+  if (door === undefined) return answerHere(desk, route, request, { from: request.ip, gone })
+  const client = request.headers[CLIENT_HEADER]
+  // Only nodes get so far with this header: what they say of the client is believed.
+  const isPassedOn = request.headers[NODE_HEADER] !== undefined
+  const facts = { from: isPassedOn && typeof client === 'string' ? client : request.ip, gone }
+  const here = (): Promise<Answer> => answerHere(desk, route, request, facts)
+  if (!isPassedOn) return door.answer(route, askedOf(route, request, facts, here))
+  await door.refuseOthers(queueIn(route, request))
+  return here()
+}
+
+const addRoute = (app: FastifyInstance, desk: Desk, route: Route, { access, door }: Ways): void => {
   app.route({
     method: route.method,
     url: asPath(route.path),
     bodyLimit: bodyLimitOf(route, desk.ledger),
     ...(route.open === true ? {} : { onRequest: checking(access) }),
     handler: async (request, reply) => {
-      const call: Call<unknown, unknown> = {
-        params: request.params as Readonly<Record<string, string>>,
-        body: decoded(route.body, request.body ?? {}, 'body'),
-        query: decoded(route.query, request.query, 'query'),
-        idempotencyKey: idempotencyKeyOf(request),
-        from: request.ip,
-        gone: route.waits === true ? goneSignal(reply) : NEVER,
-      }
-      const { status, body } = await route.answer(desk, call)
+      const answer = await answerOf(desk, route, request, reply, door)
+      const { status } = answer
       reply.code(status)
-      if (body === undefined) return reply.send()
-      return reply.type('application/json; charset=utf-8').send(JSON.stringify(body))
+      const text =
+        'text' in answer ? answer.text : answer.body === undefined ? '' : JSON.stringify(answer.body)
+      if (text === '') return reply.send()
+      if (status < 400) return reply.type('application/json; charset=utf-8').send(text)
+      return reply.headers(headersOf({ status })).type(PROBLEM_MEDIA_TYPE).send(text)
     },
   })
 }
@@ -144,7 +203,8 @@ type Hall = Readonly<{
 export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' | 'port'> = {}): Hall => {
   const onError = options.onError ?? (() => undefined)
   const stopping = new AbortController()
-  const access = accessFor(options.token)
+  const access = accessFor(options.token, options.nodeSecret)
+  const door = doorOf(ledger, options.nodeSecret)
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -174,16 +234,9 @@ export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' 
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    (request: FastifyRequest, bytes: Buffer, done: (error: Error | null, body?: unknown) => void) => {
-      let body: unknown
-      try {
-        body = bodyOf(request.headers, bytes)
-      } catch (error) {
-        done(error as Error)
-        return
-      }
-      done(null, body)
-    },
+    // Read where it is answered, which may be another node.
+    (_request: FastifyRequest, bytes: Buffer, done: (error: Error | null, body?: unknown) => void) =>
+      done(null, bytes),
   )
   app.setErrorHandler((error, _request, reply) => {
     const problem = problemFor(error)
@@ -209,13 +262,23 @@ export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' 
     if (stopping.signal.aborted) reply.header('connection', 'close')
     done()
   })
-  for (const route of ROUTES) addRoute(app, desk, route, access)
+  for (const route of ROUTES) addRoute(app, desk, route, { access, door })
   const quiet = (): Promise<void> =>
     new Promise((resolve) => {
       onQuiet = resolve
       if (inFlight === 0) resolve()
     })
+  app.addHook('onClose', (_app, done) => {
+    door?.close()
+    done()
+  })
   return { app, stop: () => stopping.abort(), requests: { begun: () => begun, quiet } }
+}
+
+const doorOf = ({ cluster }: Ledger, nodeSecret: string | undefined): NodeDoor | undefined => {
+  if (cluster === undefined) return undefined
+  if (nodeSecret === undefined) throw new Error('A node of a cluster needs the secret that the nodes share.')
+  return new NodeDoor(cluster, nodeSecret)
 }
 
 /** Bytes that are no HTTP request, or came too late: there is no request to reply to, only a socket. */

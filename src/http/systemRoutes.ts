@@ -1,19 +1,21 @@
 // The server as a whole: figures, the events of its log, and whether it lives and is ready.
 import { UnavailableError } from '../api/errors.js'
 import { EventsQuery, NoQuery } from './codecs.js'
+import { gatheredStats } from './gathered.js'
 import { LIST_LIMIT_DEFAULT } from './limits.js'
 import { ok, type Route, route } from './route.js'
 
 const stats = route({
   method: 'GET',
   path: '/api/v1/stats',
+  gathers: gatheredStats,
   summary: 'Counts of every queue and the condition of the log',
   query: NoQuery,
   answer: async ({ ledger }) => {
-    const { queues, log, followUps } = await ledger.stats()
+    const { queues, log, followUps, relay } = await ledger.stats()
     // Why a log has stopped names files and errors of this machine, which its own log is for.
     const reason = log.reason === undefined ? undefined : 'see the log of the server'
-    return ok({ queues, log: { ...log, reason }, followUps })
+    return ok({ queues, log: { ...log, reason }, followUps, ...(relay === undefined ? {} : { relay }) })
   },
 })
 
@@ -36,11 +38,14 @@ const live = route({
 const ready = route({
   method: 'GET',
   path: '/readyz',
-  summary: 'The log is open and takes messages',
+  summary:
+    'The log is open and takes messages; of a node, also that it is in the cluster and leads what it should',
   open: true,
   answer: async ({ ledger, waits }) => {
     const { log } = await ledger.stats()
     if (log.state !== 'open' || waits.stopping.aborted) throw new UnavailableError(`the log is ${log.state}`)
+    if (ledger.cluster?.isReady === false)
+      throw new UnavailableError('this node has not opened all that it leads')
     return ok({ status: 'ready' })
   },
 })

@@ -3,6 +3,7 @@
 // turn up later (`OutcomeUnknown`) or never will (all others): invariants I1 and I2 rest on that difference.
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js'
 import type { EventBatch, RecordedBatch } from '../../domain/batch.js'
+import type { RelayStatus } from './fanOut.js'
 import type { Heartbeats } from './heartbeats.js'
 
 /** Definite: nothing of the batch is or will ever be in the log. */
@@ -86,6 +87,8 @@ export type LogCondition = Readonly<{
   syncs: number
   /** Of a log that is guarded against a connection that does not answer (C14). */
   breaker?: LogBreakerCondition
+  /** Of a log whose events are passed on by this process. */
+  relay?: RelayStatus
 }>
 
 export type LogBreakerCondition = Readonly<{
@@ -126,6 +129,8 @@ export type EventLog = Readonly<{
   head: (stream: string) => TaskEither<ReadFault, number>
   /** Calls back after each durable append, in order, with the position after it. Returns the way to stop. */
   onAppended: (listener: (nextPosition: number) => void) => () => void
+  /** Calls back with what operators should know and no call says: a stream that somebody else cut, a subscription that fails. */
+  onTrouble?: (listener: (message: string) => void) => () => void
   /** Events below `revision` may be dropped (whole prefixes only). Reads below answer `RevisionTruncated`. */
   truncateBefore: (stream: string, revision: number) => TaskEither<ReadFault, void>
   /** Stores a snapshot; durable and verified by reading it back before older ones go (the newest two are kept). */

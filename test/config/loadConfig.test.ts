@@ -85,6 +85,7 @@ describe('E19: the configuration', () => {
         `esdb://h${from}`,
         `text${from}`,
         1_000_000 + from,
+        1_000 + from,
         from,
         from % 2 === 0,
       ]

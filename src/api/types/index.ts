@@ -5,8 +5,10 @@ import type { FailureType } from '../../../domain/failure/index.js'
 import type { MessageState } from '../../../domain/message/index.js'
 import type { QueueConfig, QueueSettings } from '../../../domain/queue/index.js'
 import type { RetryPolicy } from '../../../domain/retry/index.js'
+import type { RelayStatus } from '../../ports/fanOut.js'
 import type { BatchOperations } from './batches.js'
 import type { BlobOperations, BlobRef } from './blobs.js'
+import type { ClusterOperations } from './cluster.js'
 import type { EditOperations } from './edits.js'
 import type { EnqueueOptions } from './enqueue.js'
 import type { CallbackOperations, FollowUpRequest, SettledOperations } from './followUps.js'
@@ -21,6 +23,7 @@ import type { WorkerLedgerOperations, WorkerOperations } from './workers.js'
 
 export type * from './batches.js'
 export type * from './blobs.js'
+export type * from './cluster.js'
 export type * from './edits.js'
 export type * from './enqueue.js'
 export type * from './followUps.js'
@@ -263,6 +266,8 @@ export type LedgerStats = Readonly<{
   }>
   /** Recorded, and not enqueued yet, as far as they are in memory (10,000 at most). A server of an older version tells none. */
   followUps?: Readonly<{ waiting: number }>
+  /** Of a ledger that passes its events on to Kafka, on the node that does it. */
+  relay?: RelayStatus
 }>
 
 export type QueueView = Readonly<{
@@ -325,4 +330,5 @@ export type Ledger = Readonly<{
   RecoveryOperations &
   HealthOperations &
   BlobOperations &
+  ClusterOperations &
   CallbackOperations

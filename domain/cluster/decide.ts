@@ -1,0 +1,147 @@
+// What a node says to the cluster stream, given what the stream says so far. Every decision may be made by any node: the expected
+// revision lets one of them through, and whoever lost decides again on what stands there then. That one node leads only keeps the
+// others from deciding the same at the same time.
+import { type Either, left, right } from 'fp-ts/lib/Either.js'
+import type { ClusterEvent } from './events.js'
+import {
+  type ClusterState,
+  foldCluster,
+  isMember,
+  leaderOf,
+  type Member,
+  ownerOf,
+  type Run,
+  unitsOf,
+} from './membership.js'
+
+type Events = ReadonlyArray<ClusterEvent>
+
+export type JoinRefusal = Readonly<{ type: 'LevelTooLow'; level: number; needed: number }>
+
+/** Refused for a program that does not understand what the members may already have written (R65). */
+export const join = (state: ClusterState, self: Omit<Member, 'joined'>): Either<JoinRefusal, Events> => {
+  if (self.level < state.level) return left({ type: 'LevelTooLow', level: self.level, needed: state.level })
+  const known = state.members.get(self.node)
+  const isKnown =
+    known !== undefined &&
+    known.incarnation === self.incarnation &&
+    known.address === self.address &&
+    known.version === self.version &&
+    known.level === self.level
+  return right(isKnown ? [] : [{ type: 'NodeJoined', ...self }])
+}
+
+/** Goodbye: what the node owned goes to the others in the same breath. */
+export const leave = (state: ClusterState, self: Run, live: ReadonlySet<string>): Events => {
+  if (!isMember(state, self)) return []
+  const left: ClusterEvent = { type: 'NodeLeft', node: self.node, incarnation: self.incarnation }
+  const without = foldCluster(state, [left])
+  return [left, ...assignments(without, unitsOf(state, self), othersThan(self, live))]
+}
+
+export type LeadersView = Readonly<{
+  self: Run
+  /** Members of which something was heard lately. */
+  live: ReadonlySet<string>
+  /** All there are. */
+  units: ReadonlySet<string>
+  /** Assigned long enough ago to be missed if there is no such thing. */
+  settled: (unit: string) => boolean
+}>
+
+/** Nothing for everybody but the oldest of the living: who died, what they leave, what is new, what is gone, what all understand. */
+export const lead = (state: ClusterState, { self, live, units, settled }: LeadersView): Events => {
+  const leader = leaderOf(state, live)
+  if (leader?.node !== self.node || leader.incarnation !== self.incarnation) return []
+  const events: ClusterEvent[] = []
+  for (const { node, incarnation } of state.members.values())
+    if (!live.has(node)) events.push({ type: 'NodeExpired', node, incarnation, unheardBy: self.node })
+  for (const unit of state.assignments.keys())
+    if (!units.has(unit) && settled(unit)) events.push({ type: 'UnitReleased', unit })
+  const now = foldCluster(state, events)
+  const free = [...units].filter((unit) => ownerOf(now, unit) === undefined)
+  const level = Math.min(...[...now.members.values()].map((member) => member.level))
+  if (Number.isFinite(level) && level > now.level) events.push({ type: 'LevelRaised', level })
+  return [...events, ...assignments(now, free, live)]
+}
+
+/** A unit that nobody owns yet, or any more; nothing where it has an owner. */
+export const claimUnit = (state: ClusterState, unit: string, live: ReadonlySet<string>): Events =>
+  ownerOf(state, unit) === undefined ? assignments(state, [unit], live) : []
+
+/**
+ * What a node with more than its share gives away next, and to whom; it has ended its work on it before it says so, so that nobody is
+ * fenced. `movable`: those that it has owned for long enough.
+ */
+export const giveAway = (
+  state: ClusterState,
+  self: Run,
+  live: ReadonlySet<string>,
+  movable: (unit: string) => boolean,
+): Readonly<{ unit: string; to: Member }> | undefined => {
+  const own = unitsOf(state, self)
+  const others = othersThan(self, live)
+  for (const unit of [...own].sort()) {
+    if (!movable(unit)) continue
+    const to = leastLoaded(candidates(state, unit, others), loadsOf(state))
+    if (to !== undefined && own.length - (loadsOf(state).get(to.node) ?? 0) > 1) return { unit, to }
+  }
+  return undefined
+}
+
+/** Nothing where the unit is not the node's own any more. */
+export const handOver = (state: ClusterState, self: Run, unit: string, live: ReadonlySet<string>): Events => {
+  const owner = ownerOf(state, unit)
+  if (owner?.node !== self.node || owner.incarnation !== self.incarnation) return []
+  return assignments(state, [unit], othersThan(self, live))
+}
+
+export const decline = (state: ClusterState, self: Run, unit: string, reason: string): Events => {
+  const owner = ownerOf(state, unit)
+  if (owner?.node !== self.node || owner.incarnation !== self.incarnation) return []
+  return [{ type: 'UnitDeclined', unit, node: self.node, incarnation: self.incarnation, reason }]
+}
+
+const othersThan = ({ node }: Run, live: ReadonlySet<string>): ReadonlySet<string> =>
+  new Set([...live].filter((name) => name !== node))
+
+const loadsOf = (state: ClusterState): Map<string, number> => {
+  const loads = new Map<string, number>()
+  for (const unit of state.assignments.keys()) {
+    const owner = ownerOf(state, unit)
+    if (owner !== undefined) loads.set(owner.node, (loads.get(owner.node) ?? 0) + 1)
+  }
+  return loads
+}
+
+const candidates = (
+  { members, declined }: ClusterState,
+  unit: string,
+  live: ReadonlySet<string>,
+): ReadonlyArray<Member> =>
+  [...members.values()].filter(
+    ({ node, incarnation }) => live.has(node) && declined.get(unit)?.has(incarnation) !== true,
+  )
+
+/** Of equals the one whose name comes first, so that all decide alike. */
+const leastLoaded = (
+  members: ReadonlyArray<Member>,
+  loads: ReadonlyMap<string, number>,
+): Member | undefined => {
+  const loadOf = ({ node }: Member): number => loads.get(node) ?? 0
+  return [...members].sort((a, b) => loadOf(a) - loadOf(b) || (a.node < b.node ? -1 : 1))[0]
+}
+
+const assignments = (
+  state: ClusterState,
+  units: ReadonlyArray<string>,
+  live: ReadonlySet<string>,
+): Events => {
+  const loads = loadsOf(state)
+  return [...units].sort().flatMap((unit): Events => {
+    const to = leastLoaded(candidates(state, unit, live), loads)
+    if (to === undefined) return []
+    loads.set(to.node, (loads.get(to.node) ?? 0) + 1)
+    return [{ type: 'UnitAssigned', unit, node: to.node, incarnation: to.incarnation }]
+  })
+}

@@ -1,0 +1,18 @@
+// Membership and assignment: the only import path from outside.
+export { claimUnit, decline, giveAway, handOver, join, lead, leave } from './decide.js'
+export type { ClusterEvent } from './events.js'
+export {
+  type ClusterState,
+  EMPTY_CLUSTER,
+  foldCluster,
+  isMember,
+  leaderOf,
+  type Member,
+  ownerOf,
+  queueOfUnit,
+  queueUnit,
+  type Run,
+  taskOfUnit,
+  taskUnit,
+  unitsOf,
+} from './membership.js'

@@ -1,0 +1,398 @@
+// This process as a node among several on one log: says that it lives, listens whether the others do, reads and writes the cluster
+// stream, and holds what it owns. Nothing here is needed for safety, which is the expected revision's (§4.2, §4.13): a node that is
+// wrong about itself appends to streams that others have taken, is refused, and asks here whether it is still the owner.
+import { isLeft, isRight } from 'fp-ts/lib/Either.js'
+import {
+  type ClusterState,
+  claimUnit,
+  decline,
+  giveAway,
+  handOver,
+  isMember,
+  join,
+  lead,
+  leaderOf,
+  leave,
+  type Member,
+  ownerOf,
+  queueOfUnit,
+  queueUnit,
+  type Run,
+  taskOfUnit,
+  taskUnit,
+  unitsOf,
+} from '../../domain/cluster/index.js'
+import type { Clock } from '../ports/clock.js'
+import type { EventLog } from '../ports/eventLog.js'
+import type { Beat, Heartbeats } from '../ports/heartbeats.js'
+import type { Ids } from '../ports/ids.js'
+import { errorFrom } from '../runtime/tell.js'
+import type { ClusterReport } from './clusterReport.js'
+import { clusterReport } from './clusterReport.js'
+import { ClusterStream } from './clusterStream.js'
+import { HeldUnits, type UnitWork } from './heldUnits.js'
+import { Liveness } from './liveness.js'
+import type { ClusterTimes } from './options.js'
+
+/** Up to which level of events this program understands. Raised with each kind or version of an event that older ones do not know. */
+export const LEVEL = 1
+
+export type ClusterNodeDeps = Readonly<{
+  /** Not guarded: what it says of the connection is for itself to judge. */
+  log: EventLog
+  heartbeats: Heartbeats
+  clock: Clock
+  ids: Ids
+  self: Run & Readonly<{ address: string; version: string; level?: number }>
+  times: ClusterTimes
+  /** Queues that there are, as far as this node knows. */
+  queues: () => ReadonlySet<string>
+  refreshQueues: () => Promise<unknown>
+  work: (queue: string) => UnitWork
+  /** Whether nobody else could lead it with better luck here: it is given back with the reason. */
+  cannotLead: (error: unknown) => boolean
+  onTrouble: (message: string, queue: string, final: boolean) => void
+}>
+
+type Task = Readonly<{ start: () => Promise<() => Promise<unknown>> }>
+
+export class ClusterNode {
+  readonly self: Omit<Member, 'joined'>
+  private readonly stream: ClusterStream
+  private readonly liveness: Liveness
+  private readonly held: HeldUnits
+  private readonly tasks = new Map<string, Task>()
+  private readonly listeners = new Set<() => void>()
+  /** By unit: the tick at which its present assignment was first seen here. */
+  private readonly seenAt = new Map<string, { term: number; tick: number }>()
+  private readonly givingAway = new Set<string>()
+  private beats = 0
+  /** Begin of the last turn that went through: until so long after it nobody takes this node for dead. */
+  private confirmedTick = Number.NEGATIVE_INFINITY
+  private hasJoined = false
+  private phase: 'running' | 'leaving' | 'ended' = 'running'
+  private turning: Promise<void> = Promise.resolve()
+  private cancelTurn: (() => void) | undefined
+  private refreshingQueues: Promise<unknown> | undefined
+  private told = ''
+
+  constructor(private readonly deps: ClusterNodeDeps) {
+    const { level = LEVEL, ...self } = deps.self
+    const { times, clock } = deps
+    this.self = { ...self, level }
+    this.stream = new ClusterStream(deps)
+    this.stream.whenChanged = () => this.changed()
+    this.liveness = new Liveness(times.deadAfterMs, 2 * times.heartbeatMs)
+    this.held = new HeldUnits(clock.tickMs, times.heartbeatMs, (unit, error) => this.failed(unit, error))
+  }
+
+  /** Joins. Rejects when the log does not answer, or when this program is too old for what the members have written (R65). */
+  async start(): Promise<void> {
+    await this.beat()
+    await this.stream.refresh()
+    await this.join()
+    await this.look()
+    this.confirmedTick = this.deps.clock.tickMs()
+    this.hasJoined = true
+    this.next(0)
+  }
+
+  /** Work that one node does for all. `start` answers with the way to end it; rejecting = tried again. */
+  runTask(name: string, start: Task['start']): void {
+    this.tasks.set(name, { start })
+    this.soon()
+  }
+
+  get state(): ClusterState {
+    return this.stream.state
+  }
+
+  get now(): number {
+    return this.deps.clock.tickMs()
+  }
+
+  /** Members that live, as far as this node can tell. */
+  live(): ReadonlySet<string> {
+    const live = [...this.state.members.keys()].filter((node) => this.liveness.isLive(node))
+    return new Set([...live, ...(isMember(this.state, this.self) ? [this.self.node] : [])])
+  }
+
+  /** Nobody can have taken it for dead yet: what it answers is not older than that. */
+  get isTrusted(): boolean {
+    return this.now - this.confirmedTick <= this.deps.times.deadAfterMs && this.phase !== 'ended'
+  }
+
+  ownerOfQueue(queue: string): Member | undefined {
+    return ownerOf(this.state, queueUnit(queue))
+  }
+
+  /** Whether this node may answer for the queue now. */
+  ownsQueue(queue: string): boolean {
+    const unit = queueUnit(queue)
+    return this.isTrusted && this.owns(unit) && !this.givingAway.has(unit)
+  }
+
+  /** What was assigned to this node is open. */
+  get isReady(): boolean {
+    return this.isTrusted && unitsOf(this.state, this.self).every((unit) => this.held.isOpen(unit))
+  }
+
+  private owns(unit: string): boolean {
+    const owner = ownerOf(this.state, unit)
+    return owner?.node === this.self.node && owner.incarnation === this.self.incarnation
+  }
+
+  /** Asked by a writer that was fenced. */
+  async stillLeads(queue: string): Promise<boolean> {
+    await this.stream.refresh()
+    return this.phase === 'running' && this.owns(queueUnit(queue))
+  }
+
+  refresh(): Promise<ClusterState> {
+    return this.stream.refresh()
+  }
+
+  /** Gives a queue that nobody owns to somebody: for one that is about to be created. */
+  async assignQueue(queue: string): Promise<Member | undefined> {
+    if (this.ownerOfQueue(queue) === undefined) {
+      await this.stream.refresh()
+      await this.stream.change((state) => claimUnit(state, queueUnit(queue), this.live()))
+    }
+    return this.ownerOfQueue(queue)
+  }
+
+  /** Called after each change of members or assignments. Returns the way to stop. */
+  whenChanged(listener: () => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  /** Resolves after the next such change, or after `ms`. */
+  changedWithin(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const over = (): void => {
+        stop()
+        cancel()
+        resolve()
+      }
+      const stop = this.whenChanged(over)
+      const cancel = this.deps.clock.after(ms, over)
+    })
+  }
+
+  /** Says no more of itself: nobody need wait for it to lead something. */
+  get hasEnded(): boolean {
+    return this.phase === 'ended'
+  }
+
+  report(): ClusterReport {
+    return clusterReport(this.state, {
+      node: this.self.node,
+      live: this.live(),
+      silentMs: (node) => this.liveness.silentMs(node),
+      tenureMs: (unit) => this.tenureMs(unit),
+      leader: leaderOf(this.state, this.live())?.node,
+    })
+  }
+
+  /** Hands over what it owns, queue by queue, and says goodbye; requests go on meanwhile. */
+  async leave(): Promise<void> {
+    if (this.phase !== 'running') return
+    this.phase = 'leaving'
+    await Promise.all(
+      this.held.units.map(async (unit) => {
+        this.givingAway.add(unit)
+        await this.held.release(unit)
+        await this.stream
+          .change((state) => handOver(state, this.self, unit, this.live()))
+          .catch(() => undefined)
+      }),
+    )
+    await this.stream.change((state) => leave(state, this.self, this.live())).catch(() => undefined)
+    await this.end()
+  }
+
+  /** Without a word: the others notice. */
+  async end(): Promise<void> {
+    this.phase = 'ended'
+    this.cancelTurn?.()
+    await this.turning
+    await Promise.all(this.held.units.map((unit) => this.held.release(unit)))
+  }
+
+  private next(delayMs: number): void {
+    this.cancelTurn?.()
+    if (this.phase === 'ended') return
+    this.cancelTurn = this.deps.clock.after(delayMs, () => {
+      this.cancelTurn = undefined
+      this.turning = this.turn()
+    })
+  }
+
+  private soon(): void {
+    // A turn under way sees to the next one itself.
+    if (this.cancelTurn !== undefined) this.next(0)
+  }
+
+  private async turn(): Promise<void> {
+    const startTick = this.now
+    try {
+      await this.within(this.beat())
+      await this.within(this.stream.refresh())
+      await this.within(this.look())
+      if (this.phase === 'running') await this.within(this.decide())
+      if (isMember(this.state, this.self)) this.confirmedTick = startTick
+      this.told = ''
+    } catch (error) {
+      this.tell(`the cluster cannot be reached: ${errorFrom(error).message}`)
+    }
+    this.hold()
+    if (this.phase !== 'ended') this.next(Math.max(1, this.deps.times.heartbeatMs - (this.now - startTick)))
+  }
+
+  private tell(message: string): void {
+    if (message === this.told) return
+    this.told = message
+    this.deps.onTrouble(message, '', false)
+  }
+
+  /** A log that does not answer must not hold up what comes after it heals. */
+  private within<A>(answer: Promise<A>): Promise<A> {
+    const timeoutMs = this.deps.times.deadAfterMs
+    return new Promise((resolve, reject) => {
+      const cancel = this.deps.clock.after(timeoutMs, () =>
+        // After a pause of our own the answer may be waiting behind this timer: it counts.
+        this.deps.clock.soon(() => reject(new Error(`the log did not answer within ${timeoutMs} ms`))),
+      )
+      answer.then(resolve, reject).finally(cancel)
+    })
+  }
+
+  private async beat(): Promise<void> {
+    const { node, incarnation } = this.self
+    const done = await this.deps.heartbeats.beat(node, { incarnation, count: ++this.beats })()
+    if (isLeft(done)) throw new Error(done.left.reason)
+  }
+
+  private async look(): Promise<void> {
+    this.refreshingQueues ??= this.deps
+      .refreshQueues()
+      .catch(() => undefined)
+      .finally(() => {
+        this.refreshingQueues = undefined
+      })
+    const others = [...this.state.members.keys()].filter((node) => node !== this.self.node)
+    const beats = new Map<string, Beat | undefined>()
+    await Promise.all(
+      others.map(async (node) => {
+        const last = await this.deps.heartbeats.last(node)()
+        if (isRight(last)) beats.set(node, last.right)
+      }),
+    )
+    this.liveness.looked(this.now, others, beats)
+  }
+
+  private async decide(): Promise<void> {
+    if (!isMember(this.state, this.self)) await this.join()
+    if (this.phase !== 'running') return
+    const live = this.live()
+    await this.stream.change((state) => {
+      const events = lead(state, {
+        self: this.self,
+        live,
+        units: new Set([...this.deps.queues()].map(queueUnit)),
+        settled: (unit) => taskOfUnit(unit) === undefined && this.tenureMs(unit) > this.deps.times.tenureMs,
+      })
+      if (events.length > 0) return events
+      return [...this.tasks.keys()].flatMap((task) => claimUnit(state, taskUnit(task), live)).slice(0, 1)
+    })
+    await this.balance(live)
+  }
+
+  private async join(): Promise<void> {
+    const known = this.state.members.get(this.self.node)
+    if (this.hasJoined && known !== undefined && known.incarnation !== this.self.incarnation) {
+      this.phase = 'leaving'
+      this.deps.onTrouble(
+        `another process has joined the cluster as ${this.self.node}: this one stops`,
+        '',
+        true,
+      )
+      return
+    }
+    await this.stream.change((state) => {
+      const events = join(state, this.self)
+      if (isRight(events)) return events.right
+      const { level, needed } = events.left
+      throw new Error(
+        `this program understands events up to level ${level}, and the cluster writes level ${needed}: use a newer version`,
+      )
+    })
+  }
+
+  /** One at a time, by the one who has too many: its work on it ends before anybody else begins. */
+  private async balance(live: ReadonlySet<string>): Promise<void> {
+    const { tenureMs } = this.deps.times
+    const next = giveAway(this.state, this.self, live, (unit) => this.held.heldMs(unit) > tenureMs)
+    if (next === undefined || this.givingAway.size > 0) return
+    const { unit } = next
+    this.givingAway.add(unit)
+    try {
+      await this.held.release(unit)
+      await this.stream.change((state) => handOver(state, this.self, unit, live))
+    } finally {
+      this.givingAway.delete(unit)
+    }
+  }
+
+  private changed(): void {
+    const tick = this.now
+    for (const [unit, { term }] of this.state.assignments)
+      if (this.seenAt.get(unit)?.term !== term) this.seenAt.set(unit, { term, tick })
+    for (const unit of this.seenAt.keys()) if (!this.state.assignments.has(unit)) this.seenAt.delete(unit)
+    if (this.hasJoined) this.hold()
+    for (const listener of [...this.listeners]) listener()
+  }
+
+  private tenureMs(unit: string): number {
+    const seen = this.seenAt.get(unit)
+    return seen === undefined ? 0 : Math.round(this.now - seen.tick)
+  }
+
+  private hold(): void {
+    const isLeaving = this.phase !== 'running'
+    const owned = unitsOf(this.state, this.self).filter((unit) => !this.givingAway.has(unit))
+    // One that is on its way out takes nothing up; what it has it hands over itself.
+    if (!isLeaving) this.held.want(new Set(owned), (unit) => this.workOf(unit))
+    else if (this.phase === 'leaving' && !isMember(this.state, this.self))
+      this.held.want(new Set(), (unit) => this.workOf(unit))
+  }
+
+  private workOf(unit: string): UnitWork {
+    const queue = queueOfUnit(unit)
+    if (queue !== undefined) return this.deps.work(queue)
+    const task = this.tasks.get(taskOfUnit(unit) ?? '')
+    let stop: (() => Promise<unknown>) | undefined
+    return {
+      take: async () => {
+        if (task === undefined) throw new NotRunHere(`${unit} is not run on this node`)
+        stop = await task.start()
+      },
+      release: async () => {
+        await stop?.()
+        stop = undefined
+      },
+    }
+  }
+
+  private failed(unit: string, error: unknown): void {
+    const { message } = errorFrom(error)
+    const final = error instanceof NotRunHere || this.deps.cannotLead(error)
+    if (!(error instanceof NotRunHere))
+      this.deps.onTrouble(`${unit} cannot be led here: ${message}`, queueOfUnit(unit) ?? '', final)
+    if (final)
+      void this.stream.change((state) => decline(state, this.self, unit, message)).catch(() => undefined)
+  }
+}
+
+class NotRunHere extends Error {}
