@@ -184,7 +184,7 @@ describe('A9: room', () => {
         expect(tooTight.offer(...call)).toEqual({ type: 'QueueFull', maxSize, size })
         expect(tooTight.types().filter((type) => type !== 'CapacityReached')).toEqual([])
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     )
   })
 

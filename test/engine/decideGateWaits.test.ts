@@ -126,9 +126,8 @@ describe('C15: a wait for a gate', () => {
 describe('C15: one step', () => {
   it('looks at ten thousand messages, and says where the next one goes on', () => {
     const partition = closed()
-    const free = Array.from({ length: 10_000 }, () => ({}))
     const first = partition.one(gated())
-    partition.enqueue(...free, ...free)
+    partition.enqueue(...Array.from({ length: 10_000 }, () => ({})))
     const last = partition.one(gated())
     partition.pass(WAIT_MS)
     const places = [0]
@@ -136,20 +135,20 @@ describe('C15: one step', () => {
       from = step(partition, from)
       if (from !== undefined) places.push(from)
     }
-    expect(places).toEqual([0, 10_001, 20_001])
+    expect(places).toEqual([0, 10_001])
     expect(partition.events()).toMatchObject([{ ordinal: first }, { ordinal: last }])
   })
 
   it('gives up a thousand messages, and says where the next one goes on', () => {
     const partition = closed()
-    const ordinals = partition.enqueue(...Array.from({ length: 2_500 }, () => gated()))
+    const ordinals = partition.enqueue(...Array.from({ length: 1_200 }, () => gated()))
     partition.pass(WAIT_MS)
     const counts: number[] = []
     for (let from: number | undefined = 0; from !== undefined; ) {
       from = step(partition, from)
       counts.push(partition.events().length)
     }
-    expect(counts).toEqual([1_000, 1_000, 500])
+    expect(counts).toEqual([1_000, 200])
     expect(ordinals.filter((ordinal) => partition.tag(ordinal) !== 'Dead')).toEqual([])
   })
 })

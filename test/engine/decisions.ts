@@ -41,7 +41,7 @@ export class Decisions {
   readonly state = new PartitionState()
   readonly payloads = new Payloads(openMemoryLog(), 'partition-orders~1.0', 10_000_000)
   at = START_AT
-  batch = this.nextBatch()
+  batch = this.newBatch()
   private switches: Switches = NO_SWITCHES
   private told = 0
 
@@ -55,7 +55,7 @@ export class Decisions {
     return { ref, state, payloads, batch, random: () => 0.5 }
   }
 
-  private nextBatch(): OpenBatch {
+  newBatch(): OpenBatch {
     this.told = 0
     return new OpenBatch(this.at, this.at, this.state, true)
   }
@@ -76,7 +76,7 @@ export class Decisions {
   /** A batch of a later time. Messages that are due by then are ready, those that have expired are answered. */
   pass(ms: number): number[] {
     this.at += ms
-    this.batch = this.nextBatch()
+    this.batch = this.newBatch()
     return this.state.promote(this.at, 100_000)
   }
 
