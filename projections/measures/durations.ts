@@ -62,6 +62,21 @@ export class Durations {
     }
   }
 
+  /** How many took at most so long, for each fourth bucket, the last one excepted: for whoever draws histograms of his own. */
+  upTo(): ReadonlyArray<Readonly<{ ms: number; count: number }>> {
+    const steps: Array<Readonly<{ ms: number; count: number }>> = []
+    let count = 0
+    for (let b = 0; b < BUCKETS - 1; b++) {
+      count += this.counts[b]!
+      if (b % 4 === 0) steps.push({ ms: LASTS[b]!, count })
+    }
+    return steps
+  }
+
+  get total(): Readonly<{ count: number; ms: number }> {
+    return { count: this.count, ms: this.sum }
+  }
+
   clear(): void {
     this.counts.fill(0)
     this.count = this.sum = this.max = 0

@@ -7,6 +7,7 @@ export type ServerLog = Readonly<{
   /** For the ledger; false = off. */
   options: LoggingOptions | false
   onError: (error: unknown) => void
+  warn: (event: string, fields: Readonly<Record<string, unknown>>) => void
   close: () => void
 }>
 
@@ -32,7 +33,8 @@ const opened = (config: Config): ReturnType<typeof openLogger> => {
 
 export const openServerLog = (config: Config): ServerLog => {
   const open = opened(config)
-  if (open === undefined) return { options: false, onError: () => undefined, close: () => undefined }
+  if (open === undefined)
+    return { options: false, onError: () => undefined, warn: () => undefined, close: () => undefined }
   const { logger, close } = open
   return {
     options: { ...optionsOf(config), logger },
@@ -41,6 +43,7 @@ export const openServerLog = (config: Config): ServerLog => {
       const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
       logger.error('request failed', { reason })
     },
+    warn: (event, fields) => logger.warn(event, fields),
     close,
   }
 }

@@ -1,0 +1,49 @@
+// What both readers of a topic need: a client by the configuration, sentences for what can go wrong out there, and an end.
+import type { Kafka } from 'kafkajs'
+import { kafkaClient } from '../adapters/kafka/connection.js'
+import { isEncrypted } from '../api/kafkaOptions.js'
+import { ArchiveRefused } from '../consumers/audit/archive.js'
+import { ArchiveDamaged, TopicAlarm } from '../consumers/audit/archiveErrors.js'
+import { TopicUnreadable } from '../consumers/topicReader.js'
+import type { Context } from './context.js'
+import { CommandFailed, EXIT, UsageError } from './exitCode.js'
+import { relayedTo } from './relayed.js'
+
+export const clientOf = ({ config }: Context, purpose: string): Promise<Kafka> => {
+  const { kafka } = relayedTo(config)
+  if (kafka === undefined) throw new UsageError('--brokers or LEDGERQ_KAFKA: where Kafka is, as host:port')
+  const { brokers, sasl } = kafka
+  return kafkaClient({
+    brokers,
+    clientId: `ledgerq-${purpose}`,
+    ssl: isEncrypted(kafka),
+    ...(sasl === undefined ? {} : { sasl }),
+  })
+}
+
+/** What is left is a mistake of ours. */
+export const failureOf = (cause: unknown): unknown => {
+  if (cause instanceof ArchiveRefused)
+    return new CommandFailed(cause.isLocked ? EXIT.conflict : EXIT.usage, cause.message)
+  const isTold =
+    cause instanceof ArchiveDamaged || cause instanceof TopicAlarm || cause instanceof TopicUnreadable
+  if (isTold) return new CommandFailed(EXIT.failed, cause.message)
+  const isOfClient = cause instanceof Error && cause.name.startsWith('KafkaJS')
+  return isOfClient ? new CommandFailed(EXIT.failed, `Kafka: ${cause.message}`) : cause
+}
+
+/** Until a signal comes, or what runs cannot go on. */
+export const untilStopped = async (
+  stopping: AbortSignal,
+  running: Readonly<{ ended: Promise<void>; stop: () => Promise<void> }>,
+): Promise<void> => {
+  const stopped = new Promise<void>((done) => {
+    if (stopping.aborted) done()
+    stopping.addEventListener('abort', () => done(), { once: true })
+  })
+  try {
+    await Promise.race([stopped, running.ended])
+  } finally {
+    await running.stop()
+  }
+}
