@@ -49,10 +49,7 @@ export type FanOutShard = Readonly<{
    * All records and the position, or nothing that a reader sees; a fault leaves open which, and the next term tells. One call at
    * a time.
    */
-  publish: (
-    records: ReadonlyArray<FanOutRecord>,
-    position: ShardPosition,
-  ) => TaskEither<FanOutFault, void>
+  publish: (records: ReadonlyArray<FanOutRecord>, position: ShardPosition) => TaskEither<FanOutFault, void>
   close: () => Promise<void>
 }>
 
@@ -64,3 +61,23 @@ export type FanOut = Readonly<{
   activity: (shard: number) => TaskEither<FanOutFault, number>
   close: () => Promise<void>
 }>
+
+/** What keeps a shard from telling: `waiting` mends itself, `parked` needs somebody, `standby` leaves it to another relay. */
+export type ShardState = 'starting' | 'telling' | 'waiting' | 'standby' | 'parked' | 'stopped'
+
+export type ShardStatus = Readonly<{
+  shard: number
+  state: ShardState
+  /** Why it does not tell. */
+  reason: string | undefined
+  /** Events told since the topic began. */
+  told: number
+  /** Position of the log below which all of its events are told. */
+  position: number
+  /** Positions of the log that it has not looked at yet. 0 = it has told all there is. */
+  lag: number
+  /** How old the newest event is that it has looked at, while there are newer ones. */
+  behindMs: number
+}>
+
+export type RelayStatus = Readonly<{ topic: string; shards: ReadonlyArray<ShardStatus> }>

@@ -1,30 +1,12 @@
 // The relay of a ledger: tells every event of the log to the fan-out, shard by shard, in the background. Nothing waits for it, and
 // nothing is held for it in memory: what is not told yet is in the log.
+import { isLeft } from 'fp-ts/lib/Either.js'
+import { positionAt } from '../../domain/batch.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
-import type { FanOut } from '../ports/fanOut.js'
+import type { FanOut, RelayStatus, ShardStatus } from '../ports/fanOut.js'
 import type { EncodeRecord } from './shardReader.js'
-import { ShardRelay, type ShardState } from './shardRelay.js'
-
-export type ShardStatus = Readonly<{
-  shard: number
-  state: ShardState
-  /** Why it does not tell. */
-  reason: string | undefined
-  /** Events told since the topic began. */
-  told: number
-  /** Position of the log below which all of its events are told. */
-  position: number
-  /** Positions of the log that it has not looked at yet. 0 = it has told all there is. */
-  lag: number
-  /** How old the newest event is that it has looked at, while there are newer ones. */
-  behindMs: number
-}>
-
-export type RelayStatus = Readonly<{
-  topic: string
-  shards: ReadonlyArray<ShardStatus>
-}>
+import { ShardRelay } from './shardRelay.js'
 
 export type RelayDeps = Readonly<{
   topic: string
@@ -55,6 +37,16 @@ export class Relay {
     this.forget?.()
     await Promise.all(this.shards.map((shard) => shard.stop()))
     await this.deps.fanOut.close()
+  }
+
+  /** Whether the topic holds this event, and so all before it in its stream. */
+  async isTold(stream: string, revision: number): Promise<boolean> {
+    const found = await this.deps.log.read(stream, revision, 1)()
+    const batch = isLeft(found) ? undefined : found.right.batches[0]
+    if (batch === undefined) return false
+    const position = positionAt(batch, revision - batch.firstRevision)
+    // Which shard has it is known once the topic is; until then the slowest one speaks for all.
+    return this.shards.every((shard) => !shard.has(stream) || shard.committed.next > position)
   }
 
   status(): RelayStatus {

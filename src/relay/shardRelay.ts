@@ -4,17 +4,15 @@
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog, ReadFault } from '../ports/eventLog.js'
-import type { FanOut, FanOutFault, FanOutShard, ShardPosition } from '../ports/fanOut.js'
+import type { FanOut, FanOutFault, FanOutShard, ShardPosition, ShardState } from '../ports/fanOut.js'
 import {
   type EncodeRecord,
   isSameEvent,
   type OwnRecords,
   type RevisionMissing,
   ShardReader,
+  topicPartition,
 } from './shardReader.js'
-
-/** What is kept from telling, and by whom it can be mended: `waiting` mends itself, `parked` needs somebody. */
-export type ShardState = 'starting' | 'telling' | 'waiting' | 'standby' | 'parked' | 'stopped'
 
 export type ShardRelayDeps = Readonly<{
   log: EventLog
@@ -57,6 +55,7 @@ export class ShardRelay {
   /** Terms since the start. */
   terms = 0
 
+  private partitions: number | undefined
   private isStopping = false
   private failures = 0
   private recordsMax = RECORDS_MAX
@@ -84,6 +83,13 @@ export class ShardRelay {
   nudge(): void {
     this.isAwake = true
     this.wake?.()
+  }
+
+  /** Whether it tells this stream; true as long as that is not known. */
+  has(stream: string): boolean {
+    const { partitions } = this
+    if (partitions === undefined) return true
+    return topicPartition(stream, partitions) % this.deps.fanOut.shards === this.shard
   }
 
   private async run(): Promise<void> {
@@ -130,6 +136,7 @@ export class ShardRelay {
   private async tell(term: FanOutShard): Promise<TermFault | undefined> {
     const { log, encode, fanOut } = this.deps
     let position = term.position
+    this.partitions = term.partitions
     this.committed = position
     this.toldTo = position.next
     const other = await this.otherLog(position)

@@ -84,6 +84,8 @@ describe('E19: the configuration', () => {
         `http://h${from}`,
         `esdb://h${from}`,
         `text${from}`,
+        `host${from}:9092`,
+        `payload.field${from}`,
         1_000_000 + from,
         1_000 + from,
         from,
@@ -277,7 +279,7 @@ describe('E19: any file', () => {
           expect(problem.slice(path.length)).toMatch(/(?:accepted| is | are )/)
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 })

@@ -5,8 +5,9 @@ import type { Admin } from 'kafkajs'
 import type { FanOut, FanOutFault } from '../../ports/fanOut.js'
 import { type KafkaAddress, kafkaClient, REQUEST_TIMEOUT_MS, within } from './connection.js'
 import { faultOf } from './errors.js'
+import { positionsTopic } from './names.js'
 import { openShard } from './shard.js'
-import { ensureTopics, positionsTopic } from './topics.js'
+import { ensureTopics } from './topics.js'
 
 export type KafkaFanOutOptions = KafkaAddress &
   Readonly<{

@@ -14,6 +14,7 @@ import {
 import type { FanOutFault, FanOutRecord, FanOutShard, ShardPosition } from '../../ports/fanOut.js'
 import { within } from './connection.js'
 import { errorType, FanOutRefusal, faultOf } from './errors.js'
+import { positionsTopic } from './names.js'
 import { openPartitionReader } from './partitionReader.js'
 import {
   encodePosition,
@@ -24,7 +25,7 @@ import {
   shardPosition,
   termKey,
 } from './positions.js'
-import { positionsTopic, type TopicsFound } from './topics.js'
+import type { TopicsFound } from './topics.js'
 
 export type ShardOptions = Readonly<{
   ledger: string

@@ -2,6 +2,7 @@
 // what is there is looked at, and refused where order, completeness or the position could not be kept.
 import type { Admin } from 'kafkajs'
 import { errorType, FanOutRefusal } from './errors.js'
+import { positionsTopic } from './names.js'
 
 export type TopicOptions = Readonly<{
   topic: string
@@ -29,10 +30,6 @@ const COPIES_DEFAULT = 3
 const LOOK_AGAIN_MS = 50
 const LOOKS_MAX = 100
 const TOPIC_RESOURCE = 2
-const TOPIC_NAME = /^[A-Za-z0-9._-]{1,200}$/
-
-export const isTopicName = (name: string): boolean => TOPIC_NAME.test(name) && !/^\.{1,2}$/.test(name)
-export const positionsTopic = (topic: string): string => `${topic}.positions`
 
 const partitionsOf = async (admin: Admin, topic: string): Promise<number | undefined> => {
   try {
