@@ -57,7 +57,10 @@ export const TARGETS = [
   {
     folders: ['src/engine'],
     files: ['decideEnqueue', 'decideRequests', 'decideGateWaits', 'overflow'],
-    own: [ENGINE, 'test/api/gateWaits.test.ts'],
-    also: ['test/projections/partition'],
+    own: [
+      ...['decideEnqueue', 'decideGateWaits', 'decideRequests', 'overflow'],
+      ...['capacity', 'duplicates', 'replacing', 'cancelling'],
+    ].map((name) => `${ENGINE}/${name}.test.ts`),
+    also: [ENGINE, 'test/api/gateWaits.test.ts', 'test/projections/partition'],
   },
 ]
