@@ -12,11 +12,11 @@ import { GENESIS_DIGEST } from '../../chain/batchDigest.js'
 import { type ChainedBatch, ChainFault } from '../../chain/chainedBatch.js'
 import type { Connection } from './connection.js'
 import { callFaultOf, type NoLedger, type OpenFault, ReadRefused } from './errors.js'
-import { APPEND_BYTES_MAX, connectTo, type EventStoreLogOptions } from './eventLog.js'
 import { checkLedgerIsThere, checkPlace } from './opening.js'
 import { LogReader } from './reader.js'
 import { encodeRecorded, encodeStored, type FoundEvent, factsOf, type OutgoingEvent } from './storedEvents.js'
 import { Rules } from './streamRules.js'
+import { APPEND_BYTES_MAX, connectTo, type EventStoreLogOptions } from './way.js'
 
 const PAGE_BYTES = 4 * 1_048_576
 /** Of one append; each try but the first waits, twice as long as the one before. */

@@ -7,13 +7,13 @@ import { type EventBatch, NO_REVISION } from '../../../domain/batch.js'
 import { invariant } from '../../../domain/invariant.js'
 import { GENESIS_DIGEST } from '../../chain/batchDigest.js'
 import type { Appended, AppendFault, EventLog, LogCondition, Page, ReadFault } from '../../ports/eventLog.js'
-import { Connection, connectionProblem } from './connection.js'
+import type { Connection } from './connection.js'
 import {
   callFaultOf,
-  type LogUnusable,
   type OpenFault,
   outcomeUnknown,
   ReadRefused,
+  reasonOf,
   stopped,
   unavailable,
   unusable,
@@ -31,31 +31,11 @@ import {
   positionAfterCommit,
   positionOfCommit,
 } from './storedEvents.js'
-import { Rules } from './streamRules.js'
-import { loadPackage } from './wire.js'
+import { METADATA_OF, Rules } from './streamRules.js'
+import { APPEND_BYTES_MAX, connectTo, type EventStoreLogOptions, snapshotPrefix } from './way.js'
 
-export type EventStoreLogOptions = Readonly<{
-  /** `esdb://user:password@host:2113?tls=true`, `esdb+discover://…`, as the client takes it. */
-  connectionString: string
-  /** What the names of this ledger's streams begin with, before a dot. Default `ledgerq`. */
-  prefix?: string
-  /** Bytes of one append at most. Default 1,000,000: the server's own default limit is 1 MiB. */
-  appendBytesMax?: number
-  /** A call without an answer within this is of unknown outcome. Default 4,000 ms. */
-  callTimeoutMs?: number
-  /** A read that brings nothing for so long has failed. Default 5,000 ms. */
-  readTimeoutMs?: number
-  /** A subscription that brings nothing for so long is compared with the log. Default 10,000 ms. */
-  stallMs?: number
-  onTrouble?: (message: string) => void
-}>
+export type { EventStoreLogOptions }
 
-export const DEFAULT_PREFIX = 'ledgerq'
-const PREFIX = /^[A-Za-z0-9_-]{1,32}$/
-export const PREFIX_RULE = 'letters, digits, "_" and "-", 1 to 32 of them'
-export const APPEND_BYTES_MAX = 1_000_000
-const CALL_TIMEOUT_MS = 4_000
-const READ_TIMEOUT_MS = 5_000
 /** Metadata and the fixed fields of an event as JSON; a few hundred bytes in practice. */
 const EVENT_BYTES = 640
 
@@ -76,7 +56,8 @@ class EventStoreLog {
   private readonly heads = new Map<string, Head>()
   private readonly running = new Set<Promise<unknown>>()
   private readonly listeners = new Set<(nextPosition: number) => void>()
-  private follower: Follower | undefined
+  private readonly troubleListeners = new Set<(message: string) => void>()
+  private readonly follower: Follower
   private isClosed = false
   private appends = 0
 
@@ -90,6 +71,13 @@ class EventStoreLog {
     this.rules = new Rules(connection, named)
     this.reader = new LogReader(connection, this.rules, prefix)
     this.snapshotStore = new Snapshots(connection, snapshotPrefix(prefix), Math.floor(this.bytesMax / 2))
+    const hooks = {
+      onEvent: (event: FoundEvent, next: number) => this.onFollowed(event, next),
+      onTrouble: (message: string) => this.trouble(message),
+    }
+    const { stallMs = FOLLOWER_TIMES.stallMs } = options
+    this.follower = new Follower(connection, prefix, nextPosition, hooks, { ...FOLLOWER_TIMES, stallMs })
+    this.follower.start()
   }
 
   private get bytesMax(): number {
@@ -110,6 +98,8 @@ class EventStoreLog {
       if (error instanceof Error && error.name === 'Defect') throw error
       return left(unavailable(error))
     }
+    const refusal = this.rules.refusal(stream)
+    if (refusal !== undefined) return left(stopped(`${stream} cannot be led: ${refusal}`))
     const { parts } = pending
     const tooLarge = parts.find(({ bytes }) => bytes > this.bytesMax)
     if (tooLarge !== undefined) {
@@ -259,20 +249,24 @@ class EventStoreLog {
     // A wrapper of its own, so that one function may be registered twice and each be taken back alone.
     const own = (nextPosition: number): void => listener(nextPosition)
     this.listeners.add(own)
-    if (this.follower === undefined && !this.isClosed) {
-      const { onTrouble = () => undefined, stallMs = FOLLOWER_TIMES.stallMs } = this.options
-      const onEvent = (_: FoundEvent, next: number): void => this.tell(next)
-      const hooks = { onEvent, onTrouble }
-      const times = { ...FOLLOWER_TIMES, stallMs }
-      this.follower = new Follower(this.connection, this.prefix, this.nextPosition, hooks, times)
-      this.follower.start()
+    return () => void this.listeners.delete(own)
+  }
+
+  private onFollowed(event: FoundEvent, next: number): void {
+    if (!event.stream.startsWith(METADATA_OF)) return this.tell(next)
+    const stream = event.stream.slice(METADATA_OF.length + this.prefix.length)
+    const before = this.rules.refusal(stream)
+    try {
+      this.rules.take(stream, event)
+      if (before !== undefined) this.trouble(`${stream} may be led again: its metadata are as they should be`)
+    } catch (error) {
+      this.trouble(`${stream} is no longer led: ${reasonOf(error)}`)
     }
-    return () => {
-      this.listeners.delete(own)
-      if (this.listeners.size > 0) return
-      this.follower?.stop()
-      this.follower = undefined
-    }
+  }
+
+  private trouble(message: string): void {
+    this.options.onTrouble?.(message)
+    for (const listener of [...this.troubleListeners]) listener(message)
   }
 
   /** Reads answer in their own way, and every other defect of theirs is told as one. */
@@ -312,7 +306,7 @@ class EventStoreLog {
   private async close(): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
-    this.follower?.stop()
+    this.follower.stop()
     await Promise.allSettled([...this.running])
     await this.connection.close()
   }
@@ -335,6 +329,11 @@ class EventStoreLog {
       readAll: (from, maxBytes) => this.asked(() => reader.readAll(from, maxBytes)),
       head: (stream) => this.asked(() => reader.head(stream)),
       onAppended: (listener) => this.listen(listener),
+      onTrouble: (listener) => {
+        const own = (message: string): void => listener(message)
+        this.troubleListeners.add(own)
+        return () => void this.troubleListeners.delete(own)
+      },
       truncateBefore: (stream, revision) =>
         this.asked(async () => {
           const head = await reader.head(stream)
@@ -347,29 +346,6 @@ class EventStoreLog {
       close: () => this.close(),
     }
   }
-}
-
-/** `~` stands in no prefix: these streams are not among those that are read as the ledger's. */
-const snapshotPrefix = (prefix: string): string => `${prefix.slice(0, -1)}~`
-
-type Way = Readonly<{
-  connection: Connection
-  /** What the names of the ledger's streams begin with. */
-  names: string
-  identityStream: string
-}>
-
-/** The way to the server; nothing is asked of it yet. */
-export const connectTo = async (options: EventStoreLogOptions): Promise<Either<LogUnusable, Way>> => {
-  const { connectionString, prefix = DEFAULT_PREFIX, callTimeoutMs = CALL_TIMEOUT_MS } = options
-  if (!PREFIX.test(prefix)) return left(unusable(`the prefix is not accepted: ${PREFIX_RULE}`))
-  const loaded = await loadPackage()
-  const problem = connectionProblem(loaded, connectionString)
-  if (problem !== undefined) return left(unusable(`the connection string is not accepted: ${problem}`))
-  const times = { callTimeoutMs, idleTimeoutMs: options.readTimeoutMs ?? READ_TIMEOUT_MS }
-  const names = `${prefix}.`
-  const identityStream = `${snapshotPrefix(names)}ledger`
-  return right({ connection: new Connection(loaded, connectionString, times), names, identityStream })
 }
 
 export type EventStoreLedgerLog = EventLog &

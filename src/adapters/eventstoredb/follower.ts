@@ -1,9 +1,11 @@
 // Follows the ledger's streams in EventStoreDB as they grow, whoever writes to them. The client's subscriptions never resume and may
 // stall without a word (§5), so this one keeps its own place: it goes on from there after a drop, leaves out what comes twice,
-// begins again when a revision is missing, and looks from time to time whether the log is ahead of it (R40).
+// begins again when a revision is missing, and looks from time to time whether the log is ahead of it (R40). It is shown the metadata
+// of these streams as well: what an operator does to a stream is noticed at once, and not at the next read (R43).
 import type { Connection } from './connection.js'
 import { reasonOf } from './errors.js'
 import { commitOfPosition, type FoundEvent, positionAfterCommit } from './storedEvents.js'
+import { METADATA_OF } from './streamRules.js'
 import { isEvent, type ReadAnswer } from './wire.js'
 
 export type FollowerHooks = Readonly<{
@@ -71,7 +73,7 @@ export class Follower {
     }
     try {
       const cancel = await this.connection.subscribe(
-        { prefix, from, isSubscription: true },
+        { prefix, also: METADATA_OF + prefix, from, isSubscription: true },
         (answer) => {
           if (!isOver && !this.isStopped) this.take(answer, over)
         },
@@ -106,7 +108,8 @@ export class Follower {
     const { stream, revision, commit } = answer
     if (commit === undefined) return
     const next = positionAfterCommit(commit)
-    const last = this.revisions.get(stream)
+    // Of metadata the server keeps the last only: what is missing there was replaced.
+    const last = stream.startsWith(METADATA_OF) ? undefined : this.revisions.get(stream)
     if (next <= this.place || (last !== undefined && revision <= last)) return
     if (last !== undefined && revision > last + 1) {
       const where = `${stream}@${last + 1}`
@@ -125,11 +128,11 @@ export class Follower {
   /** Silence may mean that nothing happens, or that nothing arrives: only the log itself can tell. */
   private async look(): Promise<void> {
     if (this.isStopped || this.cancelCall === undefined) return
-    const { place } = this
+    const { place, prefix } = this
     let end = 0
     try {
       await this.connection.read(
-        { prefix: this.prefix, from: 'end', isBackward: true, count: 1 },
+        { prefix, also: METADATA_OF + prefix, from: 'end', isBackward: true, count: 1 },
         ({ commit = 0 }) => {
           end = positionAfterCommit(commit)
           return false

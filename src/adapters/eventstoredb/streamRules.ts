@@ -28,6 +28,8 @@ const NONE: StreamRules = {
 const OWN_KEY = 'ledgerq'
 const TAKES_AWAY = ['$maxCount', '$maxAge'] as const
 const CONFLICTS_MAX = 5
+/** What the name of a stream's metadata stream begins with, before the stream's own. */
+export const METADATA_OF = '$$'
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
@@ -64,6 +66,8 @@ const rulesOf = (stream: string, { revision, data }: FoundEvent): StreamRules =>
 
 export class Rules {
   private readonly known = new Map<string, StreamRules>()
+  /** Streams that must not be led, as far as somebody noticed. */
+  private readonly refusals = new Map<string, ReadRefused>()
 
   constructor(
     private readonly connection: Connection,
@@ -83,13 +87,30 @@ export class Rules {
       last = event
       return true
     })
-    const rules = last === undefined ? NONE : rulesOf(stream, last)
-    this.known.set(stream, rules)
-    return rules
+    return this.take(stream, last)
+  }
+
+  /** Metadata that somebody has just written, maybe we ourselves; undefined = there are none. Throws as `of` does. */
+  take(stream: string, event: FoundEvent | undefined): StreamRules {
+    try {
+      const rules = event === undefined ? NONE : rulesOf(stream, event)
+      this.known.set(stream, rules)
+      this.refusals.delete(stream)
+      return rules
+    } catch (error) {
+      this.known.delete(stream)
+      if (error instanceof ReadRefused) this.refusals.set(stream, error)
+      throw error
+    }
+  }
+
+  /** Why the stream must not be appended to either; undefined = nobody knows a reason. */
+  refusal(stream: string): string | undefined {
+    return this.refusals.get(stream)?.fault.reason
   }
 
   private metaOf(stream: string): string {
-    return `$$${this.named(stream)}`
+    return METADATA_OF + this.named(stream)
   }
 
   /** `revision` is at most one beyond the head. */

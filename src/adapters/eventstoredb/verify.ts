@@ -8,11 +8,11 @@ import { ByteWriter } from '../../../domain/wire/byteWriter.js'
 import { batchDigest, DIGEST_BYTES, GENESIS_DIGEST } from '../../chain/batchDigest.js'
 import type { LogCorrupt } from '../../ports/eventLog.js'
 import { corrupt, type NoLedger, type OpenFault, ReadRefused, unavailable } from './errors.js'
-import { connectTo, type EventStoreLogOptions } from './eventLog.js'
 import { checkLedgerIsThere } from './opening.js'
 import { LogReader, type StoredBatch } from './reader.js'
 import { commitOfPosition } from './storedEvents.js'
 import { Rules } from './streamRules.js'
+import { connectTo, type EventStoreLogOptions } from './way.js'
 
 export type VerifiedStore = Readonly<{
   batches: number

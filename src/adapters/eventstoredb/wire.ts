@@ -88,7 +88,11 @@ export type ReadWish = Readonly<{
   isBackward?: boolean
   count?: number
 }> &
-  (Readonly<{ stream: string }> | Readonly<{ prefix: string; isSubscription?: boolean }>)
+  (
+    | Readonly<{ stream: string }>
+    /** The whole log, of streams whose names begin so; `also` another beginning. */
+    | Readonly<{ prefix: string; also?: string; isSubscription?: boolean }>
+  )
 
 const FORWARD = 0
 const BACKWARD = 1
@@ -121,7 +125,7 @@ export const readRequest = ({ streams, fields }: Package, wish: ReadWish): ReadR
     if (wish.prefix === '') options.setNoFilter(empty)
     else {
       const expression = new Options.FilterOptions.Expression()
-      expression.setPrefixList([wish.prefix])
+      expression.setPrefixList(wish.also === undefined ? [wish.prefix] : [wish.prefix, wish.also])
       const filter = new Options.FilterOptions()
       filter.setStreamIdentifier(expression)
       filter.setMax(SEARCH_WINDOW_EVENTS)
