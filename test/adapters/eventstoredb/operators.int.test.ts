@@ -87,9 +87,9 @@ describe('R43: an operator changes a stream', () => {
   })
 
   it.each([
-    ['$maxCount', (emulator: Emulator) => setRules(emulator, { $maxCount: 2 }), /\$maxCount = 2/],
-    ['$tb', (emulator: Emulator) => setRules(emulator, { $tb: 3 }), /somebody else cut the stream/],
-    ['a soft deletion', (emulator: Emulator) => void emulator.store.delete(NAMED, false), /was deleted/],
+    ['$maxCount', (emulator: Emulator): void => setRules(emulator, { $maxCount: 2 }), /\$maxCount = 2/],
+    ['$tb', (emulator: Emulator): void => setRules(emulator, { $tb: 3 }), /somebody else cut the stream/],
+    ['a soft deletion', (emulator: Emulator): void => void emulator.store.delete(NAMED, false), /was deleted/],
   ] as const)(
     'R43: %s is noticed without a read, told, and nothing is appended any more until it is taken back',
     async (_, change, sentence) => {
