@@ -49,8 +49,8 @@ class DatabaseTarget {
       },
       write: (batches) => this.write(batches),
       note: (uncovered) => this.note(uncovered),
-      finish: async ({ uncovered }) => {
-        await this.note(uncovered)
+      finish: async ({ uncovered, written }) => {
+        if (written > 0) await this.note(uncovered)
         return readFrom(streams, place)
       },
       close: () => streams.close(),

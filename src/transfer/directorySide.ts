@@ -111,8 +111,8 @@ class DirectoryTarget {
       ...looking(this.directory, this.known),
       write: (batches) => this.write(batches),
       note: (uncovered) => this.note(uncovered),
-      finish: async ({ uncovered }) => {
-        await this.note(uncovered)
+      finish: async ({ uncovered, written }) => {
+        if (written > 0) await this.note(uncovered)
         await this.log.close()
         return directorySource(this.directory)
       },

@@ -16,9 +16,9 @@ import type { ChainedBatch } from '../chain/chainedBatch.js'
 export const PREAMBLE_BYTES = 16
 export const RECORD_HEADER_BYTES = 48
 const MAGIC = Buffer.from('LQEXPORT', 'latin1')
-export const EXPORT_VERSION = 1
+const EXPORT_VERSION = 1
 /** A batch has 4 MiB at most, and a record one of them at least; whoever says more did not write it. */
-export const RECORD_BYTES_MAX = 32 * 1_048_576
+const RECORD_BYTES_MAX = 32 * 1_048_576
 const BATCH_HEADER_BYTES = 88
 const HASH_BYTES = 32
 const DEFLATED = 1
@@ -40,12 +40,12 @@ export const FIRST_HASH: Buffer = sha256(preamble())
 /** What it is instead; undefined = an export that this version reads. */
 export const preambleProblem = (bytes: Uint8Array): string | undefined => {
   const found = Buffer.from(bytes)
-  if (found.length < PREAMBLE_BYTES || !found.subarray(0, MAGIC.length).equals(MAGIC))
-    return 'it is not an export of a ledger'
-  const version = found.readUInt32LE(8)
-  return version === EXPORT_VERSION
-    ? undefined
-    : `it has format version ${version}; this version reads version ${EXPORT_VERSION}`
+  const strange = 'it is not an export of a ledger'
+  if (found.length < PREAMBLE_BYTES || !found.subarray(0, MAGIC.length).equals(MAGIC)) return strange
+  const version = found.readUInt32LE(MAGIC.length)
+  if (version !== EXPORT_VERSION)
+    return `it has format version ${version}; this version reads version ${EXPORT_VERSION}`
+  return found.equals(preamble()) ? undefined : strange
 }
 
 const hashOfRecord = (previousHash: Uint8Array, head: Uint8Array, body: Uint8Array): Buffer =>

@@ -1,7 +1,7 @@
 // An export file as one end of a move. Writing goes on behind the last record that is whole, so an export that was killed, or one
 // that is repeated when the ledger has grown, adds what is missing.
 import { hash } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
 import * as t from 'io-ts'
 import { STATE_HASH_VERSION } from '../../projections/partition/index.js'
 import { type ChainedBatch, ChainFault, lastRevisionOf } from '../chain/chainedBatch.js'
@@ -63,14 +63,7 @@ const batchesOf = (path: string, { body, offset }: ExportRecord): ReadonlyArray<
 
 /** `torn`: what becomes of a record that is not whole: it is refused, or overwritten by whoever goes on. */
 const look = async (path: string, torn: 'refused' | 'overwritten'): Promise<Contents> => {
-  const contents: Contents = {
-    end: undefined,
-    goesOnAt: PREAMBLE_BYTES,
-    hash: FIRST_HASH,
-    heads: new Map(),
-    blobs: new Map(),
-    first: undefined,
-  }
+  const contents: Contents = { ...nothing(), goesOnAt: PREAMBLE_BYTES }
   const unfinishedBlobs = new Map<string, PieceAt[]>()
   try {
     for await (const record of readRecords(path)) {
@@ -169,7 +162,7 @@ export type Sink = Readonly<{
   close: () => Promise<void>
 }>
 
-const endOf = ({ uncovered, streams, states, events }: Ending): End => ({
+const endOf = ({ uncovered, streams, states, events }: Omit<Ending, 'written'>): End => ({
   streams: [...streams],
   stateHashVersion: STATE_HASH_VERSION,
   states,
@@ -178,13 +171,23 @@ const endOf = ({ uncovered, streams, states, events }: Ending): End => ({
 })
 
 class RecordWriter {
+  private isReady = false
+
   constructor(
     private readonly sink: Sink,
     private hash: Buffer,
     private readonly compress: boolean,
+    /** Done before the first record: until there is one, an earlier export stays as it is. */
+    private readonly prepare: (record: (kind: Kind, body: Uint8Array) => Promise<void>) => Promise<void>,
   ) {}
 
   async record(kind: Kind, body: Uint8Array): Promise<void> {
+    if (!this.isReady) await this.prepare((first, own) => this.put(first, own))
+    this.isReady = true
+    await this.put(kind, body)
+  }
+
+  private async put(kind: Kind, body: Uint8Array): Promise<void> {
     const { bytes, hash } = encodeRecord(kind, body, this.hash, this.compress)
     await this.sink.write(bytes)
     this.hash = hash
@@ -214,60 +217,92 @@ class RecordWriter {
   }
 }
 
-const fileSink = (file: FileHandle, from: number): Sink => {
-  let at = from
-  return {
-    write: async (bytes) => {
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at)
-        done += bytesWritten
-        at += bytesWritten
-      }
-    },
-    sync: () => file.datasync(),
-    close: () => file.close(),
+/** Opened with the first byte that is written. */
+class FileSink implements Sink {
+  private file: FileHandle | undefined
+
+  constructor(
+    private readonly path: string,
+    private at: number,
+  ) {}
+
+  private async opened(): Promise<FileHandle> {
+    if (this.file !== undefined) return this.file
+    try {
+      // Made if it is not there, and never emptied.
+      await (await open(this.path, 'a', 0o600)).close()
+      this.file = await open(this.path, 'r+')
+      await this.file.truncate(this.at)
+      return this.file
+    } catch (cause) {
+      throw new ChainFault('unavailable', `${this.path} cannot be written: ${String(cause)}`)
+    }
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const file = await this.opened()
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await file.write(bytes, done, bytes.length - done, this.at)
+      done += bytesWritten
+      this.at += bytesWritten
+    }
+  }
+
+  async sync(): Promise<void> {
+    await this.file?.datasync()
+  }
+
+  async close(): Promise<void> {
+    await this.file?.close()
+    this.file = undefined
   }
 }
 
 const begin = (place: string): Buffer =>
   Buffer.from(JSON.stringify({ of: place, createdAt: new Date().toISOString() }))
 
+const nothing = (): Contents => ({
+  end: undefined,
+  goesOnAt: 0,
+  hash: FIRST_HASH,
+  heads: new Map(),
+  blobs: new Map(),
+  first: undefined,
+})
+
+/** Not there, empty, or killed while its first bytes were written; anything else was put there by somebody else. */
+const isUnbegun = async (path: string): Promise<boolean> => {
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return Buffer.alloc(0)
+    throw new ChainFault('unavailable', `${path} cannot be written: ${cause.message}`)
+  })
+  return bytes.equals(preamble().subarray(0, bytes.length))
+}
+
+const hasPreamble = async (path: string): Promise<boolean> => {
+  const found = await stat(path).catch(() => undefined)
+  return found?.isFile() === true && found.size > PREAMBLE_BYTES
+}
+
 /** A new file, or one that an earlier export has begun. `of` = where the ledger comes from, for people. */
 export const fileTarget = async (path: string, of: string, compress: boolean): Promise<ChainTarget> => {
-  const file = await open(path, 'a+', 0o600).then(
-    async (made) => {
-      await made.close()
-      return open(path, 'r+')
-    },
-    (cause: unknown) => {
-      throw new ChainFault('unavailable', `${path} cannot be written: ${String(cause)}`)
-    },
-  )
-  try {
-    const isNew = (await file.stat()).size < PREAMBLE_BYTES
-    if (isNew) {
-      await file.truncate(0)
-      await file.write(preamble(), 0, PREAMBLE_BYTES, 0)
-    }
-    const contents = await look(path, 'overwritten')
-    await file.truncate(contents.goesOnAt)
-    const sink = fileSink(file, contents.goesOnAt)
-    const writer = new RecordWriter(sink, contents.hash, compress)
-    if (contents.goesOnAt === PREAMBLE_BYTES) await writer.record(KIND.begin, begin(of))
-    return targetOf(path, sink, writer, contents, () => fileSource(path))
-  } catch (error) {
-    await file.close()
-    throw error
-  }
+  const isNew = !(await hasPreamble(path)) && (await isUnbegun(path))
+  const contents = isNew ? nothing() : await look(path, 'overwritten')
+  const sink = new FileSink(path, contents.goesOnAt)
+  const writer = new RecordWriter(sink, contents.hash, compress, async (record) => {
+    if (contents.goesOnAt === 0) await sink.write(preamble())
+    if (contents.goesOnAt <= PREAMBLE_BYTES) await record(KIND.begin, begin(of))
+  })
+  return targetOf(path, sink, writer, contents, () => fileSource(path))
 }
 
 /** Goes out and cannot be read back. */
 export const streamTarget = async (sink: Sink, of: string, compress: boolean): Promise<ChainTarget> => {
-  const writer = new RecordWriter(sink, FIRST_HASH, compress)
-  await sink.write(preamble())
-  await writer.record(KIND.begin, begin(of))
-  const heads: Contents['heads'] = new Map()
-  return targetOf('-', sink, writer, { heads, blobs: new Map(), first: undefined }, undefined)
+  const writer = new RecordWriter(sink, FIRST_HASH, compress, async (record) => {
+    await sink.write(preamble())
+    await record(KIND.begin, begin(of))
+  })
+  return targetOf('-', sink, writer, nothing(), undefined)
 }
 
 const targetOf = (
@@ -277,11 +312,6 @@ const targetOf = (
   { heads, blobs, first }: Pick<Contents, 'heads' | 'blobs' | 'first'>,
   readBack: (() => Promise<ChainSource>) | undefined,
 ): ChainTarget => {
-  let isClosed = false
-  const close = async (): Promise<void> => {
-    if (!isClosed) await sink.close()
-    isClosed = true
-  }
   return {
     place,
     kind: 'file',
@@ -300,9 +330,9 @@ const targetOf = (
     finish: async (ending) => {
       await writer.record(KIND.end, Buffer.from(JSON.stringify(endOf(ending))))
       await sink.sync()
-      await close()
+      await sink.close()
       return readBack?.()
     },
-    close,
+    close: () => sink.close(),
   }
 }

@@ -19,6 +19,8 @@ export type MoveOptions = Readonly<{
   withoutBlobs?: boolean
   /** `heads`: what the target holds is believed to be what its digests say. Default `full`. */
   verify?: 'full' | 'heads'
+  /** What is written before more is read. */
+  pageBytes?: number
 }>
 
 export type Moved = Readonly<{
@@ -62,6 +64,7 @@ export const move = async (
   await copyBlobs(source, target, found, options)
   const written = await new Copy(source, target, found, options).run()
   const readBack = await target.finish({
+    written,
     uncovered,
     streams: moved.streams,
     states: Object.fromEntries(states),
@@ -190,6 +193,7 @@ class Copy {
 
   async run(): Promise<number> {
     const { source, target, found } = this
+    const { pageBytes: pageBytesMax = PAGE_BYTES } = this.options
     for await (const batch of source.batches()) {
       const { stream } = batch
       const last = lastRevisionOf(batch)
@@ -197,7 +201,7 @@ class Copy {
       if (last <= ((await target.head(stream))?.revision ?? -1)) continue
       this.page.push(batch)
       this.pageBytes += batch.bytes.length
-      if (this.pageBytes >= PAGE_BYTES || this.page.length >= PAGE_BATCHES) await this.flush()
+      if (this.pageBytes >= pageBytesMax || this.page.length >= PAGE_BATCHES) await this.flush()
     }
     await this.flush()
     return this.written

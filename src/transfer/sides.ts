@@ -49,6 +49,8 @@ export type ChainTarget = Readonly<{
 }>
 
 export type Ending = Readonly<{
+  /** Events that were written now: without any there is nothing to note. */
+  written: number
   uncovered: Uncovered
   streams: ReadonlyArray<Readonly<{ stream: string; head: number; digest: string }>>
   states: Readonly<Record<string, string>>

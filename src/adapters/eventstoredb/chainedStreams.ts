@@ -20,7 +20,7 @@ import { APPEND_BYTES_MAX, connectTo, type EventStoreLogOptions } from './way.js
 
 const PAGE_BYTES = 4 * 1_048_576
 /** Of one append; each try but the first waits, twice as long as the one before. */
-const TRIES_MAX = 7
+const TRIES_MAX = 5
 const PAUSE_MS = 50
 /** What an event takes in an append beside its own bytes. */
 const EVENT_OVERHEAD_BYTES = 64
