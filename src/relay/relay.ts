@@ -2,20 +2,10 @@
 // nothing is held for it in memory: what is not told yet is in the log.
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { positionAt } from '../../domain/batch.js'
-import type { Clock } from '../ports/clock.js'
-import type { EventLog } from '../ports/eventLog.js'
-import type { FanOut, RelayStatus, ShardStatus } from '../ports/fanOut.js'
-import type { EncodeRecord } from './shardReader.js'
-import { ShardRelay } from './shardRelay.js'
+import type { RelayStatus, ShardStatus } from '../ports/fanOut.js'
+import { ShardRelay, type ShardRelayDeps } from './shardRelay.js'
 
-export type RelayDeps = Readonly<{
-  topic: string
-  log: EventLog
-  fanOut: FanOut
-  clock: Clock
-  encode: EncodeRecord
-  onTrouble: (message: string) => void
-}>
+export type RelayDeps = ShardRelayDeps & Readonly<{ topic: string }>
 
 export class Relay {
   private readonly shards: ReadonlyArray<ShardRelay>
@@ -47,6 +37,11 @@ export class Relay {
     const position = positionAt(batch, revision - batch.firstRevision)
     // Which shard has it is known once the topic is; until then the slowest one speaks for all.
     return this.shards.every((shard) => !shard.has(stream) || shard.committed.next > position)
+  }
+
+  /** Terms of all shards since the start: one each, unless something went wrong. */
+  get terms(): number {
+    return this.shards.reduce((sum, shard) => sum + shard.terms, 0)
   }
 
   status(): RelayStatus {

@@ -20,9 +20,10 @@ export type ShardRelayDeps = Readonly<{
   clock: Clock
   encode: EncodeRecord
   onTrouble: (message: string) => void
+  times?: Partial<RelayTimes>
 }>
 
-export const RELAY_TIMES = {
+const DEFAULT_TIMES = {
   /** The first pause after a fault that passes; doubled each time. */
   retryMs: 100,
   retryMsMax: 10_000,
@@ -33,6 +34,7 @@ export const RELAY_TIMES = {
   /** Logs that others append to do not tell of all appends. */
   lookMs: 1_000,
 } as const
+export type RelayTimes = Readonly<Record<keyof typeof DEFAULT_TIMES, number>>
 
 const RECORDS_MAX = 5_000
 /** Foreign events passed over before the position is written without one of its own: a start reads them again. */
@@ -63,10 +65,14 @@ export class ShardRelay {
   private isAwake = false
   private running: Promise<void> = Promise.resolve()
 
+  private readonly times: RelayTimes
+
   constructor(
     private readonly deps: ShardRelayDeps,
     readonly shard: number,
-  ) {}
+  ) {
+    this.times = { ...DEFAULT_TIMES, ...deps.times }
+  }
 
   start(): void {
     this.running = this.run()
@@ -141,7 +147,6 @@ export class ShardRelay {
     this.toldTo = position.next
     const other = await this.otherLog(position)
     if (other !== undefined) return other
-    this.enter('telling', undefined)
     const of = { shard: this.shard, shards: fanOut.shards, partitions: term.partitions }
     const reader = new ShardReader(log, encode, of, position.next)
     while (!this.isStopping) {
@@ -158,9 +163,10 @@ export class ShardRelay {
         this.failures = 0
         this.recordsMax = Math.min(RECORDS_MAX, this.recordsMax * 2)
       }
+      this.enter('telling', undefined)
       this.toldTo = own.next
       this.isAtEnd = own.atEnd
-      if (own.atEnd) await this.rest(RELAY_TIMES.lookMs, true)
+      if (own.atEnd) await this.rest(this.times.lookMs, true)
     }
     return undefined
   }
@@ -213,14 +219,14 @@ export class ShardRelay {
       case 'FanOutUnavailable':
       case 'LogUnavailable':
       case 'LogStopped': {
-        const pauseMs = Math.min(RELAY_TIMES.retryMs * 2 ** this.failures, RELAY_TIMES.retryMsMax)
+        const pauseMs = Math.min(this.times.retryMs * 2 ** this.failures, this.times.retryMsMax)
         this.failures = Math.min(this.failures + 1, 30)
         this.enter('waiting', fault.reason)
         return this.rest(pauseMs)
       }
       default:
         this.enter('parked', 'reason' in fault ? fault.reason : fault.type)
-        return this.rest(RELAY_TIMES.parkedMs)
+        return this.rest(this.times.parkedMs)
     }
   }
 
@@ -230,7 +236,7 @@ export class ShardRelay {
     let seen: number | undefined
     while (!this.isStopping) {
       const before = log.condition().nextPosition
-      await this.rest(RELAY_TIMES.standbyMs)
+      await this.rest(this.times.standbyMs)
       const activity = await fanOut.activity(this.shard)()
       // Nobody knows: not a reason to take over.
       if (isLeft(activity)) continue
