@@ -2,6 +2,7 @@
 import type { Catalog } from '../../domain/queue/index.js'
 import { ClusterNode, type ClusterNodeDeps } from '../cluster/clusterNode.js'
 import { type ClusterOptions, clusterTimes, isNodeName, NODE_NAME_RULE } from '../cluster/options.js'
+import { Peers, SECRET_CHARS_MIN } from '../cluster/peers.js'
 import { LogFault } from '../engine/recovery.js'
 import type { EventLog } from '../ports/eventLog.js'
 import { errorOf } from './refusals.js'
@@ -11,7 +12,7 @@ const cannotLead = (error: unknown): boolean => error instanceof LogFault && err
 
 export type Seat = Readonly<{ log: EventLog; options: ClusterOptions }>
 
-type SeatDeps = Pick<ClusterNodeDeps, 'clock' | 'ids' | 'work' | 'onTrouble' | 'refreshQueues'> &
+type SeatDeps = Pick<ClusterNodeDeps, 'clock' | 'ids' | 'work' | 'deliver' | 'onTrouble' | 'refreshQueues'> &
   Readonly<{ node: string; incarnation: string; catalog: () => Catalog }>
 
 const present = (catalog: Catalog): ReadonlySet<string> =>
@@ -25,6 +26,9 @@ export const takeSeat = ({ log, options }: Seat, deps: SeatDeps): ClusterNode =>
   if (heartbeats === undefined)
     throw invalid('cluster', 'accepted is a log that several processes can share: EventStoreDB')
   if (!isNodeName(node)) throw invalid('node', `accepted are ${NODE_NAME_RULE}`)
+  if (typeof options.secret !== 'string' || options.secret.length < SECRET_CHARS_MIN)
+    throw invalid('cluster.secret', `accepted are at least ${SECRET_CHARS_MIN} characters`)
+  const times = clusterTimes(options)
   const self = {
     node,
     incarnation,
@@ -32,6 +36,6 @@ export const takeSeat = ({ log, options }: Seat, deps: SeatDeps): ClusterNode =>
     version: options.version ?? 'unknown',
   }
   const queues = (): ReadonlySet<string> => present(catalog())
-  const times = clusterTimes(options)
-  return new ClusterNode({ ...rest, log, heartbeats, self, times, queues, cannotLead })
+  const peers = new Peers(node, options.secret)
+  return new ClusterNode({ ...rest, log, heartbeats, self, times, peers, queues, cannotLead })
 }

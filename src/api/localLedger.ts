@@ -14,6 +14,7 @@ import {
 import type { ClusterNode } from '../cluster/clusterNode.js'
 import { SharedFollowUps } from '../cluster/sharedFollowUps.js'
 import type { Blobs } from '../engine/blobPayloads.js'
+import { deliverFollowUps } from '../engine/followUpDelivery.js'
 import { FollowUps, type FollowUpsDeps } from '../engine/followUps.js'
 import type { PartitionDeps, PartitionEvents } from '../engine/partition.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
@@ -117,7 +118,10 @@ export class LocalLedger implements Ledger {
       log: stored,
       clock,
       ids,
-      target: (queue) => ledger.openQueues.target(queue),
+      target: async (queue) => {
+        const engine = await ledger.openQueues.target(queue)
+        return (wave) => deliverFollowUps(engine, wave)
+      },
       onTrouble: (queue, message) => ledger.wholeQueueTrouble(queue, message),
     }
     const followUps = seat === undefined ? new FollowUps(followUpsDeps) : new SharedFollowUps(followUpsDeps)
@@ -165,6 +169,7 @@ export class LocalLedger implements Ledger {
         take: () => this.openQueues.take(queue),
         release: () => this.openQueues.release(queue),
       }),
+      deliver: async (queue, wave) => deliverFollowUps(await this.openQueues.target(queue), wave),
       onTrouble: (message, queue, final) => this.onTrouble({ queue, partition: WHOLE_QUEUE, message, final }),
     })
   }

@@ -2,12 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { ClusterOptions } from '../cluster/options.js'
+import { SECRET_CHARS_MIN } from '../cluster/peers.js'
 import type { Config } from '../config/index.js'
 import { UsageError } from './exitCode.js'
 
-const SECRET_CHARS_MIN = 16
-
-export type NodeSettings = Readonly<{ node: string; cluster: ClusterOptions; nodeSecret: string }>
+export type NodeSettings = Readonly<{ node: string; cluster: ClusterOptions }>
 
 const secretOf = ({ clusterSecretFile: file, clusterSecret }: Config): string => {
   let secret = clusterSecret ?? ''
@@ -39,6 +38,6 @@ export const nodeSettings = (config: Config, version: string): NodeSettings | un
     clusterDeadAfterMs: deadAfterMs,
     clusterTenureMs: tenureMs,
   } = config
-  const cluster = { address, version, heartbeatMs, deadAfterMs, tenureMs }
-  return { node, cluster, nodeSecret: secretOf(config) }
+  const cluster = { address, secret: secretOf(config), version, heartbeatMs, deadAfterMs, tenureMs }
+  return { node, cluster }
 }

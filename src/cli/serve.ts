@@ -69,8 +69,7 @@ export const serve = async (context: Context): Promise<void> => {
     const by = { who: context.process.who, why: context.loaded.file ?? 'configuration' }
     if (asNode === undefined) await openDeclaredQueues(ledger, config.queues, by)
     const { onError } = serverLog
-    const nodeSecret = asNode?.nodeSecret
-    const server = await startServer(ledger, { host, port, token: config.token, nodeSecret, onError }).catch(
+    const server = await startServer(ledger, { host, port, token: config.token, onError }).catch(
       (error: unknown) => {
         throw listenFault(error, `${host}:${port}`)
       },

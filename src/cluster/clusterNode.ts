@@ -22,17 +22,19 @@ import {
   taskUnit,
   unitsOf,
 } from '../../domain/cluster/index.js'
+import type { Delivered, NamedFollowUp } from '../engine/followUpDelivery.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { Beat, Heartbeats } from '../ports/heartbeats.js'
 import type { Ids } from '../ports/ids.js'
 import { errorFrom } from '../runtime/tell.js'
-import type { ClusterReport } from './clusterReport.js'
-import { clusterReport } from './clusterReport.js'
+import { type ClusterReport, clusterReport } from './clusterReport.js'
 import { ClusterStream } from './clusterStream.js'
+import { ClusterTasks, NotRunHere, type StartTask } from './clusterTasks.js'
 import { HeldUnits, type UnitWork } from './heldUnits.js'
 import { Liveness } from './liveness.js'
 import type { ClusterTimes } from './options.js'
+import type { Peers } from './peers.js'
 
 /** Up to which level of events this program understands. Raised with each kind or version of an event that older ones do not know. */
 export const LEVEL = 1
@@ -48,20 +50,21 @@ export type ClusterNodeDeps = Readonly<{
   /** Queues that there are, as far as this node knows. */
   queues: () => ReadonlySet<string>
   refreshQueues: () => Promise<unknown>
+  peers: Peers
+  /** Enqueues follow-ups into a queue that this node leads. */
+  deliver: (queue: string, followUps: ReadonlyArray<NamedFollowUp>) => Promise<Delivered>
   work: (queue: string) => UnitWork
   /** Whether nobody else could lead it with better luck here: it is given back with the reason. */
   cannotLead: (error: unknown) => boolean
   onTrouble: (message: string, queue: string, final: boolean) => void
 }>
 
-type Task = Readonly<{ start: () => Promise<() => Promise<unknown>> }>
-
 export class ClusterNode {
   readonly self: Omit<Member, 'joined'>
   private readonly stream: ClusterStream
   private readonly liveness: Liveness
   private readonly held: HeldUnits
-  private readonly tasks = new Map<string, Task>()
+  private readonly tasks = new ClusterTasks()
   private readonly listeners = new Set<() => void>()
   /** By unit: the tick at which its present assignment was first seen here. */
   private readonly seenAt = new Map<string, { term: number; tick: number }>()
@@ -74,12 +77,16 @@ export class ClusterNode {
   private turning: Promise<void> = Promise.resolve()
   private cancelTurn: (() => void) | undefined
   private refreshingQueues: Promise<unknown> | undefined
+  readonly peers: Peers
+  readonly deliver: ClusterNodeDeps['deliver']
   private told = ''
 
   constructor(private readonly deps: ClusterNodeDeps) {
     const { level = LEVEL, ...self } = deps.self
     const { times, clock } = deps
     this.self = { ...self, level }
+    this.peers = deps.peers
+    this.deliver = deps.deliver
     this.stream = new ClusterStream(deps)
     this.stream.whenChanged = () => this.changed()
     this.liveness = new Liveness(times.deadAfterMs, 2 * times.heartbeatMs)
@@ -98,8 +105,8 @@ export class ClusterNode {
   }
 
   /** Work that one node does for all. `start` answers with the way to end it; rejecting = tried again. */
-  runTask(name: string, start: Task['start']): void {
-    this.tasks.set(name, { start })
+  runTask(name: string, start: StartTask): void {
+    this.tasks.add(name, start)
     this.soon()
   }
 
@@ -117,9 +124,10 @@ export class ClusterNode {
     return new Set([...live, ...(isMember(this.state, this.self) ? [this.self.node] : [])])
   }
 
-  /** Nobody can have taken it for dead yet: what it answers is not older than that. */
+  /** Nobody can have taken it for dead yet, half a beat to spare: what it answers is not older than that. */
   get isTrusted(): boolean {
-    return this.now - this.confirmedTick <= this.deps.times.deadAfterMs && this.phase !== 'ended'
+    const { deadAfterMs, heartbeatMs } = this.deps.times
+    return this.now - this.confirmedTick < deadAfterMs - heartbeatMs / 2 && this.phase !== 'ended'
   }
 
   ownerOfQueue(queue: string): Member | undefined {
@@ -218,6 +226,7 @@ export class ClusterNode {
     this.cancelTurn?.()
     await this.turning
     await Promise.all(this.held.units.map((unit) => this.held.release(unit)))
+    this.peers.close()
   }
 
   private next(delayMs: number): void {
@@ -240,8 +249,8 @@ export class ClusterNode {
       await this.within(this.beat())
       await this.within(this.stream.refresh())
       await this.within(this.look())
-      if (this.phase === 'running') await this.within(this.decide())
       if (isMember(this.state, this.self)) this.confirmedTick = startTick
+      if (this.phase === 'running') await this.within(this.decide())
       this.told = ''
     } catch (error) {
       this.tell(`the cluster cannot be reached: ${errorFrom(error).message}`)
@@ -304,7 +313,7 @@ export class ClusterNode {
         settled: (unit) => taskOfUnit(unit) === undefined && this.tenureMs(unit) > this.deps.times.tenureMs,
       })
       if (events.length > 0) return events
-      return [...this.tasks.keys()].flatMap((task) => claimUnit(state, taskUnit(task), live)).slice(0, 1)
+      return this.tasks.names.flatMap((task) => claimUnit(state, taskUnit(task), live)).slice(0, 1)
     })
     await this.balance(live)
   }
@@ -351,6 +360,7 @@ export class ClusterNode {
       if (this.seenAt.get(unit)?.term !== term) this.seenAt.set(unit, { term, tick })
     for (const unit of this.seenAt.keys()) if (!this.state.assignments.has(unit)) this.seenAt.delete(unit)
     if (this.hasJoined) this.hold()
+    this.peers.keepOnly(this.state.members.values())
     for (const listener of [...this.listeners]) listener()
   }
 
@@ -371,18 +381,7 @@ export class ClusterNode {
   private workOf(unit: string): UnitWork {
     const queue = queueOfUnit(unit)
     if (queue !== undefined) return this.deps.work(queue)
-    const task = this.tasks.get(taskOfUnit(unit) ?? '')
-    let stop: (() => Promise<unknown>) | undefined
-    return {
-      take: async () => {
-        if (task === undefined) throw new NotRunHere(`${unit} is not run on this node`)
-        stop = await task.start()
-      },
-      release: async () => {
-        await stop?.()
-        stop = undefined
-      },
-    }
+    return this.tasks.workOf(taskOfUnit(unit) ?? '')
   }
 
   private failed(unit: string, error: unknown): void {
@@ -394,5 +393,3 @@ export class ClusterNode {
       void this.stream.change((state) => decline(state, this.self, unit, message)).catch(() => undefined)
   }
 }
-
-class NotRunHere extends Error {}

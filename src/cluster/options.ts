@@ -12,6 +12,8 @@ export type ClusterOptions = Partial<ClusterTimes> &
   Readonly<{
     /** Where the other nodes reach this one: `http://host:port`. */
     address: string
+    /** What the nodes know each other by: at least 16 characters, the same on all of them. */
+    secret: string
     /** Of the program, for those who look at the cluster. */
     version?: string
   }>

@@ -6,18 +6,14 @@
 // Memory is bounded: beyond PENDING_MAX nothing more is taken from the log until something has been enqueued. A queue that
 // is full, or cannot be opened, is asked again with growing pauses; meanwhile the others go on, up to that bound.
 import { createHash } from 'node:crypto'
-import { isLeft } from 'fp-ts/lib/Either.js'
 import { parsePartitionStream } from '../../domain/ids.js'
-import type { FollowUp } from '../../domain/message/index.js'
 import { followUpsOf, namedFollowUps } from '../../domain/process/followUps.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
 import type { Ids } from '../ports/ids.js'
 import { FollowUpCursor } from './followUpCursor.js'
+import type { Delivered, NamedFollowUp } from './followUpDelivery.js'
 import { LogScan, resumeAt, type ShownBatch } from './logScan.js'
-import type { QueueEngine } from './queueEngine.js'
-import type { Failure } from './replies.js'
-import type { NewMessage } from './requests.js'
 
 /** Follow-ups in memory, beside those of the one append that goes beyond; the bytes are those of their payloads. */
 const PENDING_MAX = 10_000
@@ -43,20 +39,13 @@ export type FollowUpsDeps = Readonly<{
   clock: Clock
   ids: Ids
   /** Opens the queue that a follow-up names. Rejects when it cannot: asked again later. */
-  target: (queue: string) => Promise<QueueEngine>
+  target: (queue: string) => Promise<(wave: ReadonlyArray<NamedFollowUp>) => Promise<Delivered>>
   onTrouble: (queue: string, message: string) => void
   /** Other processes append to the log as well, and may have done this work before. */
   isShared?: boolean
 }>
 
-type Pending = {
-  readonly position: number
-  readonly id: string
-  readonly origin: string
-  readonly followUp: FollowUp
-  /** It may be in its queue already. */
-  isRepeat: boolean
-}
+type Pending = Omit<NamedFollowUp, 'isRepeat'> & { readonly position: number; isRepeat: boolean }
 
 type Lane = {
   readonly queue: string
@@ -199,79 +188,20 @@ export class FollowUps {
 
   /** Enqueues the first of the lane; what keeps it from going on, or nothing. */
   private async deliver(lane: Lane): Promise<string | undefined> {
-    let engine: QueueEngine
-    try {
-      engine = await this.deps.target(lane.queue)
-    } catch (error) {
-      return messageOfError(error)
-    }
-    const shares = new Map<number, Pending[]>()
+    const wave: Pending[] = []
     let bytes = 0
     for (const pending of lane.pending.slice(0, WAVE_MAX)) {
       bytes += pending.followUp.payload.length * 3
-      if (bytes > WAVE_BYTES_MAX && shares.size > 0) break
-      const partition = engine.route(messageOf(pending))
-      const share = shares.get(partition)
-      if (share === undefined) shares.set(partition, [pending])
-      else share.push(pending)
+      if (bytes > WAVE_BYTES_MAX && wave.length > 0) break
+      wave.push(pending)
     }
-    const failures = await Promise.all(
-      [...shares].map(([partition, share]) => this.deliverShare(engine, partition, lane, share)),
-    )
-    return failures.find((failure) => failure !== undefined)
-  }
-
-  private async deliverShare(
-    engine: QueueEngine,
-    partition: number,
-    lane: Lane,
-    share: ReadonlyArray<Pending>,
-  ): Promise<string | undefined> {
-    const unknown = await this.unknownOf(engine, partition, share)
-    if (typeof unknown === 'string') return unknown
-    if (unknown !== share) {
-      const isUnknown = new Set(unknown)
-      this.done(
-        lane,
-        share.filter((pending) => !isUnknown.has(pending)),
-      )
-    }
-    for (let rest = unknown, size = rest.length; rest.length > 0; ) {
-      const some = rest.slice(0, size)
-      const reply = await engine.enqueue(partition, some.map(messageOf))
-      if (!isLeft(reply)) {
-        this.done(lane, some)
-        rest = rest.slice(size)
-      } else if (reply.left.kind === 'refused' && size > 1) {
-        // All or nothing: there may be room for some of them.
-        size = size >> 1
-      } else {
-        if (reply.left.kind === 'unknown') for (const pending of some) pending.isRepeat = true
-        return reasonOf(reply.left)
-      }
-    }
-    return undefined
-  }
-
-  /** Those of which it is not known that they were enqueued before; a text when that cannot be told now. */
-  private async unknownOf(
-    engine: QueueEngine,
-    partition: number,
-    share: ReadonlyArray<Pending>,
-  ): Promise<ReadonlyArray<Pending> | string> {
-    const repeats = share.filter(({ isRepeat }) => isRepeat)
-    if (repeats.length === 0) return share
-    if (!(await engine.partition(partition).finished.isReady()))
-      return 'its register of finished messages lags'
-    // First among the live, then among the finished: nobody else uses these names, so none can slip through between.
-    const live = await engine.look(partition, (state) => repeats.map(({ id }) => state.callerIds.get(id)))
-    if (isLeft(live)) return reasonOf(live.left)
-    const found = new Set<Pending>()
-    for (const [n, pending] of repeats.entries()) {
-      const isKnown = live.right.value[n] !== undefined || (await engine.hasFinished(partition, pending.id))
-      if (isKnown) found.add(pending)
-    }
-    return share.filter((pending) => !found.has(pending))
+    const deliver = await this.deps.target(lane.queue)
+    const { done, unclear, failure } = await deliver(wave)
+    const those = (indexes: ReadonlyArray<number>): ReadonlyArray<Pending> =>
+      [...indexes].sort((a, b) => a - b).flatMap((index) => wave[index] ?? [])
+    for (const pending of those(unclear)) pending.isRepeat = true
+    this.done(lane, those(done))
+    return failure
   }
 
   private done(lane: Lane, some: ReadonlyArray<Pending>): void {
@@ -331,24 +261,4 @@ export class FollowUps {
 const callerIdOf = (name: string): string =>
   name.length <= CALLER_ID_CHARS_MAX ? name : `then~${createHash('sha256').update(name).digest('hex')}`
 
-const messageOf = ({ id, origin, followUp }: Pending): NewMessage => {
-  const { payload, type, headers, delayMs = 0 } = followUp
-  return {
-    callerId: id,
-    payload,
-    priority: 0,
-    delayMs,
-    notBefore: 0,
-    ttlMs: 0,
-    attributes: {
-      causationId: origin,
-      ...(type === undefined ? {} : { type }),
-      ...(headers === undefined ? {} : { headers }),
-    },
-  }
-}
-
 const messageOfError = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-const reasonOf = (failure: Failure): string =>
-  failure.kind === 'refused' ? failure.refusal.type : failure.reason

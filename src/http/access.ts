@@ -1,7 +1,7 @@
 // Who may call: a bearer token, compared without telling how much of it was right; and, where there is no token, only
 // programs on this machine, which a web page in a browser is not (DNS rebinding, cross-site requests).
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { NODE_HEADER, SECRET_HEADER } from './nodeDoor.js'
+import { NODE_HEADER, type Peers, SECRET_HEADER } from '../cluster/peers.js'
 import { HttpProblem } from './problem.js'
 
 /** Cuts the cost of hashing what strangers send; a token of 128 bits takes 22 to 32 characters. */
@@ -62,20 +62,17 @@ const byMachine: Access = {
 }
 
 /** Whoever says that he is a node has to know what only nodes know; the rest is as for everybody. */
-const bySecret = (nodeSecret: string, others: Access): Access => {
-  const expected = digest(nodeSecret)
+const bySecret = (peers: Peers, others: Access): Access => {
   return {
     check: (headers) => {
       if (headers[NODE_HEADER] === undefined) return others.check(headers)
-      const presented = text(headers[SECRET_HEADER])?.slice(0, TOKEN_CHARS_MAX)
-      const right = timingSafeEqual(digest(presented ?? ''), expected) && presented !== undefined
-      if (!right)
+      if (!peers.isSecret(text(headers[SECRET_HEADER])))
         throw new HttpProblem(401, 'unauthorized', 'This is not what the nodes of this cluster share.')
     },
   }
 }
 
-export const accessFor = (token: string | undefined, nodeSecret?: string): Access => {
+export const accessFor = (token: string | undefined, peers?: Peers): Access => {
   const others = token === undefined ? byMachine : byToken(token)
-  return nodeSecret === undefined ? others : bySecret(nodeSecret, others)
+  return peers === undefined ? others : bySecret(peers, others)
 }

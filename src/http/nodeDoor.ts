@@ -5,17 +5,12 @@
 import type { Member } from '../../domain/cluster/index.js'
 import { QueueNameCodec } from '../../domain/ids.js'
 import { RefusedError, UnavailableError } from '../api/errors.js'
-import { type Exchange, ExchangeFailed, httpExchange, type Reply } from '../client/httpExchange.js'
+import { ExchangeFailed, type Reply } from '../client/httpExchange.js'
 import type { ClusterNode } from '../cluster/clusterNode.js'
 import type { GatheredAnswer } from './gathered.js'
 import { FORWARD_TIMEOUT_MS, LONG_POLL_MS_MAX } from './limits.js'
 import { HttpProblem } from './problem.js'
 import type { Answer, Route } from './route.js'
-
-export const NODE_HEADER = 'ledgerq-node'
-export const SECRET_HEADER = 'ledgerq-node-secret'
-/** Address of the client, as the first node saw it. */
-export const CLIENT_HEADER = 'ledgerq-client'
 
 /** A request as it came, and the way to answer it here. */
 export type Asked = Readonly<{
@@ -47,14 +42,10 @@ const OWNER_WAIT_MS = 5_000
 const LOOK_AGAIN_MS = 250
 
 export class NodeDoor {
-  private readonly exchanges = new Map<string, Exchange>()
   private readonly flights = new Set<Flight>()
   private readonly stopListening: () => void
 
-  constructor(
-    private readonly node: ClusterNode,
-    private readonly secret: string,
-  ) {
+  constructor(private readonly node: ClusterNode) {
     this.stopListening = node.whenChanged(() => this.ended())
   }
 
@@ -63,17 +54,10 @@ export class NodeDoor {
     for (const { queue, owner, end } of this.flights)
       if (this.node.ownerOfQueue(queue)?.incarnation !== owner.incarnation)
         end.abort(new Error('the queue has moved to another node'))
-    const addresses = new Set([...this.node.state.members.values()].map(({ address }) => address))
-    for (const [address, exchange] of this.exchanges) {
-      if (addresses.has(address)) continue
-      exchange.closeIdle()
-      this.exchanges.delete(address)
-    }
   }
 
   close(): void {
     this.stopListening()
-    for (const exchange of this.exchanges.values()) exchange.closeIdle()
   }
 
   /** For a request that another node has passed on: it is for this one, or for nobody here. */
@@ -167,17 +151,11 @@ export class NodeDoor {
   }
 
   private send(
-    { address }: Member,
-    { method, url, headers, bytes, from }: Asked,
+    member: Member,
+    { method, url: path, headers, bytes: body, from }: Asked,
     bounds: Readonly<{ timeoutMs: number; signal: AbortSignal | undefined }>,
   ): Promise<Reply> {
-    let exchange = this.exchanges.get(address)
-    if (exchange === undefined) {
-      exchange = httpExchange(new URL(address))
-      this.exchanges.set(address, exchange)
-    }
-    const own = { [NODE_HEADER]: this.node.self.node, [SECRET_HEADER]: this.secret, [CLIENT_HEADER]: from }
-    return exchange.send({ method, path: url, headers: { ...headers, ...own }, body: bytes, ...bounds })
+    return this.node.peers.send(member, { method, path, headers, body, ...bounds }, from)
   }
 
   private get others(): ReadonlyArray<Member> {

@@ -46,6 +46,8 @@ type RouteHead = Readonly<{
   queueIn?: (body: unknown) => string | undefined
   /** About all queues: what the nodes of a cluster answer is put together. */
   gathers?: GatheredAnswer
+  /** Nobody but the nodes of the cluster is answered. */
+  nodesOnly?: true
   /** One node of a cluster knows, and the request does not say which. */
   anywhere?: true
 }>

@@ -4,6 +4,7 @@ import { clusterRoutes } from './clusterRoutes.js'
 import { editRoutes } from './editRoutes.js'
 import { lifecycleRoutes } from './lifecycleRoutes.js'
 import { messageRoutes } from './messageRoutes.js'
+import { nodeRoutes } from './nodeRoutes.js'
 import { projectionRoutes } from './projectionRoutes.js'
 import { queueRoutes } from './queueRoutes.js'
 import { recoveryRoutes } from './recoveryRoutes.js'
@@ -30,4 +31,5 @@ export const ROUTES: ReadonlyArray<Route> = [
   ...recoveryRoutes,
   ...blobRoutes,
   ...clusterRoutes,
+  ...nodeRoutes,
 ]

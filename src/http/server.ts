@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { Ledger } from '../api/types/index.js'
+import { CLIENT_HEADER, NODE_HEADER } from '../cluster/peers.js'
 import { type Access, accessFor, refuseOpenDoor } from './access.js'
 import { bodyOf } from './body.js'
 import { faultsOf } from './closedRecord.js'
@@ -22,7 +23,7 @@ import {
   REQUEST_TIMEOUT_MS,
   TIMEOUT_CHECK_INTERVAL_MS,
 } from './limits.js'
-import { type Asked, CLIENT_HEADER, NODE_HEADER, NodeDoor, type Passed } from './nodeDoor.js'
+import { type Asked, NodeDoor, type Passed } from './nodeDoor.js'
 import { Operations } from './operations.js'
 import {
   HttpProblem,
@@ -44,8 +45,6 @@ export type ServerOptions = Readonly<{
   /** Default 0: any free port. */
   port?: number
   token?: string | undefined
-  /** What the nodes of a cluster know each other by; needed for a ledger that is a node. */
-  nodeSecret?: string | undefined
   /** What went wrong on this side; clients are not told. Default: ignored. */
   onError?: (error: unknown) => void
 }>
@@ -114,6 +113,9 @@ const bodyLimitOf = (route: Route, { payloadBytesMax = 0 }: Ledger): number =>
     ? Math.max(BODY_BYTES_MAX, payloadBytesMax + ENVELOPE_BYTES_MAX)
     : (route.bodyBytesMax ?? BODY_BYTES_MAX)
 
+const noRoute = (): HttpProblem =>
+  new HttpProblem(404, 'route_not_found', 'There is no such resource or method.')
+
 type Ways = Readonly<{ access: Access; door: NodeDoor | undefined }>
 
 const answerHere = async (
@@ -163,10 +165,12 @@ const answerOf = async (
   door: NodeDoor | undefined,
 ): Promise<Answer | Passed> => {
   const gone = route.waits === true || door !== undefined ? goneSignal(reply) : NEVER
+  if (door === undefined && route.nodesOnly === true) throw noRoute()
   if (door === undefined) return answerHere(desk, route, request, { from: request.ip, gone })
   const client = request.headers[CLIENT_HEADER]
   // Only nodes get so far with this header: what they say of the client is believed.
   const isPassedOn = request.headers[NODE_HEADER] !== undefined
+  if (route.nodesOnly === true && !isPassedOn) throw noRoute()
   const facts = { from: isPassedOn && typeof client === 'string' ? client : request.ip, gone }
   const here = (): Promise<Answer> => answerHere(desk, route, request, facts)
   if (!isPassedOn) return door.answer(route, askedOf(route, request, facts, here))
@@ -203,8 +207,8 @@ type Hall = Readonly<{
 export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' | 'port'> = {}): Hall => {
   const onError = options.onError ?? (() => undefined)
   const stopping = new AbortController()
-  const access = accessFor(options.token, options.nodeSecret)
-  const door = doorOf(ledger, options.nodeSecret)
+  const access = accessFor(options.token, ledger.cluster?.peers)
+  const door = ledger.cluster === undefined ? undefined : new NodeDoor(ledger.cluster)
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -244,7 +248,7 @@ export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' 
     return sendProblem(reply, problem)
   })
   app.setNotFoundHandler({ preHandler: checking(access) }, (_request, reply) =>
-    sendProblem(reply, problemOf(404, 'route_not_found', 'There is no such resource or method.')),
+    sendProblem(reply, problemFor(noRoute())),
   )
   let begun = 0
   let inFlight = 0
@@ -273,12 +277,6 @@ export const buildServer = (ledger: Ledger, options: Omit<ServerOptions, 'host' 
     done()
   })
   return { app, stop: () => stopping.abort(), requests: { begun: () => begun, quiet } }
-}
-
-const doorOf = ({ cluster }: Ledger, nodeSecret: string | undefined): NodeDoor | undefined => {
-  if (cluster === undefined) return undefined
-  if (nodeSecret === undefined) throw new Error('A node of a cluster needs the secret that the nodes share.')
-  return new NodeDoor(cluster, nodeSecret)
 }
 
 /** Bytes that are no HTTP request, or came too late: there is no request to reply to, only a socket. */
