@@ -20,7 +20,7 @@ import {
 import type { DirectoryLock } from './directoryLock.js'
 import { type OpenFault, outcomeUnknown, stopped, unavailable } from './errors.js'
 import { ensureFolder } from './files.js'
-import { FRAME_HEADER_BYTES, type LedgerId, SECTION_HEADER_BYTES } from './frames.js'
+import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES, type LedgerId, SECTION_HEADER_BYTES } from './frames.js'
 import { HEAD_FILE } from './headMark.js'
 import type { LogThreadHandle } from './logThreadHandle.js'
 import { type Machine, realMachine } from './machine.js'
@@ -51,8 +51,6 @@ export type EmbeddedLogOptions = Readonly<{
   logThreadProgram?: URL
 }>
 
-/** Upper bound of one frame, so of one write and sync. */
-export const FRAME_BYTES_MAX = 8 * 1024 * 1024
 /** Upper bound of one encoded batch; with small segments it is less. */
 export const BATCH_BYTES_MAX = 4 * 1024 * 1024
 const RESERVE_BYTES_DEFAULT = 8 * 1024 * 1024

@@ -18,6 +18,8 @@ export const HASH_BYTES = 32
 export const FRAME_HEADER_BYTES = 112
 export const SECTION_HEADER_BYTES = 88
 const FRAME_ALIGN = 8
+/** Upper bound of one frame, so of one write and sync. */
+export const FRAME_BYTES_MAX = 8 * 1024 * 1024
 
 const MAGIC_AT = 32
 const PREVIOUS_HASH_AT = 80

@@ -10,7 +10,7 @@ import type { LogCorrupt } from '../../ports/eventLog.js'
 import { lostHead, type Marks } from './directory.js'
 import type { Disk } from './disk.js'
 import { corrupt } from './errors.js'
-import { type ChainPlace, firstPlace, hashOf, type LedgerId, sameBytes } from './frames.js'
+import { type ChainPlace, FRAME_BYTES_MAX, firstPlace, hashOf, type LedgerId, sameBytes } from './frames.js'
 import { type FoundMark, HeadMarkWriter, readHeadMark } from './headMark.js'
 import { addFrame, addSegment, emptyIndex, type LogIndex, newStream, type SegmentIndex } from './logIndex.js'
 import {
@@ -107,8 +107,8 @@ class Recovery {
     this.checkMarkReached()
     this.checkHeadsReached()
     this.headsFromMarks()
-    const discardedTailBytes = this.cutTail()
     const tail = this.tailSegment()
+    const discardedTailBytes = this.clearBehind(tail)
     this.rewriteAboveMark()
     return {
       index: this.index,
@@ -276,16 +276,24 @@ class Recovery {
     }
   }
 
-  private cutTail(): number {
-    const { broken } = this
-    if (broken === undefined || broken.end.rest.kind !== 'broken') return 0
-    const { bytes } = broken.end.rest
-    this.withSegment(broken.segment, (fd) => {
-      for (const [zeros, offset] of fillSteps(broken.end.offset, broken.end.offset + bytes))
-        this.disk.write(fd, zeros, offset)
+  /**
+   * Cuts what a commit in flight has left, and writes zeros over all that it may have reached even where zeros are seen: after a
+   * failed sync of an earlier cut the page cache shows what the disk does not have, and once it forgets, the cut frame would be
+   * back, behind frames that were acknowledged since. Returns the bytes that were cut.
+   */
+  private clearBehind(tail: SegmentIndex): number {
+    const rest = this.broken?.end.rest
+    const cutBytes = rest?.kind === 'broken' ? rest.bytes : 0
+    this.writeZeros(tail.number, tail.end, Math.max(cutBytes, FRAME_BYTES_MAX))
+    return cutBytes
+  }
+
+  private writeZeros(segment: number, from: number, bytes: number): void {
+    this.withSegment(segment, (fd) => {
+      const to = Math.min(from + bytes, this.disk.sizeOf(fd))
+      for (const [zeros, offset] of fillSteps(from, to)) this.disk.write(fd, zeros, offset)
       this.disk.datasync(fd)
     })
-    return bytes
   }
 
   private tailSegment(): SegmentIndex {
@@ -354,8 +362,10 @@ class Recovery {
         bytes.length === this.options.segmentBytes &&
         headerHolds(bytes, this.options.ledgerId, number) &&
         isZero(bytes.subarray(SEGMENT_HEADER_BYTES))
-      if (isSound) isNextPrepared = true
-      else {
+      if (isSound) {
+        this.writeZeros(number, SEGMENT_HEADER_BYTES, FRAME_BYTES_MAX)
+        isNextPrepared = true
+      } else {
         this.disk.remove(this.path(number))
         isOneRemoved = true
       }

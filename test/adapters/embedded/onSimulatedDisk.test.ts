@@ -107,6 +107,8 @@ describe('the embedded log, step by step', () => {
     const first = batchOf([enqueued(0)])
     const appended = await bench.done(bench.log.append(A, NO_REVISION, first)())
     expect(appended).toMatchObject({ right: { lastRevision: 0 } })
+    // The next segment is prepared, so that the sync that fails is that of the commit.
+    await bench.turns.untilIdle()
     bench.machine.failNext('sync')
     expect(await bench.done(bench.append(1))).toMatchObject({ left: { type: 'OutcomeUnknown' } })
     expect(bench.log.condition().state).toBe('stopped')

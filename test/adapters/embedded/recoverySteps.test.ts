@@ -63,8 +63,14 @@ const markBoth = (first: 0 | 512) => {
   return slots.flatMap((slot) => [`write head ${slot}`, 'sync head'])
 }
 
+/** What a commit in flight may have reached. */
+const clear = (name: string | undefined, from: number) => [
+  `write ${name} ${from}..${SMALL_SEGMENT_BYTES}`,
+  `sync ${name}`,
+]
+
 describe('§5: a start', () => {
-  it('syncs names, writes again what stands above the mark and syncs it, and only then moves the mark', () => {
+  it('syncs names, clears what is behind the end, writes again what stands above the mark, and only then moves the mark', () => {
     const log = new SmallLog()
     log.append('a', 2)
     log.append('a', 1, false)
@@ -73,6 +79,7 @@ describe('§5: a start', () => {
     expect(headsOf(found)).toEqual({ a: 2 })
     expect(calls).toEqual([
       'sync folder segments',
+      ...clear(ONE, end),
       `write ${ONE} ${start}..${end}`,
       `sync ${ONE}`,
       ...markBoth(0),
@@ -89,6 +96,7 @@ describe('§5: a start', () => {
     const second = log.lastFrame()
     expect(started(log.files).calls).toEqual([
       'sync folder segments',
+      ...clear(TWO, second.end),
       `write ${ONE} ${first.start}..${first.end}`,
       `sync ${ONE}`,
       `write ${TWO} ${SEGMENT_HEADER_BYTES}..${second.end}`,
@@ -102,7 +110,11 @@ describe('§5: a start', () => {
     log.append('a', 2)
     log.nextSegment()
     log.append('a', 1)
-    expect(started(log.files).calls).toEqual(['sync folder segments', ...markBoth(512)])
+    expect(started(log.files).calls).toEqual([
+      'sync folder segments',
+      ...clear(TWO, log.lastFrame().end),
+      ...markBoth(512),
+    ])
   })
 
   it('cuts what is broken with zeros and a sync before anything else', () => {
@@ -111,13 +123,48 @@ describe('§5: a start', () => {
     const bytes = log.files.get(segmentPath(1)) ?? new Uint8Array()
     const { end } = log.lastFrame()
     bytes[end + 6] = 1
-    expect(started(log.files).calls).toEqual([
-      'sync folder segments',
-      `write ${ONE} ${end}..${end + 7}`,
-      `sync ${ONE}`,
-      ...markBoth(0),
-    ])
+    expect(started(log.files).calls).toEqual(['sync folder segments', ...clear(ONE, end), ...markBoth(0)])
     expect(bytes[end + 6]).toBe(0)
+  })
+
+  it('R08: clears also what is seen as zeros: the sync of an earlier cut may have failed, and the disk hold what was cut', () => {
+    const log = new SmallLog()
+    log.append('a', 2)
+    const { end } = log.lastFrame()
+    log.append('a', 1, false)
+    const torn = log.files.get(segmentPath(1)) ?? new Uint8Array()
+    const inPayload = log.lastFrame().end - 12
+    torn[inPayload] = (torn[inPayload] ?? 0) ^ 1
+    const onDisk = copyOf(log.files)
+    const failing = memoryDisk(log.files)
+    const open = (disk: Disk) => recover(disk, disk.open(HEAD_PATH), RECOVERY)
+    expect(() =>
+      open({
+        ...failing,
+        datasync: () => {
+          throw new Error('EIO')
+        },
+      }),
+    ).toThrow('EIO')
+
+    // The cache shows zeros now; what the next start writes and syncs is what the disk will hold when the cache forgets.
+    const paths: string[] = []
+    const next = memoryDisk(log.files)
+    const answer = open({
+      ...next,
+      open: (path, create) => {
+        const fd = next.open(path, create)
+        paths[fd] = path
+        return fd
+      },
+      write: (fd, bytes, offset) => {
+        next.write(fd, bytes, offset)
+        onDisk.get(paths[fd] ?? '')?.set(bytes, offset)
+      },
+    })
+    expect(E.isRight(answer)).toBe(true)
+    const held = onDisk.get(segmentPath(1)) ?? new Uint8Array()
+    expect(held.subarray(end).every((byte) => byte === 0)).toBe(true)
   })
 
   it('gives a tail that lost its end its room back, and syncs it', () => {
@@ -129,6 +176,7 @@ describe('§5: a start', () => {
     const { found, calls } = started(log.files)
     expect(calls).toEqual([
       'sync folder segments',
+      `sync ${ONE}`,
       ...markBoth(0),
       `write ${ONE} ${end}..${SMALL_SEGMENT_BYTES}`,
       `sync ${ONE}`,
@@ -148,6 +196,7 @@ describe('§5: a start', () => {
       `sync ${ONE}.tmp`,
       `rename ${ONE}.tmp ${ONE}`,
       'sync folder segments',
+      ...clear(ONE, SEGMENT_HEADER_BYTES),
       ...markBoth(512),
     ])
   })
@@ -161,6 +210,7 @@ describe('§5: a start', () => {
     expect(found.isNextPrepared).toBe(true)
     expect(calls.filter((call) => call.startsWith('remove'))).toEqual([`remove ${nameOf(segmentPath(3))}`])
     expect(calls.at(-1)).toBe('sync folder segments')
+    expect(calls).toEqual(expect.arrayContaining(clear(TWO, SEGMENT_HEADER_BYTES)))
     const shorter = copyOf(log.files)
     shorter.set(segmentPath(2), (shorter.get(segmentPath(2)) ?? new Uint8Array()).slice(0, 100))
     expect(started(shorter).found.isNextPrepared).toBe(false)
