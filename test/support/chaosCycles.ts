@@ -95,8 +95,9 @@ export class ChaosCycles {
     try {
       await work()
     } catch (error) {
-      this.broken = { cycle, mix: mixOf(cycle), directory: house.directory }
-      await house.leave({ keep: true })
+      this.house = undefined
+      const directory = (await house.leave({ keep: true })) ?? house.directory
+      this.broken = { cycle, mix: mixOf(cycle), directory }
       throw error
     }
   }

@@ -1,12 +1,12 @@
 // Cycles of chaos on one directory after another: processes are started on it, loaded, struck, and what they leave is held
 // against what they told. After some cycles a directory is healed and has to drain, and the next one begins.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { connectLedger, type RemoteLedger } from '../../src/client/connectLedger.js'
 import { drain } from './chaosDrain.js'
-import { FATE_VARIABLE } from './chaosFate.js'
+import { Hosts } from './chaosHosts.js'
 import { Load } from './chaosLoad.js'
 import { BrokenPromises, ChaosLog, logIn } from './chaosLog.js'
 import {
@@ -19,19 +19,8 @@ import {
   SMALL_DISK_BYTES,
   STRIKES_WITHIN_MS,
 } from './chaosMix.js'
-import {
-  COMMAND_LINE,
-  freePort,
-  LIBRARY,
-  moment,
-  type Running,
-  SERVER,
-  start,
-  WORKER,
-  within,
-} from './chaosProcesses.js'
+import { freePort, moment, type Running, within } from './chaosProcesses.js'
 import { Records } from './chaosRecords.js'
-import { FAILPOINT_VARIABLE } from './embedded/failpoints.js'
 import { Dice } from './simulationSwarm.js'
 import { openSmallDisk, type SmallDisk } from './smallDisk.js'
 
@@ -41,7 +30,6 @@ const ENDS_WITHIN_MS = 10_000
 /** Half of what a server that ends waits for another request. */
 const CLIENT_HELD_UP_MS = 50
 const HEAP_FULL_WITHIN_MS = 10_000
-const JOB_NUMBERS_OF_A_CYCLE = 1_000_000
 
 export const NO_SMALL_DISK = 'no small file system can be made here'
 
@@ -57,6 +45,7 @@ const smallDisk = async (): Promise<SmallDisk | undefined> => {
 export class House {
   readonly records = new Records()
   private readonly log: ChaosLog
+  private readonly hosts: Hosts
   private readonly ledger: RemoteLedger
   private readonly load: Load
   private worker: Running | undefined
@@ -65,11 +54,12 @@ export class House {
 
   private constructor(
     readonly directory: string,
-    private readonly port: number,
+    port: number,
     private readonly seed: number,
     private readonly disk: SmallDisk | undefined,
   ) {
     this.log = new ChaosLog(logIn(directory), this.records)
+    this.hosts = new Hosts(directory, port, (line) => this.records.note(line))
     this.ledger = connectLedger({ url: `http://127.0.0.1:${port}`, timeoutMs: 15_000 })
     this.load = new Load(this.ledger, this.records)
   }
@@ -80,7 +70,7 @@ export class House {
       disk === undefined ? await mkdtemp(join(tmpdir(), 'ledgerq-chaos-')) : join(disk.path, 'ledger')
     const house = new House(directory, await freePort(), seed, disk)
     if (isOnSmallDisk(seed) && disk === undefined) house.records.saw(NO_SMALL_DISK)
-    const server = house.server()
+    const server = house.hosts.server()
     await server.ready
     for (const [name, settings] of Object.entries(queuesOf(seed)))
       await house.ledger.createQueue(name, settings)
@@ -93,47 +83,6 @@ export class House {
     return this.log.eventCount
   }
 
-  private server(mix?: Mix): Running {
-    const { directory, port } = this
-    const environment = mix === undefined ? {} : this.environment(mix)
-    if (mix?.host === 'serve') {
-      const options = [
-        '--data',
-        directory,
-        '--port',
-        String(port),
-        '--blobs',
-        'files',
-        '--log-level',
-        'error',
-      ]
-      return start([COMMAND_LINE, '--json', 'serve', ...options], () => undefined)
-    }
-    return start([...heap(mix), SERVER, directory, String(port)], () => undefined, environment)
-  }
-
-  private library(mix: Mix): Running {
-    const { directory } = this
-    const args = [
-      ...heap(mix),
-      LIBRARY,
-      directory,
-      String(mix.seed),
-      String(mix.seed * JOB_NUMBERS_OF_A_CYCLE),
-    ]
-    return start(args, (line) => this.records.note(line), this.environment(mix))
-  }
-
-  private environment({ fate }: Mix): Record<string, string> {
-    if (fate.kind !== 'failpoint') return { [FATE_VARIABLE]: JSON.stringify(fate) }
-    const { name, hit } = fate
-    const markerFile = join(this.directory, '..', `${this.port}.failpoint`)
-    return {
-      [FATE_VARIABLE]: JSON.stringify(fate),
-      [FAILPOINT_VARIABLE]: JSON.stringify({ name, hit, markerFile }),
-    }
-  }
-
   /** Throws {@link BrokenPromises}. */
   async cycle(number: number): Promise<Mix> {
     const mix = this.fitting(mixOf(number))
@@ -141,7 +90,7 @@ export class House {
     this.hasHandedBack = false
     records.saw(`host: ${mix.host}`)
     const begin = performance.now()
-    const host = mix.host === 'library' ? this.library(mix) : this.server(mix)
+    const host = mix.host === 'library' ? this.hosts.library(mix) : this.hosts.server(mix)
     this.last = host
     const dice = new Dice(number ^ 0x51ab3c7)
     const serves = await Promise.race([host.ready.then(() => true), host.ended.then(() => false)]).catch(
@@ -175,7 +124,7 @@ export class House {
 
   private async loaded(mix: Mix, host: Running, dice: Dice): Promise<void> {
     const { load } = this
-    if (mix.worker !== 'none') this.worker ??= this.newWorker()
+    if (mix.worker !== 'none') this.worker ??= this.hosts.worker()
     load.unknownAnswers = []
     const held = monitorEventLoopDelay({ resolution: 5 })
     held.enable()
@@ -282,10 +231,6 @@ export class House {
     this.hasHandedBack = mix.host === 'library'
   }
 
-  private newWorker(): Running {
-    return start([WORKER, `http://127.0.0.1:${this.port}`], (line) => this.records.note(line))
-  }
-
   private async strikeWorker(mix: Mix): Promise<void> {
     const { worker } = this
     if (mix.worker === 'none' || worker === undefined) return
@@ -307,7 +252,7 @@ export class House {
 
   /** R14: a second process on the directory ends at once, and leaves nothing. */
   private async rival(): Promise<void> {
-    const rival = start([SERVER, this.directory, '0'], () => undefined)
+    const rival = this.hosts.rival()
     const how = await within(READY_WITHIN_MS, rival.ended)
     if (how === undefined || how === 0) {
       rival.signal('SIGKILL')
@@ -322,7 +267,7 @@ export class House {
   /** Healed: everything is claimed and acked, and nothing may be left. Throws {@link BrokenPromises}. */
   async drain(): Promise<void> {
     await this.endWorker()
-    const server = this.server()
+    const server = this.hosts.server()
     this.last = server
     await server.ready
     await drain(this.ledger, Object.keys(queuesOf(this.seed)), this.records)
@@ -341,17 +286,25 @@ export class House {
     this.worker = undefined
   }
 
-  /** Ends what is left, and the directory with it; unless somebody wants to look at it. */
-  async leave({ keep }: { keep: boolean }): Promise<void> {
+  /** Ends what is left, and the directory with it; unless somebody wants to look at it: answers where it is then. */
+  async leave({ keep }: { keep: boolean }): Promise<string | undefined> {
     await this.endWorker()
     this.last?.signal('SIGKILL')
     await this.last?.ended
     await this.ledger.close()
-    if (keep) await writeFile(join(this.directory, 'answers.json'), this.told())
-    else {
-      await rm(this.directory, { recursive: true, force: true })
-      await this.disk?.close()
-    }
+    const kept = keep ? await this.keep() : undefined
+    if (kept !== this.directory) await rm(this.directory, { recursive: true, force: true })
+    await this.disk?.close()
+    return kept
+  }
+
+  /** A small disk is not left mounted: what was on it is kept elsewhere. */
+  private async keep(): Promise<string> {
+    const { directory, disk } = this
+    const kept = disk === undefined ? directory : await mkdtemp(join(tmpdir(), 'ledgerq-chaos-kept-'))
+    if (kept !== directory) await cp(directory, kept, { recursive: true })
+    await writeFile(join(kept, 'answers.json'), this.told())
+    return kept
   }
 
   private told(): string {
@@ -363,6 +316,3 @@ export class House {
 /** One of its messages killed it, before anything else could. */
 const isPoisoned = ({ host }: Mix, how: number | string | undefined): boolean =>
   host === 'library' && how === 'SIGKILL'
-
-const heap = (mix: Mix | undefined): ReadonlyArray<string> =>
-  mix?.fate.kind === 'heap exhausted' ? ['--max-old-space-size=48'] : []
