@@ -42,16 +42,13 @@ export class AdaptiveOrder implements ReadyOrder {
     const stepMs = AGE_STEP_MS / (1 + (at - oldest) / LAG_UNIT_MS)
     let next = Number.NaN
     let highest = Number.NEGATIVE_INFINITY
-    let longest = Number.POSITIVE_INFINITY
     for (const { priority, queue } of this.bands.sorted) {
-      if (queue.size === 0) continue
-      const since = queue.key()
-      const effective = priority + (at - since) / stepMs
-      const isAhead = effective > highest || (effective === highest && isOlder(queue, longest, next))
-      if (!isAhead) continue
-      next = queue.value()
-      highest = effective
-      longest = since
+      // NaN of an empty band is never ahead. Of two that are equal, the one of the lower priority has waited longer.
+      const effective = priority + (at - queue.key()) / stepMs
+      if (effective >= highest) {
+        next = queue.value()
+        highest = effective
+      }
     }
     return next
   }
@@ -94,6 +91,3 @@ export class AdaptiveOrder implements ReadyOrder {
     }
   }
 }
-
-const isOlder = (queue: KeyedHeap, since: EpochMs, ordinal: number): boolean =>
-  queue.key() < since || (queue.key() === since && queue.value() < ordinal)

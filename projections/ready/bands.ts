@@ -8,7 +8,10 @@ const SWEEP_AT = 32
 export class Bands<Q extends { readonly size: number }> {
   private readonly byPriority = new Map<number, Band<Q>>()
   private sweepAt = SWEEP_AT
-  /** The one that was asked for last: most queues use one priority, and a look-up is a tenth of a push. */
+  /**
+   * The one that was asked for last: most queues use one priority, and a look-up is a tenth of a push. None while bands are
+   * swept, because that is done for one that was asked for and is not there.
+   */
   private last: Band<Q> | undefined
   /** Highest priority first. */
   sorted: Array<Band<Q>> = []
@@ -38,7 +41,6 @@ export class Bands<Q extends { readonly size: number }> {
       if (band.queue.size === 0) this.byPriority.delete(band.priority)
       return band.queue.size > 0
     })
-    this.last = undefined
     this.sweepAt = Math.max(SWEEP_AT, 2 * this.sorted.length)
   }
 }

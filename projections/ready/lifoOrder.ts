@@ -6,9 +6,9 @@ import type { ReadyFacts, ReadyOrder } from './readyOrder.js'
 
 export class LifoOrder implements ReadyOrder {
   /** Ascending; the next one is at its end. */
-  private stack = new Fifo()
+  private readonly stack = new Fifo()
   /** Negated, so that the least is the greatest ordinal. */
-  private comeBack = new NumberHeap()
+  private readonly comeBack = new NumberHeap()
 
   constructor(private readonly facts: ReadyFacts) {}
 
@@ -57,8 +57,6 @@ export class LifoOrder implements ReadyOrder {
       const ordinal = this.takeTop()
       if (ordinal !== kept[kept.length - 1] && this.isReady(ordinal)) kept.push(ordinal)
     }
-    this.stack = new Fifo()
-    this.comeBack = new NumberHeap()
     for (let n = kept.length - 1; n >= 0; n--) this.stack.push(kept[n]!)
   }
 

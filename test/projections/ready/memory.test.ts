@@ -51,6 +51,16 @@ describe.each(KINDS)('B4: the order %s', (kind) => {
     expect(order.peek(AT)).toBeNaN()
   })
 
+  it('visits nothing that is ready no longer, whether or not it was asked what is next', () => {
+    const { order, ready, push } = orderOf(kind)
+    for (let n = 1; n <= 9; n++) push(n)
+    for (const first of [1, 2, 9]) ready.delete(first)
+    const heads: number[] = []
+    order.forEachHead((ordinal) => heads.push(ordinal))
+    expect(heads.filter((ordinal) => !ready.has(ordinal))).toEqual([])
+    expect(heads).toContain(3)
+  })
+
   it('does nothing to others when a message ends that is not first, or was never there', () => {
     const { order, ready, push, drain } = orderOf(kind)
     for (let n = 1; n <= 9; n++) push(n)
@@ -77,5 +87,37 @@ describe.each(KINDS)('B4: the order %s', (kind) => {
     swept.order.sweep()
     expect(swept.order.size).toBe(swept.ready.size)
     expect(swept.drain()).toEqual(plain.drain())
+  })
+})
+
+describe('B4: the order lifo', () => {
+  const headsOf = (order: ReadyOrder): number[] => {
+    const heads: number[] = []
+    order.forEachHead((ordinal) => heads.push(ordinal))
+    return [...new Set(heads)].sort((a, b) => a - b)
+  }
+
+  it('visits its next one, its oldest, and those that came back and are still ready', () => {
+    const { order, ready, push } = orderOf('lifo')
+    for (const ordinal of [5, 6, 7]) push(ordinal)
+    expect(headsOf(order)).toEqual([5, 7])
+    push(2)
+    push(3)
+    expect(headsOf(order)).toEqual([2, 3, 5, 7])
+    ready.delete(2)
+    expect(headsOf(order)).toEqual([3, 5, 7])
+    for (const ordinal of [5, 6, 7]) ready.delete(ordinal)
+    expect(headsOf(order)).toEqual([3])
+  })
+
+  it('puts aside only what comes back', () => {
+    const { order, push } = orderOf('lifo')
+    const aside = () => (Reflect.get(order, 'comeBack') as Readonly<{ size: number }>).size
+    for (let n = 1; n <= 50; n++) push(n)
+    expect(aside()).toBe(0)
+    push(7)
+    expect(aside()).toBe(1)
+    order.sweep()
+    expect([aside(), order.size]).toEqual([0, 50])
   })
 })

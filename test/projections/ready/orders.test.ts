@@ -204,6 +204,15 @@ describe('the bound of weighted', () => {
     expect(turnPattern([100, 100, 100]).length).toBe(3)
   })
 
+  it('B4 is kept by these very turns, in every version: what is next must not change with an upgrade', () => {
+    const turns = (...shares: number[]): string => turnPattern(shares).join('')
+    expect(turns(6, 3, 1)).toBe('0100102010')
+    expect(turns(3, 2, 1)).toBe('010210')
+    expect(turns(5, 4, 1)).toBe('0101010210')
+    expect(turns(7, 2, 5)).toBe('02021002020120')
+    expect(turns(12, 6, 2)).toBe(turns(6, 3, 1))
+  })
+
   it('B4 a band with work is served within its bound, whatever the other bands do meanwhile', () => {
     const share = fc.integer({ min: 1, max: 9 })
     const arrivals = fc.array(priority, { maxLength: 300, size: 'max' })
@@ -262,6 +271,16 @@ describe('the bound of adaptive', () => {
         }
       }),
     )
+  })
+
+  it('B4 takes the one that has waited longer of two whose age and priority come to the same', () => {
+    const side = new Side('adaptive')
+    // A minute's lag makes a step of three seconds: twenty of them are a minute.
+    side.push({ ordinal: 2, priority: 0, since: 0 })
+    side.push({ ordinal: 1, priority: 20, since: LAG_UNIT_MS })
+    expect(side.order.peek(LAG_UNIT_MS)).toBe(2)
+    side.push({ ordinal: 3, priority: 10, since: LAG_UNIT_MS / 2 })
+    expect(side.order.peek(LAG_UNIT_MS)).toBe(2)
   })
 
   it('B4 gives age more weight in a queue that lags', () => {
