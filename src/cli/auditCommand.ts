@@ -1,9 +1,17 @@
 // ledgerq audit | audit verify | audit export. What archives, proves and looks up is loaded only for these commands.
 import { type Command, Option } from 'commander'
 import { contextOf, type Surroundings } from './context.js'
-import { addTopicOptions, type TopicOptions, topicFlags } from './topicOptions.js'
+import {
+  addDoorOptions,
+  addTopicOptions,
+  type DoorOptions,
+  type TopicOptions,
+  topicFlags,
+} from './topicOptions.js'
 
-export type AuditCommandOptions = TopicOptions & Readonly<{ dir?: string; beginAnywhere?: boolean }>
+export type AuditCommandOptions = TopicOptions &
+  DoorOptions &
+  Readonly<{ dir?: string; beginAnywhere?: boolean }>
 export type AuditVerifyOptions = Readonly<{ dir?: string; anchor: ReadonlyArray<string> }>
 export type AuditExportOptions = Readonly<{
   dir?: string
@@ -22,7 +30,7 @@ export const addAuditCommand = (program: Command, surroundings: Surroundings): v
     .description(
       'archive every event of a topic, day by day, under a chain of hashes; verify it, look things up',
     )
-  addTopicOptions(audit)
+  addDoorOptions(addTopicOptions(audit), undefined)
     .option('--dir <dir>', 'where the archive is, or is to be')
     .option('--begin-anywhere', 'begin a new archive with what the topic still has, instead of refusing to')
     .action(async (options: AuditCommandOptions, invoked) => {

@@ -1,69 +1,50 @@
 // What `ledgerq metrics` does: counts and answers until a signal ends it.
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { startMetrics } from '../consumers/metrics/metricsConsumer.js'
-import { startMetricsServer } from '../consumers/metrics/metricsServer.js'
-import { refuseOpenDoor } from '../http/access.js'
 import type { Context } from './context.js'
-import { CommandFailed, EXIT, UsageError } from './exitCode.js'
 import type { MetricsCommandOptions } from './metricsCommand.js'
 import { openServerLog } from './serverLog.js'
 import { facts } from './table.js'
-import { clientOf, failureOf, untilStopped } from './topicConsumers.js'
+import { clientOf, failureOf, openReaderDoor, refuseOpen, untilStopped } from './topicConsumers.js'
 
 const CHECKPOINT_FILE = 'metrics.json'
 const MS_PER_S = 1_000
 
-const listenFault = (cause: unknown, where: string): CommandFailed => {
-  const { code } = cause as NodeJS.ErrnoException
-  return code === 'EADDRINUSE'
-    ? new CommandFailed(EXIT.conflict, `${where} is in use: choose another --port.`)
-    : new CommandFailed(EXIT.failed, `Cannot listen on ${where}: ${code ?? String(cause)}`)
-}
-
 export const runMetrics = async (context: Context, options: MetricsCommandOptions): Promise<void> => {
+  refuseOpen(context, options)
   const { config } = context
-  const { host, port, state, every } = options
   const { kafkaTopic: topic } = config
-  try {
-    refuseOpenDoor(host, config.token)
-  } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause))
-  }
   const stopping = context.process.stopping()
   const log = openServerLog(config)
-  const checkpoint = state === undefined ? undefined : join(state, CHECKPOINT_FILE)
-  const counting = await startMetrics({
-    kafka: await clientOf(context, 'metrics'),
-    topic,
-    checkpoint,
-    checkpointEveryMs: every * MS_PER_S,
-    warn: log.warn,
-    nowMs: Date.now,
-  }).catch((cause: unknown) => {
+  const checkpoint = options.state === undefined ? undefined : join(resolve(options.state), CHECKPOINT_FILE)
+  try {
+    const counting = await startMetrics({
+      kafka: await clientOf(context, 'metrics'),
+      topic,
+      checkpoint,
+      checkpointEveryMs: options.every * MS_PER_S,
+      warn: log.warn,
+      nowMs: Date.now,
+    })
+    const door = await openReaderDoor(context, options, counting).catch(async (cause: unknown) => {
+      await counting.stop()
+      throw cause
+    })
+    const stop = async (): Promise<void> => {
+      await door.close()
+      await counting.stop()
+    }
+    context.show({ url: `${door.url}/metrics`, topic, checkpoint }, () =>
+      facts([
+        ['metrics', `${door.url}/metrics`],
+        ['topic', topic],
+        ['counts', checkpoint ?? 'kept in memory only: --state names a directory for them'],
+      ]),
+    )
+    await untilStopped(stopping, { ended: counting.ended, stop })
+  } catch (cause) {
     throw failureOf(cause)
-  })
-  const { metrics, trouble, ended } = counting
-  let server: Awaited<ReturnType<typeof startMetricsServer>> | undefined
-  const stop = async (): Promise<void> => {
-    await server?.close()
-    await counting.stop()
+  } finally {
     log.close()
   }
-  try {
-    server = await startMetricsServer({ host, port, token: config.token, metrics, trouble })
-  } catch (cause) {
-    await stop()
-    throw listenFault(cause, `${host}:${port}`)
-  }
-  const { url } = server
-  context.show({ url: `${url}/metrics`, topic, checkpoint }, () =>
-    facts([
-      ['metrics', `${url}/metrics`],
-      ['topic', topic],
-      ['counts', checkpoint ?? 'kept in memory only: --state names a directory for them'],
-    ]),
-  )
-  await untilStopped(stopping, { ended, stop }).catch((cause: unknown) => {
-    throw failureOf(cause)
-  })
 }

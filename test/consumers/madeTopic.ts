@@ -18,6 +18,10 @@ export const TOPIC_PARTITIONS = 3
 export type MadeTopic = Readonly<{
   /** By partition of the topic, in order. */
   partitions: ReadonlyArray<ReadonlyArray<ArchivableEvent>>
+  /** The same as they go to a broker. */
+  messages: ReadonlyArray<
+    ReadonlyArray<Readonly<{ key: string; value: string; headers: Record<string, string> }>>
+  >
   /** Heads and digests as the log itself tells them. */
   streams: ReadonlyMap<string, Readonly<{ head: number; digest: string }>>
   counts: Readonly<Record<string, Readonly<{ enqueued: number; succeeded: number; deadLettered: number }>>>
@@ -102,6 +106,7 @@ export const makeTopic = async (
     const verified = await verify(directory)
     if (isLeft(verified)) throw new Error(JSON.stringify(verified.left))
     const partitions: ArchivableEvent[][] = Array.from({ length: TOPIC_PARTITIONS }, () => [])
+    const toTell: Array<MadeTopic['messages'][number][number]>[] = partitions.map(() => [])
     const encode = recordEncoder(LEDGER, redact)
     const batches = await batchesOf(directory)
     for (const [n, recorded] of batches.entries()) {
@@ -111,18 +116,20 @@ export const makeTopic = async (
           : { ...recorded, at: over.startAt + Math.floor((over.ms * n) / batches.length) }
       const events = partitions[partitionOf(batch.stream)] ?? []
       for (let index = 0; index < batch.events.length; index++) {
-        const decoded = decodeRecord(encode(batch, index, 0))
+        const { key, value, headers } = encode(batch, index, 0)
+        toTell[partitionOf(batch.stream)]?.push({ key, value, headers: { ...headers } })
+        const decoded = decodeRecord({ key, value, headers })
         if (isLeft(decoded)) throw new Error(decoded.left.reason)
-        const { event, value: data, version, ...record } = decoded.right
+        const { event, value: text, version, ...record } = decoded.right
         const logged = record.isRedacted || !isLatestVersion(event.type, version) ? undefined : event
         const offset = events.length + Math.floor(events.length / MARK_EVERY)
-        events.push({ ...record, offset, type: event.type, version, data, logged })
+        events.push({ ...record, offset, type: event.type, version, data: text, logged })
       }
     }
     const streams = new Map(
       verified.right.streams.map(({ stream, head, digest }) => [stream, { head, digest }]),
     )
-    return { partitions, streams, counts }
+    return { partitions, messages: toTell, streams, counts }
   } finally {
     folder.remove()
   }

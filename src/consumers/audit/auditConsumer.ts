@@ -4,6 +4,7 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import type { Kafka } from 'kafkajs'
 import { isLatestVersion } from '../../../domain/codecs.js'
 import { decodeRecord, type LedgerRecord } from '../../adapters/kafka/records.js'
+import { Exposition } from '../metrics/exposition.js'
 import { readTopic, type TopicBatch, topicBounds } from '../topicReader.js'
 import { Archive } from './archive.js'
 import { TopicAlarm } from './archiveErrors.js'
@@ -17,12 +18,15 @@ export type AuditOptions = Readonly<{
   beginsAnywhere: boolean
   /** While the day that is open is read again. */
   onBytesRead?: (bytes: number) => void
+  /** With how many have been archived since the start. */
   onArchived?: (events: number) => void
 }>
 
 export type AuditConsumer = Readonly<{
   /** Records that were not archived yet, as far as is known. */
   lag: () => number
+  /** Events that were archived since the start. */
+  archived: () => number
   isConnected: () => boolean
   /** Rejects when it cannot go on. */
   ended: Promise<void>
@@ -52,6 +56,21 @@ const archivableEvents = ({
     return { ledger: decoded.right.ledger, event: archivable(decoded.right, offset) }
   })
 
+/** What Prometheus is told of it. */
+export const auditMetrics = ({ lag, archived, isConnected }: AuditConsumer): string => {
+  const exposition = new Exposition()
+  exposition.add('ledgerq_audit_events_total', 'counter', 'Events archived since the start', [
+    [{}, archived()],
+  ])
+  exposition.add('ledgerq_audit_lag_records', 'gauge', 'Records of the topic that are not archived yet', [
+    [{}, lag()],
+  ])
+  exposition.add('ledgerq_audit_connected', 'gauge', '1 while the brokers answer', [
+    [{}, isConnected() ? 1 : 0],
+  ])
+  return exposition.text()
+}
+
 /** @throws ArchiveDamaged, ArchiveRefused, TopicUnreadable, or the client's error where no broker answers */
 export const startAudit = async (options: AuditOptions): Promise<AuditConsumer> => {
   const { kafka, topic, folder, beginsAnywhere, onBytesRead, onArchived } = options
@@ -63,6 +82,7 @@ export const startAudit = async (options: AuditOptions): Promise<AuditConsumer> 
     beginsAnywhere,
     ...(onBytesRead === undefined ? {} : { onBytesRead }),
   })
+  let archived = 0
   const take = async (batch: TopicBatch): Promise<void> => {
     const found = archivableEvents(batch)
     for (let from = 0; from < found.length; ) {
@@ -73,7 +93,8 @@ export const startAudit = async (options: AuditOptions): Promise<AuditConsumer> 
       await archive.append(ledger, batch.partition, events)
       from = to
     }
-    onArchived?.(found.length)
+    archived += found.length
+    onArchived?.(archived)
   }
   try {
     const reader = readTopic({
@@ -85,6 +106,7 @@ export const startAudit = async (options: AuditOptions): Promise<AuditConsumer> 
     })
     return {
       lag: () => reader.lag().reduce((sum, n) => sum + n, 0),
+      archived: () => archived,
       isConnected: () => reader.isConnected(),
       ended: reader.ended,
       stop: async () => {

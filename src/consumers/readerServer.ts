@@ -1,21 +1,21 @@
-// The three addresses of `ledgerq metrics`: /metrics for Prometheus, /livez and /readyz for whoever starts and watches processes. Open
-// to the network only with a token, as every door of ledgerq.
+// The three addresses of a reader of the topic: /metrics for Prometheus, /livez and /readyz for whoever starts and watches processes.
+// Open to the network only with a token, as every door of ledgerq.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { accessFor } from '../../http/access.js'
-import { HttpProblem } from '../../http/problem.js'
-import { EXPOSITION_TYPE } from './exposition.js'
+import { accessFor } from '../http/access.js'
+import { HttpProblem } from '../http/problem.js'
+import { EXPOSITION_TYPE } from './metrics/exposition.js'
 
-export type MetricsServerOptions = Readonly<{
+export type ReaderServerOptions = Readonly<{
   host: string
   port: number
   token: string | undefined
   metrics: () => string
-  /** Undefined = counting goes on; else why it does not. */
+  /** Undefined = reading goes on; else why it does not. */
   trouble: () => string | undefined
 }>
 
-export type MetricsServer = Readonly<{ url: string; close: () => Promise<void> }>
+export type ReaderServer = Readonly<{ url: string; close: () => Promise<void> }>
 
 const CONNECTIONS_MAX = 64
 const HEADERS_TIMEOUT_MS = 10_000
@@ -29,7 +29,7 @@ const told = (status: number, content: unknown): Answer => ({
   text: JSON.stringify(content),
 })
 
-const answerTo = (request: IncomingMessage, options: MetricsServerOptions): Answer => {
+const answerTo = (request: IncomingMessage, options: ReaderServerOptions): Answer => {
   if (request.method !== 'GET' && request.method !== 'HEAD') return told(405, { code: 'method_not_allowed' })
   switch (request.url?.split('?', 1)[0]) {
     case '/livez':
@@ -48,7 +48,7 @@ const answerTo = (request: IncomingMessage, options: MetricsServerOptions): Answ
   }
 }
 
-const answer = (request: IncomingMessage, response: ServerResponse, options: MetricsServerOptions): void => {
+const answer = (request: IncomingMessage, response: ServerResponse, options: ReaderServerOptions): void => {
   let given: Answer
   try {
     given = answerTo(request, options)
@@ -63,7 +63,7 @@ const answer = (request: IncomingMessage, response: ServerResponse, options: Met
 }
 
 /** @throws the error of the system when it cannot listen there */
-export const startMetricsServer = async (options: MetricsServerOptions): Promise<MetricsServer> => {
+export const startReaderServer = async (options: ReaderServerOptions): Promise<ReaderServer> => {
   const { host, port } = options
   const server = createServer(
     { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 16_384 },
