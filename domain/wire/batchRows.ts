@@ -58,12 +58,22 @@ export const encodeBatch = (batch: EventBatch, out: ByteWriter): void => {
 /** `bytes` is one batch, all of it. Never throws, whatever the bytes. */
 export const decodeBatch = (bytes: Uint8Array): Either<BatchDecodeFault, EventBatch> => {
   const events: LedgerEvent[] = []
-  try {
+  return refusedRows(events, () => {
     const version = bytes[0]
     if (version !== undefined && version !== BATCH_FORMAT_VERSION) {
       return left({ type: 'UnknownFormatVersion', version })
     }
     return right(readBatch(new ByteReader(bytes, 1), bytes.length, events))
+  })
+}
+
+/** What the readers throw, as the fault it is; `events` = those read before it. */
+const refusedRows = <A>(
+  events: ReadonlyArray<LedgerEvent>,
+  read: () => Either<BatchDecodeFault, A>,
+): Either<BatchDecodeFault, A> => {
+  try {
+    return read()
   } catch (thrown) {
     if (thrown instanceof Malformed) {
       return left({ type: 'BatchMalformed', offset: thrown.offset, reason: thrown.reason })
@@ -75,7 +85,15 @@ export const decodeBatch = (bytes: Uint8Array): Either<BatchDecodeFault, EventBa
   }
 }
 
-const readBatch = (reader: ByteReader, end: number, events: LedgerEvent[]): EventBatch => {
+type Header = Readonly<{
+  batchId: string
+  at: number
+  epoch: number
+  count: number
+  texts: ReadonlyArray<string>
+}>
+
+const readHeader = (reader: ByteReader): Header => {
   const headerBytes = reader.u32()
   reader.limitTo(reader.offset + headerBytes)
   const batchId = reader.string()
@@ -84,7 +102,11 @@ const readBatch = (reader: ByteReader, end: number, events: LedgerEvent[]): Even
   const count = reader.varint()
   const texts = readTexts(reader)
   expectEnd(reader)
+  return { batchId, at, epoch, count, texts }
+}
 
+const readBatch = (reader: ByteReader, end: number, events: LedgerEvent[]): EventBatch => {
+  const { batchId, at, epoch, count, texts } = readHeader(reader)
   const previous: number[] = []
   const rows = new RowReader(reader, at, texts)
   // `count` is not believed before its rows were read: a damaged one must not reserve memory.
@@ -104,6 +126,44 @@ const readBatch = (reader: ByteReader, end: number, events: LedgerEvent[]): Even
   expectEnd(reader)
   if (!rows.allTextsSeen) throw reader.malformed('a text that no event names')
   return { batchId, at, epoch, events, previous }
+}
+
+/** Of a batch only some of its events: those of one block. `count` = events of the whole batch. */
+export type BlockOfBatch = Omit<EventBatch, 'cuts' | 'recordedBytes'> & Readonly<{ count: number }>
+
+/** One block read with the header alone, both as leaves (`leavesOf`); `block` counts from 0. Never throws. */
+export const decodeBlock = (
+  headerLeaf: Uint8Array,
+  blockLeaf: Uint8Array,
+  block: number,
+): Either<BatchDecodeFault, BlockOfBatch> => {
+  const events: LedgerEvent[] = []
+  return refusedRows(events, () => {
+    const [version] = headerLeaf
+    if (version !== undefined && version !== BATCH_FORMAT_VERSION)
+      return left({ type: 'UnknownFormatVersion', version })
+    const header = new ByteReader(headerLeaf, 1)
+    const { batchId, at, epoch, count, texts } = readHeader(header)
+    header.limitTo(headerLeaf.length)
+    expectEnd(header)
+    const reader = new ByteReader(blockLeaf, 0)
+    const blockBytes = reader.u32()
+    reader.limitTo(reader.offset + blockBytes)
+    // The blocks before it may have named any of the texts.
+    const rows = new RowReader(reader, at, texts, texts.length)
+    rows.startBlock()
+    const rowsOfBlock = Math.min(LEAF_ROWS, count - block * LEAF_ROWS)
+    if (rowsOfBlock <= 0) throw reader.malformed('a block behind the last one')
+    const previous: number[] = []
+    for (let i = 0; i < rowsOfBlock; i++) {
+      events.push(rows.row())
+      previous.push(rows.previous)
+    }
+    expectEnd(reader)
+    reader.limitTo(blockLeaf.length)
+    expectEnd(reader)
+    return right({ batchId, at, epoch, count, events, previous })
+  })
 }
 
 const readTexts = (reader: ByteReader): ReadonlyArray<string> => {

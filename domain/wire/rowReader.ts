@@ -57,8 +57,6 @@ export class RowRefused extends Error {
 
 export class RowReader {
   private readonly last = new RowReferences()
-  /** Texts of the table met so far: a row names one of them, or the next. */
-  private textsSeen = 0
   /** Of the row read last. */
   previous = NO_REVISION
 
@@ -66,6 +64,8 @@ export class RowReader {
     private readonly bytes: ByteReader,
     private readonly at: EpochMs,
     private readonly texts: ReadonlyArray<string>,
+    /** Texts of the table met so far: a row names one of them, or the next. */
+    private textsSeen = 0,
   ) {}
 
   get allTextsSeen(): boolean {

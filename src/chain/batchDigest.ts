@@ -94,6 +94,18 @@ const linkOf = (previous: Uint8Array, place: BatchPlace, root: Uint8Array): Buff
   return link
 }
 
+/** The root of the Merkle tree over these canonical bytes. */
+export const merkleRoot = (bytes: Uint8Array): Uint8Array => {
+  for (let count = hashLeaves(bytes); count > 1; ) count = joinNeighbours(count)
+  return Uint8Array.from(nodeAt(0))
+}
+
+/** Digest of the batch at `place` whose tree has this root; `previous` is the digest of the batch before it. */
+export const chainLink = (previous: Uint8Array, place: BatchPlace, root: Uint8Array): Uint8Array => {
+  invariant(previous.length === DIGEST_BYTES && root.length === DIGEST_BYTES, 'a digest has 32 bytes')
+  return linkOf(previous, place, root)
+}
+
 /** Digest of the batch at `place` whose canonical bytes these are; `previous` is the digest of the batch before it. */
 export const batchDigest = (previous: Uint8Array, place: BatchPlace, bytes: Uint8Array): Uint8Array => {
   invariant(previous.length === DIGEST_BYTES, 'a digest has 32 bytes')
@@ -118,23 +130,19 @@ export const inclusionProof = (bytes: Uint8Array, leaf: number): InclusionProof 
   return { leaf, leaves, path }
 }
 
-/** True if `leafBytes` is that leaf of the batch at `place` whose digest is `digest`. Never throws for a bad proof. */
-export const verifyInclusion = (
+/** The root of the tree in which these bytes stand as that leaf; undefined for a path that leads to none. Never throws. */
+export const rootFromLeaf = (
   leafBytes: Uint8Array,
-  proof: InclusionProof,
-  previous: Uint8Array,
-  place: BatchPlace,
-  digest: Uint8Array,
-): boolean => {
-  const { leaf, leaves, path } = proof
-  if (!Number.isSafeInteger(leaf) || leaf < 0 || leaf >= leaves) return false
+  { leaf, leaves, path }: InclusionProof,
+): Uint8Array | undefined => {
+  if (!Number.isSafeInteger(leaf) || leaf < 0 || leaf >= leaves) return undefined
   const node = Buffer.alloc(DIGEST_BYTES)
   hashInto(node, 0, prefixed(LEAF_PREFIX, leafBytes))
   // RFC 9162, 2.1.3.2: at each level the bits of the leaf's number say on which side the neighbour stands.
   let at = leaf
   let last = leaves - 1
   for (const neighbour of path) {
-    if (last === 0 || neighbour.length !== DIGEST_BYTES) return false
+    if (last === 0 || neighbour.length !== DIGEST_BYTES) return undefined
     if (at % 2 === 1 || at === last) {
       innerInto(node, 0, neighbour, node)
       while (at % 2 === 0 && at !== 0) {
@@ -147,5 +155,17 @@ export const verifyInclusion = (
     at = Math.floor(at / 2)
     last = Math.floor(last / 2)
   }
-  return last === 0 && Buffer.compare(linkOf(previous, place, node), digest) === 0
+  return last === 0 ? node : undefined
+}
+
+/** True if `leafBytes` is that leaf of the batch at `place` whose digest is `digest`. Never throws for a bad proof. */
+export const verifyInclusion = (
+  leafBytes: Uint8Array,
+  proof: InclusionProof,
+  previous: Uint8Array,
+  place: BatchPlace,
+  digest: Uint8Array,
+): boolean => {
+  const root = rootFromLeaf(leafBytes, proof)
+  return root !== undefined && Buffer.compare(linkOf(previous, place, root), digest) === 0
 }

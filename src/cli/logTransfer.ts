@@ -30,7 +30,7 @@ const PHASES: Readonly<Record<MovePhase, string>> = {
   target: 'reading it back',
 }
 
-const placeOf = (where: string, prefix: string | undefined): Place => ({
+export const placeOf = (where: string, prefix: string | undefined): Place => ({
   where,
   spoken: maskedAddress(where),
   ...(prefix === undefined ? {} : { prefix }),
@@ -72,7 +72,7 @@ const watch = ({ terminal, json }: Context): Watch => {
 }
 
 /** Runs `act` and tells its faults as sentences with the exit code that goes with them. */
-const told = async <A>(context: Context, signal: AbortSignal, act: () => Promise<A>): Promise<A> => {
+export const told = async <A>(context: Context, signal: AbortSignal, act: () => Promise<A>): Promise<A> => {
   try {
     return await act()
   } catch (error) {

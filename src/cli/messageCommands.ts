@@ -7,6 +7,7 @@ import { LIST_LIMIT_MAX } from '../http/limits.js'
 import { type Context, contextOf, type Surroundings, wholeNumber } from './context.js'
 import { addEditCommands, collect, queueOfId } from './editCommands.js'
 import { UsageError } from './exitCode.js'
+import { addProveCommand } from './proofCommands.js'
 import { addRerunCommand } from './rerunCommand.js'
 import { addSelectionOptions, type SelectionFlags, selectionOf } from './selectionOptions.js'
 import { type SendCommandOptions, sendFile, sendOne } from './sendCommand.js'
@@ -185,10 +186,11 @@ const addSend = (message: Command, surroundings: Surroundings): void => {
 export const addMessageCommands = (program: Command, surroundings: Surroundings): void => {
   const message = program
     .command('message')
-    .description('messages: send, list, show, history, edit, wait, cancel')
+    .description('messages: send, list, show, history, prove, edit, wait, cancel')
   addSend(message, surroundings)
   addRerunCommand(message, surroundings)
   addEditCommands(message, surroundings)
+  addProveCommand(message, surroundings)
   addSelectionOptions(
     message.command('count <queue>').description('how many messages have not finished and match, by state'),
     'messages',

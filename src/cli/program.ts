@@ -15,6 +15,7 @@ import { addLogCommands } from './logCommands.js'
 import { addMessageCommands } from './messageCommands.js'
 import { addMetricsCommand } from './metricsCommand.js'
 import { addProjectionCommands } from './projectionCommands.js'
+import { addProofCommands } from './proofCommands.js'
 import { addQueueCommands } from './queueCommands.js'
 import { addScheduleCommands } from './scheduleCommands.js'
 import { addServeCommand } from './serveCommand.js'
@@ -51,6 +52,7 @@ export const programOf = (surroundings: Surroundings): Command => {
   addSwitchCommands(program, surroundings)
   addProjectionCommands(program, surroundings)
   addLogCommands(program, surroundings)
+  addProofCommands(program, surroundings)
   addBlobCommands(program, surroundings)
   addClusterCommands(program, surroundings)
   addWorkerCommand(program, surroundings)
