@@ -42,7 +42,7 @@ export const ticksDue = (
   if (upTo === undefined) return undefined
   const isLate = schedule.missed === 'skip' && now - upTo > ON_TIME_MS
   const enqueue = isLate ? [] : newest
-  return { enqueue, upTo, missed: Math.min(MISSED_COUNT_MAX, due.length - (complete ? enqueue.length : 0)) }
+  return { enqueue, upTo, missed: Math.min(MISSED_COUNT_MAX, due.length - enqueue.length) }
 }
 
 /** Beyond `countMax` they need not be known one by one. */

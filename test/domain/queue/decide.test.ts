@@ -150,6 +150,10 @@ describe('settings', () => {
     // Each table is within the bound, the two together are not: stored so, they could not be read again.
     expect(configure({ failures: many('B', 60) }, base.right)).toMatchObject(left({ field: 'failures' }))
     expect(configure({ failures: { lower: fixed() } })).toMatchObject(left({ field: 'failures' }))
+    // A hundred policies are not repeated to whoever gave them: their number is.
+    const value = 120 + Object.keys(DEFAULT_QUEUE_CONFIG.failures).length
+    const told = { field: 'failures', value, accepted: expect.stringContaining('100 failure types') }
+    expect(configure({ failures: many('B', 120) })).toMatchObject(left(told))
   })
 
   it('that are accepted can be stored', () => {
@@ -174,6 +178,10 @@ describe('settings', () => {
 describe('the control of a queue', () => {
   const atFirst = controlAtCreation(DEFAULT_QUEUE_CONFIG)
   const configured = (settings: QueueSettings, control = atFirst) => configureQueue(control, settings, by)
+
+  it('that is none is refused with its field, and no event', () => {
+    expect(configured({ leaseMs: -1 })).toMatchObject(left({ field: 'leaseMs', value: -1 }))
+  })
 
   it('changes by an event that holds the whole configuration', () => {
     const config = { ...DEFAULT_QUEUE_CONFIG, maxSize: 5 }

@@ -13,6 +13,7 @@ import {
   tickId,
   ticksDue,
 } from '../../../domain/schedule/index.js'
+import { EVERY_MS_MAX, EVERY_MS_MIN } from '../../../domain/schedule/schedule.js'
 import { scheduleOf } from '../../support/schedules.js'
 
 const planned =
@@ -154,6 +155,32 @@ describe('B5: a fixed interval', () => {
     expect(nextTick(scheduleOf({}), 1_000, everyAfter({ kind: 'every', everyMs: 60_000, from: 1_000 }))).toBe(
       61_000,
     )
+  })
+})
+
+describe('B5: the edges of a schedule, to the millisecond', () => {
+  const tick = 1_000_000
+  const due = (over: Partial<Schedule>, now: number) => ticksDue(scheduleOf(over), 0, now, planned([tick]))
+
+  it('an instant is due at its time, not before', () => {
+    expect(due({ missed: 'one' }, tick - 1)).toBeUndefined()
+    expect(due({ missed: 'one' }, tick)).toEqual({ enqueue: [tick], upTo: tick, missed: 0 })
+  })
+
+  it('an instant at the end is none of the schedule’s, one right before it is; one at the start is, too', () => {
+    expect(due({ endAt: tick }, tick)).toBeUndefined()
+    expect(due({ endAt: tick + 1 }, tick)).toMatchObject({ enqueue: [tick] })
+    expect(due({ startAt: tick }, tick)).toMatchObject({ enqueue: [tick] })
+    expect(due({ startAt: tick + 1 }, tick + 1)).toBeUndefined()
+  })
+
+  it('one that is skipped when it was missed is on time for a minute', () => {
+    expect(due({ missed: 'skip' }, tick + ON_TIME_MS)).toEqual({ enqueue: [tick], upTo: tick, missed: 0 })
+    expect(due({ missed: 'skip' }, tick + ON_TIME_MS + 1)).toEqual({ enqueue: [], upTo: tick, missed: 1 })
+  })
+
+  it('an interval is a second at least, and 366 days at most', () => {
+    expect([EVERY_MS_MIN, EVERY_MS_MAX]).toEqual([1_000, 31_622_400_000])
   })
 })
 

@@ -70,7 +70,7 @@ describe('the state of a partition', () => {
     // Every event type, many times over: otherwise the histories prove little. The rarest comes about thirty times in so
     // many runs, so this does not fail by luck.
     for (const type of MESSAGE_EVENTS) expect(seen.get(type) ?? 0, type).toBeGreaterThan(5)
-  })
+  }, 120_000)
 
   it('I6 is the same in a replay, without its promotions and its look-ups', () => {
     fc.assert(
