@@ -68,7 +68,8 @@ export class StreamFold<State, Event extends LedgerEvent> {
       this.revision += added.length
       if (page.right.atEnd) break
     }
-    this.logClock = new LogClock(clock, lastAt)
+    // Others have other clocks: what was recorded before stands, also when nothing was added since.
+    this.logClock = new LogClock(clock, Math.max(lastAt, this.logClock.now()))
     this.isStale = false
   }
 
