@@ -90,6 +90,8 @@ export class Records {
   readonly tookMs = new Map<string, number[]>()
   /** Heard from processes so far. */
   lines = 0
+  /** Messages that were asked for so far. */
+  messages = 0
   private readonly asking = new Map<string, Enqueue>()
   private numbers = 0
 
@@ -116,6 +118,7 @@ export class Records {
   /** A call that begins: unknown until somebody says otherwise. */
   enqueue(queue: string, ...messages: ReadonlyArray<Asked>): Enqueue {
     const call: Enqueue = { told: 'unknown', messages, results: [] }
+    this.messages += messages.length
     this.of(queue).enqueues.push(call)
     return call
   }
