@@ -32,12 +32,13 @@ import { ClaimIds } from './claimIds.js'
 import { FinishedRing } from './finishedRing.js'
 import type { Measures } from './measures.js'
 import type { Placement } from './placement.js'
+import { SortedOrdinals } from './sortedOrdinals.js'
 
 export class MessageFold {
   private readonly key = new KeyBytes()
   readonly dedup = new DedupWindow(this.key)
   readonly callerIds: CallerIds
-  readonly deadLetters = new Set<number>()
+  readonly deadLetters = new SortedOrdinals()
   readonly finished = new FinishedRing()
   readonly claimIds = new ClaimIds()
   nextOrdinal = 1

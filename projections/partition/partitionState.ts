@@ -224,11 +224,12 @@ export class PartitionState {
    * recorded time.
    */
   relink(): void {
-    const { table, callerIds } = this
+    const { table, callerIds, deadLetters } = this
     for (let slot = 0; slot < table.slotCount; slot++) {
       if (table.int(slot, L.TAG) === L.TAG_FREE) continue
       const { callerId } = table.cold(slot)
       if (callerId !== undefined) callerIds.add(callerId, slot)
+      if (table.int(slot, L.TAG) === L.TAG_DEAD) deadLetters.add(table.double(slot, L.ORDINAL))
     }
     this.adopt(this.lastAt)
     this.placement.relink(this.lastAt)

@@ -38,7 +38,6 @@ type Header = {
   limits: MeterList
   dedup: { chunks: number; keys: number }
   claimIds: ReadonlyArray<readonly [string, ReadonlyArray<{ ordinal: number; fence: number }>]>
-  deadLetters: number[]
   workers: string[]
   failureTypes: string[]
 }
@@ -123,7 +122,6 @@ const headerOf = (state: PartitionState, stream: string, dedup: DedupCapture): H
     limits: state.limits.list(state.lastAt),
     dedup: { chunks: dedup.chunkCount, keys: dedup.keys },
     claimIds: state.claimIds.list(),
-    deadLetters: [...state.deadLetters],
     workers: table.workers.list(),
     failureTypes: table.failureTypes.list(),
   }
@@ -233,7 +231,6 @@ export class SnapshotLoader {
     for (const [claimId, leases] of header.claimIds) {
       for (const { ordinal, fence } of leases) state.claimIds.add(claimId, ordinal, fence)
     }
-    for (const ordinal of header.deadLetters) state.deadLetters.add(ordinal)
     state.table.linkLoaded(
       header.slots,
       (n) => header.workers[n] ?? '',

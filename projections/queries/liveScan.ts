@@ -57,8 +57,10 @@ export const scanLive = (state: PartitionState, wish: ScanWish): Scanned => {
     if (entry !== undefined) found.push(entry)
     return true
   }
-  const few = fewCandidates(state, filter)
-  if (few === undefined) state.table.walk(from, step, visit)
+  const few = processing(state, filter)
+  if (isOnly(filter, 'dead-lettered'))
+    state.deadLetters.walk(from, step, (ordinal) => visit(ordinal, state.table.slotOf(ordinal)))
+  else if (few === undefined) state.table.walk(from, step, visit)
   else {
     few.sort()
     const places = step === 1 ? [...few.keys()] : [...few.keys()].reverse()
@@ -76,11 +78,12 @@ const isPast = ({ enqueuedFrom, enqueuedTo }: MessageFilter, enqueuedAt: EpochMs
     ? enqueuedTo !== undefined && enqueuedAt >= enqueuedTo
     : enqueuedFrom !== undefined && enqueuedAt < enqueuedFrom
 
-/** Dead letters and running messages are known by themselves: they are not looked for among millions that wait. */
-const fewCandidates = (state: PartitionState, { states }: MessageFilter): Float64Array | undefined => {
-  if (states?.length !== 1) return undefined
-  if (states[0] === 'dead-lettered') return Float64Array.from(state.deadLetters)
-  if (states[0] !== 'processing') return undefined
+const isOnly = ({ states }: MessageFilter, state: MessageState): boolean =>
+  states?.length === 1 && states[0] === state
+
+/** Like dead letters, running messages are known by themselves: they are not looked for among millions that wait. */
+const processing = (state: PartitionState, filter: MessageFilter): Float64Array | undefined => {
+  if (!isOnly(filter, 'processing')) return undefined
   return Float64Array.from(state.leases.members(), (slot) => state.table.double(slot, L.ORDINAL))
 }
 
