@@ -7,6 +7,7 @@ import { MESSAGE_BUGS } from './messageBugs.js'
 import { NODE_BUGS } from './nodeBugs.js'
 import { OPERATOR_BUGS } from './operatorBugs.js'
 import { PROCESS_BUGS } from './processBugs.js'
+import { STORE_BUGS } from './storeBugs.js'
 import { TIME_BUGS } from './timeBugs.js'
 import { TURN_BUGS } from './turnBugs.js'
 
@@ -19,5 +20,6 @@ export const PLANTED_BUGS = [
   ...PROCESS_BUGS,
   ...NODE_BUGS,
   ...OPERATOR_BUGS,
+  ...STORE_BUGS,
   ...TIME_BUGS,
 ]

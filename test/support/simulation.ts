@@ -15,7 +15,7 @@ import { ack, batchesOf } from './ledger.js'
 import { Clients, newCalls } from './simulationClients.js'
 import { diskHome } from './simulationDiskHome.js'
 import { Edits } from './simulationEdits.js'
-import { type LogHome, memoryHome, type ProcessLog } from './simulationLog.js'
+import { type LogHome, type ProcessLog, serverHome } from './simulationLog.js'
 import { SimulationNode, type World } from './simulationNode.js'
 import { ALL_CLEAR, Operators } from './simulationOperators.js'
 import { Dice, Swarm, seeded } from './simulationSwarm.js'
@@ -423,7 +423,7 @@ class Run {
 }
 
 /** A third of the runs lives on the embedded log, one process at a time. */
-const homeOf = (seed: number): LogHome => (seed % 3 === 0 ? diskHome(seed) : memoryHome())
+const homeOf = (seed: number): LogHome => (seed % 3 === 0 ? diskHome(seed) : serverHome(seed))
 
 /** A run that comes to no end is told like any broken promise. */
 export const simulate = async (seed: number, options: RunOptions = {}): Promise<RunReport> => {

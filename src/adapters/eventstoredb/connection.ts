@@ -309,6 +309,12 @@ export class Connection {
   }
 }
 
+/** What the rest of the log asks of a connection. */
+export type StoreCalls = Pick<
+  Connection,
+  'append' | 'read' | 'subscribe' | 'delete' | 'serverVersion' | 'close'
+>
+
 const DEADLINE_EXCEEDED = 4
 const isSilence = (error: unknown): boolean =>
   error instanceof NoAnswer ||

@@ -7,7 +7,7 @@ import { type EventBatch, NO_REVISION } from '../../../domain/batch.js'
 import { invariant } from '../../../domain/invariant.js'
 import { GENESIS_DIGEST } from '../../chain/batchDigest.js'
 import type { Appended, AppendFault, EventLog, LogCondition, Page, ReadFault } from '../../ports/eventLog.js'
-import type { Connection } from './connection.js'
+import type { StoreCalls } from './connection.js'
 import {
   callFaultOf,
   type OpenFault,
@@ -47,7 +47,8 @@ type Pending = Readonly<{ batchId: string; expected: number; parts: ReadonlyArra
 type Landed = Readonly<{ position: number; next: number }>
 type Head = Readonly<{ revision: number; digest: Uint8Array }>
 
-class EventStoreLog {
+/** The log on a connection that is there. What others append is told once it is `follow`ed. */
+export class EventStoreLog {
   private readonly rules: Rules
   readonly reader: LogReader
   private readonly snapshotStore: Snapshots
@@ -62,7 +63,7 @@ class EventStoreLog {
   private appends = 0
 
   constructor(
-    private readonly connection: Connection,
+    private readonly connection: StoreCalls,
     private readonly prefix: string,
     private readonly options: EventStoreLogOptions,
     private nextPosition: number,
@@ -76,8 +77,8 @@ class EventStoreLog {
       onTrouble: (message: string) => this.trouble(message),
     }
     const { stallMs = FOLLOWER_TIMES.stallMs } = options
-    this.follower = new Follower(connection, prefix, nextPosition, hooks, { ...FOLLOWER_TIMES, stallMs })
-    this.follower.start()
+    const times = { ...FOLLOWER_TIMES, stallMs }
+    this.follower = new Follower(connection, prefix, nextPosition, hooks, times, options.after)
   }
 
   private get bytesMax(): number {
@@ -311,6 +312,11 @@ class EventStoreLog {
     await this.connection.close()
   }
 
+  follow(): this {
+    this.follower.start()
+    return this
+  }
+
   asPort(): EventLog {
     const { reader } = this
     return {
@@ -372,7 +378,7 @@ export const openEventStoreLog = async (
     const end = await new LogReader(connection, new Rules(connection, String), names).endPosition()
     const log = new EventStoreLog(connection, names, options, end)
     const mustReach = (stream: string, revision: number): void => log.reader.noteHead(stream, revision)
-    return right({ ...log.asPort(), ledgerId: ledgerId.right, mustReach })
+    return right({ ...log.follow().asPort(), ledgerId: ledgerId.right, mustReach })
   } catch (error) {
     await connection.close()
     return left(

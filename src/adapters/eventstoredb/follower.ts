@@ -2,7 +2,7 @@
 // stall without a word (§5), so this one keeps its own place: it goes on from there after a drop, leaves out what comes twice,
 // begins again when a revision is missing, and looks from time to time whether the log is ahead of it (R40). It is shown the metadata
 // of these streams as well: what an operator does to a stream is noticed at once, and not at the next read (R43).
-import type { Connection } from './connection.js'
+import type { StoreCalls } from './connection.js'
 import { reasonOf } from './errors.js'
 import { commitOfPosition, type FoundEvent, positionAfterCommit } from './storedEvents.js'
 import { METADATA_OF } from './streamRules.js'
@@ -23,6 +23,12 @@ export type FollowerTimes = Readonly<{
 
 export const FOLLOWER_TIMES: FollowerTimes = { stallMs: 10_000, pauseMs: 100 }
 
+const afterRealTime = (ms: number, callback: () => void): (() => void) => {
+  const timer = setTimeout(callback, ms)
+  timer.unref()
+  return () => clearTimeout(timer)
+}
+
 export class Follower {
   private place: number
   private readonly revisions = new Map<string, number>()
@@ -31,15 +37,16 @@ export class Follower {
   private failures = 0
   /** Where a revision was missing: missing again at the same place, it is told and passed over. */
   private missingAt = ''
-  private watch: NodeJS.Timeout | undefined
-  private pause: NodeJS.Timeout | undefined
+  private stopWatch = (): void => undefined
+  private stopPause = (): void => undefined
 
   constructor(
-    private readonly connection: Connection,
+    private readonly connection: StoreCalls,
     private readonly prefix: string,
     from: number,
     private readonly hooks: FollowerHooks,
     private readonly times: FollowerTimes = FOLLOWER_TIMES,
+    private readonly after: (ms: number, callback: () => void) => () => void = afterRealTime,
   ) {
     this.place = from
   }
@@ -51,14 +58,20 @@ export class Follower {
 
   start(): void {
     void this.connect()
-    this.watch = setInterval(() => void this.look(), this.times.stallMs)
-    this.watch.unref()
+    this.watch()
+  }
+
+  private watch(): void {
+    this.stopWatch = this.after(this.times.stallMs, () => {
+      void this.look()
+      if (!this.isStopped) this.watch()
+    })
   }
 
   stop(): void {
     this.isStopped = true
-    clearInterval(this.watch)
-    clearTimeout(this.pause)
+    this.stopWatch()
+    this.stopPause()
     this.cancelCall?.()
   }
 
@@ -94,8 +107,8 @@ export class Follower {
     this.failures++
     this.hooks.onTrouble(`the subscription is opened anew: ${reason}`)
     const { pauseMs, stallMs } = this.times
-    this.pause = setTimeout(() => void this.connect(), Math.min(stallMs, pauseMs * 2 ** (this.failures - 1)))
-    this.pause.unref()
+    const inMs = Math.min(stallMs, pauseMs * 2 ** (this.failures - 1))
+    this.stopPause = this.after(inMs, () => void this.connect())
   }
 
   private take(answer: ReadAnswer, over: (reason: string) => void): void {

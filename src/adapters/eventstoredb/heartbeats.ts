@@ -5,7 +5,7 @@ import { left, right } from 'fp-ts/lib/Either.js'
 import { NO_REVISION } from '../../../domain/batch.js'
 import { isFields } from '../../../domain/storedFields.js'
 import type { Beat, Heartbeats } from '../../ports/heartbeats.js'
-import type { Connection } from './connection.js'
+import type { StoreCalls } from './connection.js'
 import { unavailable } from './errors.js'
 import { type FoundEvent, JSON_CONTENT } from './storedEvents.js'
 
@@ -24,7 +24,7 @@ const beatIn = ({ data }: FoundEvent): Beat | undefined => {
 }
 
 /** `prefix`: what the names of these streams begin with. */
-export const eventStoreHeartbeats = (connection: Connection, prefix: string): Heartbeats => {
+export const eventStoreHeartbeats = (connection: StoreCalls, prefix: string): Heartbeats => {
   const streamOf = (node: string): string => `${prefix}beat-${node}`
   /** Of the streams that this process writes. */
   const revisions = new Map<string, number>()

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { NO_REVISION } from '../../../domain/batch.js'
 import { isFields } from '../../../domain/storedFields.js'
-import type { Connection } from './connection.js'
+import type { StoreCalls } from './connection.js'
 import {
   callFaultOf,
   type LogUnusable,
@@ -40,7 +40,7 @@ const tooOld = (version: string): LogUnusable | undefined => {
 
 /** Resolves with the fault, or with the ledger's id. */
 export const checkPlace = async (
-  connection: Connection,
+  connection: StoreCalls,
   place: Place,
 ): Promise<Either<OpenFault, string>> => {
   try {
@@ -56,7 +56,7 @@ export const checkPlace = async (
 export const RIGHTS = 'the user needs the rights to read $all and to read and write streams'
 
 const checkLimit = async (
-  connection: Connection,
+  connection: StoreCalls,
   { identityStream, appendBytesMax }: Place,
 ): Promise<LogUnusable | undefined> => {
   const probe = {
@@ -79,7 +79,7 @@ const checkLimit = async (
 }
 
 /** The event that says whose ledger lies there; undefined = none does. */
-const identityIn = async (connection: Connection, stream: string): Promise<FoundEvent | undefined> => {
+const identityIn = async (connection: StoreCalls, stream: string): Promise<FoundEvent | undefined> => {
   let first: FoundEvent | undefined
   await connection.read({ stream, from: 0, count: 1 }, (event) => {
     first = event
@@ -90,7 +90,7 @@ const identityIn = async (connection: Connection, stream: string): Promise<Found
 
 /** For those who only look: there must be a ledger, and nothing is written. */
 export const checkLedgerIsThere = async (
-  connection: Connection,
+  connection: StoreCalls,
   identityStream: string,
 ): Promise<OpenFault | NoLedger | undefined> => {
   try {
@@ -110,7 +110,7 @@ const unreachable = (error: unknown): OpenFault => {
 }
 
 const checkIdentity = async (
-  connection: Connection,
+  connection: StoreCalls,
   { identityStream }: Place,
 ): Promise<Either<LogUnusable, string>> => {
   for (;;) {

@@ -5,7 +5,7 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import { NO_REVISION, type RecordedBatch } from '../../../domain/batch.js'
 import type { Page, ReadFault } from '../../ports/eventLog.js'
 import { BatchCache } from './batchCache.js'
-import type { Connection, ReadEnd } from './connection.js'
+import type { ReadEnd, StoreCalls } from './connection.js'
 import { callFaultOf, corrupt, ReadRefused } from './errors.js'
 import {
   commitOfPosition,
@@ -38,7 +38,7 @@ export class LogReader {
   private readonly lone = new Set<Readonly<{ stream: string; from: number; done: Promise<unknown> }>>()
 
   constructor(
-    private readonly connection: Connection,
+    private readonly connection: StoreCalls,
     private readonly rules: Rules,
     private readonly prefix: string,
   ) {}

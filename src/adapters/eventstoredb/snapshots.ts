@@ -6,7 +6,7 @@ import { left, right } from 'fp-ts/lib/Either.js'
 import { NO_REVISION } from '../../../domain/batch.js'
 import { isFields } from '../../../domain/storedFields.js'
 import type { StoredSnapshot } from '../../ports/eventLog.js'
-import type { Connection } from './connection.js'
+import type { StoreCalls } from './connection.js'
 import { corrupt, unavailable } from './errors.js'
 import type { FoundEvent } from './storedEvents.js'
 import { JSON_CONTENT } from './storedEvents.js'
@@ -44,7 +44,7 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 export class Snapshots {
   constructor(
-    private readonly connection: Connection,
+    private readonly connection: StoreCalls,
     /** What stands before the names of these streams; it is not the prefix of the ledger's own. */
     private readonly prefix: string,
     private readonly pieceBytes: number,

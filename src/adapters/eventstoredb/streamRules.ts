@@ -2,7 +2,7 @@
 // the batch that holds the low mark, so that no batch is ever cut in two. What somebody else has set there (`$maxCount`, `$maxAge`,
 // a `$tb` of his own, a deletion) takes away events that a live message may need: the stream is refused, loudly (R43).
 import { isFields } from '../../../domain/storedFields.js'
-import type { Connection } from './connection.js'
+import type { StoreCalls } from './connection.js'
 import { corrupt, ReadRefused } from './errors.js'
 import { type FoundEvent, factsOf, JSON_CONTENT } from './storedEvents.js'
 
@@ -70,7 +70,7 @@ export class Rules {
   private readonly refusals = new Map<string, ReadRefused>()
 
   constructor(
-    private readonly connection: Connection,
+    private readonly connection: StoreCalls,
     private readonly named: (stream: string) => string,
   ) {}
 

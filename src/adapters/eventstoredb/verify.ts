@@ -7,6 +7,7 @@ import { encodeBatch } from '../../../domain/wire/batchRows.js'
 import { ByteWriter } from '../../../domain/wire/byteWriter.js'
 import { batchDigest, DIGEST_BYTES, GENESIS_DIGEST } from '../../chain/batchDigest.js'
 import type { LogCorrupt } from '../../ports/eventLog.js'
+import type { StoreCalls } from './connection.js'
 import { corrupt, type NoLedger, type OpenFault, ReadRefused, unavailable } from './errors.js'
 import { checkLedgerIsThere } from './opening.js'
 import { LogReader, type StoredBatch } from './reader.js'
@@ -39,14 +40,23 @@ export const verifyEventStore = async (
   try {
     const fault = await checkLedgerIsThere(connection, identityStream)
     if (fault !== undefined) return left(fault)
-    const rules = new Rules(connection, (stream) => names + stream)
-    return right(await new Verification(new LogReader(connection, rules, names), rules, onProgress).run())
+    return right(await verifyStreams(connection, names, onProgress))
   } catch (error) {
     if (error instanceof Error && error.name === 'Defect') throw error
     return left(error instanceof ReadRefused ? error.fault : unavailable(error))
   } finally {
     await connection.close()
   }
+}
+
+/** Rejects with the first damage. */
+export const verifyStreams = (
+  connection: StoreCalls,
+  names: string,
+  onProgress: StoreProgress = () => {},
+): Promise<VerifiedStore> => {
+  const rules = new Rules(connection, (stream) => names + stream)
+  return new Verification(new LogReader(connection, rules, names), rules, onProgress).run()
 }
 
 type Place = Readonly<{ head: number; digest: Uint8Array | undefined; at: number; begins: number }>

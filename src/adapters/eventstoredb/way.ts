@@ -18,6 +18,8 @@ export type EventStoreLogOptions = Readonly<{
   /** A subscription that brings nothing for so long is compared with the log. Default 10,000 ms. */
   stallMs?: number
   onTrouble?: (message: string) => void
+  /** Calls back after so long, unless it is taken back. Default: the timers of the process, which do not keep it alive. */
+  after?: (ms: number, callback: () => void) => () => void
 }>
 
 const DEFAULT_PREFIX = 'ledgerq'
