@@ -31,6 +31,9 @@ export const failureOf = (cause: unknown): unknown => {
   const isTold =
     cause instanceof ArchiveDamaged || cause instanceof TopicAlarm || cause instanceof TopicUnreadable
   if (isTold) return new CommandFailed(EXIT.failed, cause.message)
+  // A full disk, a folder that is not ours: the system's own words name it.
+  const isOfSystem = cause instanceof Error && 'syscall' in cause
+  if (isOfSystem) return new CommandFailed(EXIT.failed, cause.message)
   const isOfClient = cause instanceof Error && cause.name.startsWith('KafkaJS')
   return isOfClient ? new CommandFailed(EXIT.failed, `Kafka: ${cause.message}`) : cause
 }

@@ -15,7 +15,7 @@ const labelled = (labels: Labels): string => {
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
 }
 
-const S_PER_MS = 1 / 1_000
+const MS_PER_S = 1_000
 
 export class Exposition {
   private readonly lines: string[] = []
@@ -36,10 +36,10 @@ export class Exposition {
       const { count, ms } = durations.total
       for (const step of durations.upTo())
         this.lines.push(
-          `${name}_bucket${labelled({ ...labels, le: String(step.ms * S_PER_MS) })} ${step.count}`,
+          `${name}_bucket${labelled({ ...labels, le: String(step.ms / MS_PER_S) })} ${step.count}`,
         )
       this.lines.push(`${name}_bucket${labelled({ ...labels, le: '+Inf' })} ${count}`)
-      this.lines.push(`${name}_sum${labelled(labels)} ${ms * S_PER_MS}`)
+      this.lines.push(`${name}_sum${labelled(labels)} ${ms / MS_PER_S}`)
       this.lines.push(`${name}_count${labelled(labels)} ${count}`)
     }
   }
