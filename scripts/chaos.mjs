@@ -5,6 +5,7 @@
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { wholeNumbersOf } from './wholeNumber.mjs'
 
 const SAY_EVERY_MS = 5_000
 
@@ -17,12 +18,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 })
-const wholeNumber = (name) => {
-  const number = Number(values[name])
-  if (Number.isSafeInteger(number) && number > 0) return number
-  console.error(`--${name} takes a whole number from 1, not ${values[name]}`)
-  process.exit(2)
-}
+const wholeNumber = wholeNumbersOf(values)
 const cycles = wholeNumber('cycles')
 const from = wholeNumber('from')
 const untilMs = performance.now() + wholeNumber('seconds') * 1_000

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { wholeNumbersOf } from './wholeNumber.mjs'
 
 const COPIED = ['domain', 'projections', 'src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 /** What takes longer waits for something that does not come. */
@@ -20,12 +21,7 @@ const { values } = parseArgs({
   },
 })
 const repository = fileURLToPath(new URL('..', import.meta.url))
-const wholeNumber = (name) => {
-  const number = Number(values[name])
-  if (Number.isSafeInteger(number) && number > 0) return number
-  console.error(`--${name} takes a whole number from 1, not ${values[name]}`)
-  process.exit(2)
-}
+const wholeNumber = wholeNumbersOf(values)
 const [seeds, jobs] = ['seeds', 'jobs'].map(wholeNumber)
 /** Set in the processes that this one starts: which share of the bugs is theirs. */
 const job = process.env.LEDGERQ_PLANTED_JOB
