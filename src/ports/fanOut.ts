@@ -8,7 +8,6 @@ export type FanOutRecord = Readonly<{
   key: string
   value: string
   headers: Readonly<Record<string, string>>
-  atMs: number
   /** About what it takes on the wire. */
   bytes: number
 }>

@@ -78,7 +78,7 @@ describe('the relay (F4)', () => {
           expectWhole(fanOut, batches)
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     )
   })
 

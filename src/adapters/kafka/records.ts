@@ -91,7 +91,7 @@ export const recordEncoder = (ledger: string, redact: Redact) => {
     }
     let bytes = RECORD_BYTES + key.length + Buffer.byteLength(value)
     for (const name in headers) bytes += HEADER_BYTES + name.length + (headers[name] as string).length
-    return { partition, key, value, headers, atMs: batch.at, bytes }
+    return { partition, key, value, headers, bytes }
   }
 }
 

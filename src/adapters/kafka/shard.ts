@@ -230,12 +230,12 @@ class KafkaShard {
   }
 }
 
-const messageOf = ({ partition, key, value, headers, atMs }: FanOutRecord): Message => ({
+/** Its time is that of the telling: by the recorded one, retention could take what was told a moment ago. */
+const messageOf = ({ partition, key, value, headers }: FanOutRecord): Message => ({
   partition,
   key,
   value,
   headers,
-  timestamp: String(atMs),
 })
 
 /** @throws whatever went wrong: `faultOf` says what that means */

@@ -60,7 +60,7 @@ describe('records of the topic (F4)', () => {
           expect(back.right.event).toEqual(event)
         })
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     )
   })
 
@@ -126,7 +126,7 @@ describe('records of the topic (F4)', () => {
           expect(isRight(back) && back.right.event.type).toBe(event.type)
         })
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     )
   })
 })
