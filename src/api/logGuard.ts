@@ -22,14 +22,20 @@ export type GuardOptions = Readonly<{
   logGuard?: LogGuardOptions | boolean
 }>
 
+/** Of a node: whoever may have its queues within seconds must not take longer to try whether the log answers again. */
+const NODE_GUARD: LogGuardOptions = { circuit: { openMs: 1_000 } }
 const NETWORK_KINDS: ReadonlySet<string> = new Set(['eventstoredb'])
 
 /** @throws RangeError for what is not accepted */
 export const withLogGuard = (
   log: EventLog,
-  options: GuardOptions & Readonly<{ clock?: Clock }>,
+  options: GuardOptions & Readonly<{ clock?: Clock; cluster?: unknown }>,
 ): EventLog => {
-  const { logGuard = NETWORK_KINDS.has(log.condition().kind), clock = systemClock } = options
+  const isInCluster = options.cluster !== undefined
+  const {
+    logGuard = isInCluster ? NODE_GUARD : NETWORK_KINDS.has(log.condition().kind),
+    clock = systemClock,
+  } = options
   if (logGuard === false) return log
   const own = logGuard === true ? {} : logGuard
   return guardedLog(log, clock, {
