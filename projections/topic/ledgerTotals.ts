@@ -62,13 +62,19 @@ export class LedgerTotals {
     const isFirst = !this.order.has(stream)
     this.order.moveTo(stream, revision)
     this.events.set(event.type, (this.events.get(event.type) ?? 0) + 1)
-    if (event.type === 'QueueDeleted') this.deleted.set(event.queue, event.generation)
+    if (event.type === 'QueueDeleted') this.forget(event.queue, event.generation)
     const entry = this.partitionOf(stream)
     if (entry === undefined) return found
     if (found !== undefined || (isFirst && revision > 0)) entry.isWhole = false
     // Only such events stand in a partition's stream.
     entry.totals.apply(event as PartitionEvent, at)
     return found
+  }
+
+  private forget(queue: string, generation: number): void {
+    this.deleted.set(queue, generation)
+    for (const { ref, totals } of this.partitions.values())
+      if (ref.queue === queue && ref.generation <= generation) totals.forgetLive()
   }
 
   private partitionOf(stream: string): PartitionEntry | undefined {

@@ -140,6 +140,14 @@ export class StreamTotals {
     }
   }
 
+  /** Its queue was deleted: what has been counted stays, nothing of it lives. */
+  forgetLive(): void {
+    for (const messages of [this.enqueuedAt, this.notBefore, this.startedAt, this.deadLetters])
+      messages.clear()
+    this.waiting = 0
+    this.processing = 0
+  }
+
   private awaitStart(ordinal: number, at: EpochMs, notBefore: EpochMs): void {
     if (this.enqueuedAt.size >= TIMED_MAX) {
       this.untimed++

@@ -5,6 +5,7 @@ import type { AuditCommandOptions } from './auditCommand.js'
 import type { Context } from './context.js'
 import { UsageError } from './exitCode.js'
 import { type OperationProgress, operationProgress } from './operationProgress.js'
+import { openServerLog } from './serverLog.js'
 import { facts } from './table.js'
 import { clientOf, failureOf, openReaderDoor, refuseOpen, untilStopped } from './topicConsumers.js'
 
@@ -39,12 +40,14 @@ export const runAudit = async (context: Context, options: AuditCommandOptions): 
   const folder = resolve(options.dir)
   const stopping = context.process.stopping()
   const bar = catchUpBar(context)
+  const log = openServerLog(context.config)
   try {
     const archiving = await startAudit({
       kafka: await clientOf(context, 'audit'),
       topic,
       folder,
       beginsAnywhere: beginAnywhere,
+      warn: log.warn,
       onArchived: bar.note,
     })
     const { lag, archived, ended } = archiving
@@ -80,5 +83,6 @@ export const runAudit = async (context: Context, options: AuditCommandOptions): 
     throw failureOf(cause)
   } finally {
     bar.stop()
+    log.close()
   }
 }

@@ -25,6 +25,8 @@ export type TopicReaderOptions = Readonly<{
    * error.
    */
   onLost?: (partition: number, next: number, low: number) => void
+  /** Told once for each time that the brokers no longer answer as they should; they are asked again every second. */
+  onAway: (reason: string) => void
   /** Records that were taken do not come again. Failing ends the reader. */
   onBatch: (batch: TopicBatch) => Promise<void>
 }>
@@ -134,6 +136,7 @@ class Reading {
         if (cause instanceof NotTaken) throw cause.cause
         if (cause instanceof TopicUnreadable) throw cause
         // Leaders move, brokers start anew: what comes then is asked of whoever answers.
+        if (this.isAnswered) this.options.onAway(cause instanceof Error ? cause.message : String(cause))
         this.isAnswered = false
         await this.rest(AWAY_MS)
       } finally {

@@ -26,7 +26,6 @@ export type ArchiveOptions = Readonly<{
   /** How many the topic has now. */
   partitions: number
   beginsAnywhere: boolean
-  onBytesRead?: (bytes: number) => void
 }>
 
 /** Another process writes it, or it is that of another topic. */
@@ -146,7 +145,7 @@ export class Archive {
   }
 
   private async openParts(ledger: string): Promise<void> {
-    const { folder, onBytesRead } = this.options
+    const { folder } = this.options
     const { days } = await listArchive(folder)
     for (let partition = 0; partition < this.facts.partitions; partition++) {
       const { beginsAnywhere } = this.facts
@@ -156,7 +155,6 @@ export class Archive {
         ledger,
         beginsAnywhere,
         days: days.get(partition) ?? [],
-        ...(onBytesRead === undefined ? {} : { onBytesRead }),
       })
       this.parts.set(partition, part)
     }

@@ -16,8 +16,8 @@ export type AuditOptions = Readonly<{
   folder: string
   /** Streams may begin anywhere, where the topic no longer reaches back to their beginning: for a new archive only. */
   beginsAnywhere: boolean
-  /** While the day that is open is read again. */
-  onBytesRead?: (bytes: number) => void
+  /** What somebody should look at. */
+  warn: (event: string, fields: Readonly<Record<string, unknown>>) => void
   /** With how many have been archived since the start. */
   onArchived?: (events: number) => void
 }>
@@ -73,14 +73,13 @@ export const auditMetrics = ({ lag, archived, isConnected }: AuditConsumer): str
 
 /** @throws ArchiveDamaged, ArchiveRefused, TopicUnreadable, or the client's error where no broker answers */
 export const startAudit = async (options: AuditOptions): Promise<AuditConsumer> => {
-  const { kafka, topic, folder, beginsAnywhere, onBytesRead, onArchived } = options
+  const { kafka, topic, folder, beginsAnywhere, onArchived, warn } = options
   const bounds = await topicBounds(kafka, topic)
   const archive = await Archive.open({
     folder,
     topic,
     partitions: bounds.low.length,
     beginsAnywhere,
-    ...(onBytesRead === undefined ? {} : { onBytesRead }),
   })
   let archived = 0
   const take = async (batch: TopicBatch): Promise<void> => {
@@ -102,6 +101,7 @@ export const startAudit = async (options: AuditOptions): Promise<AuditConsumer> 
       topic,
       bounds,
       from: (partition) => archive.nextOffset(partition) ?? (beginsAnywhere ? undefined : 0),
+      onAway: (reason) => warn('brokers do not answer', { reason }),
       onBatch: take,
     })
     return {

@@ -48,7 +48,6 @@ export type OpenPartitionOptions = Readonly<{
   beginsAnywhere: boolean
   /** Days that have files of this partition, ascending. */
   days: ReadonlyArray<string>
-  onBytesRead?: (bytes: number) => void
 }>
 
 const damaged = (file: string, reason: string, line?: number): ArchiveDamaged =>
@@ -252,7 +251,7 @@ const recovered = async (
 
 /** Reads the open day, and cuts off what was not finished when the writer before died. */
 const readAgain = async (
-  { folder, partition, onBytesRead }: OpenPartitionOptions,
+  { folder, partition }: OpenPartitionOptions,
   head: Head,
   chain: ArchiveChain,
   current: OpenDay,
@@ -277,7 +276,6 @@ const readAgain = async (
     noteIn(current, read.right.offset, Date.parse(read.right.at))
     current.lines = line.number
     current.bytes = line.end
-    onBytesRead?.(line.end - line.start)
   }
   const { bytes, lines } = current
   if (bytes < synced)

@@ -151,6 +151,7 @@ export const startMetrics = async (options: MetricsOptions): Promise<MetricsCons
     from: (partition) => counting.from(partition, bounds.low[partition] ?? 0),
     onLost: (partition, next, low) =>
       options.warn('records gone before they were counted', { partition, from: next, to: low - 1 }),
+    onAway: (reason) => options.warn('brokers do not answer', { reason }),
     onBatch: (batch) => counting.take(batch),
   })
   counting.reader = reader

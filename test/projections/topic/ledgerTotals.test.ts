@@ -58,6 +58,8 @@ describe('totals of a ledger (E7, F4)', () => {
     const [queue] = totals.queues()
     expect([queue?.counts.enqueued, queue?.live]).toEqual([2, { waiting: 1, processing: 0, dead: 0 }])
     expect(totals.events.get('QueueDeleted')).toBe(1)
+    const kept = totals.snapshot().partitions['partition-a~1.0']?.totals
+    expect([kept?.counts.enqueued, kept?.enqueuedAt]).toEqual([1, []])
   })
 
   it('have bounded labels: queues beyond the bound are one', () => {
