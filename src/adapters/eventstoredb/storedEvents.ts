@@ -283,6 +283,8 @@ export const decodeStored = (
   for (const [{ revision, commit, type, data }, facts] of found) {
     const refuse = (reason: string): Either<Refusal, never> => left({ revision, commit, reason })
     const stored = parsed(data)
+    if (facts.at !== at || facts.epoch !== epoch)
+      return refuse('its time or its epoch are not those of its batch')
     if (stored === undefined) return refuse(`${type} is not JSON`)
     const decoded = decodeEvent(type, facts.version, stored)
     if (isLeft(decoded)) return refuse(describe(decoded.left))
