@@ -1,7 +1,7 @@
 // From requests to events: the rules of one partition that reach beyond a single message (circuits, what is next, what a claim
 // id was given; new messages: decideEnqueue.ts). Synchronous and deterministic: state, requests, times and numbers in,
 // events into the open batch. The decision on each message itself is domain/message/decide.ts.
-import { isLeft, left, right } from 'fp-ts/lib/Either.js'
+import { isLeft, right } from 'fp-ts/lib/Either.js'
 import { circuitOf } from '../../domain/circuit/index.js'
 import { generatedIdPrefix, type PartitionRef } from '../../domain/ids.js'
 import { invariant } from '../../domain/invariant.js'
@@ -10,7 +10,6 @@ import {
   decideMessage,
   type Message,
   type MessageCommand,
-  messageNotFound,
   type Operation,
 } from '../../domain/message/index.js'
 import * as L from '../../projections/messageTable/layout.js'
@@ -64,7 +63,7 @@ export const decideSettlement = (context: DecisionContext, settlement: Settlemen
   if (settlement.outcome === 'ack') {
     context.payloads.drop(slot)
     if (settlement.result !== undefined) batch.roughBytes += settlement.result.length
-    if (settlement.followUps !== undefined) batch.roughBytes += followUpChars(settlement.followUps)
+    batch.roughBytes += followUpChars(settlement.followUps)
   }
   changeCircuit(context, circuit)
   return NOTHING_MORE
@@ -239,12 +238,8 @@ export const decideOperation = (
   by: Actor | undefined,
 ): Settled => {
   const { state, batch } = context
-  const message = state.messageAt(ordinal)
-  // A message that was forgotten and one that never was look the same from here: there is nothing to act on.
-  if (message.tag === 'Absent') return left(messageNotFound)
-  const at = batch.at
   const slot = state.table.slotOf(ordinal)
-  const decision = decideMessage(operatorCommand(command, by, at), message)
+  const decision = decideMessage(operatorCommand(command, by, batch.at), state.messageAt(ordinal))
   if (isLeft(decision)) return decision
   for (const event of decision.right) {
     batch.add(event)

@@ -58,18 +58,17 @@ const take = (
   const slots: number[] = []
   const passedOver: Candidate[] = []
   let left = candidates.length
-  while (slots.length < count && left > 0) {
+  while (slots.length < count) {
     const candidate = candidates[--left]
-    const slot = candidate === undefined ? -1 : table.slotOf(candidate.ordinal)
-    if (candidate === undefined || slot < 0 || table.int(slot, L.TAG) !== L.TAG_WAITING) continue
+    if (candidate === undefined) return undefined
+    const slot = table.slotOf(candidate.ordinal)
+    if (slot < 0 || table.int(slot, L.TAG) !== L.TAG_WAITING) continue
     // Edited since: it stands at a place that is no longer its own.
-    const isMisplaced = table.int(slot, L.PRIORITY) !== candidate.priority
-    if (isMisplaced && overflow === 'dropLowestPriority') continue
-    if (candidate.priority >= below) break
+    if (overflow === 'dropLowestPriority' && table.int(slot, L.PRIORITY) !== candidate.priority) continue
+    if (candidate.priority >= below) return undefined
     if (kept.has(candidate.ordinal)) passedOver.push(candidate)
     else slots.push(slot)
   }
-  if (slots.length < count) return undefined
   candidates.length = left
   candidates.push(...passedOver.reverse())
   return slots

@@ -188,6 +188,30 @@ describe('A9: room', () => {
     )
   })
 
+  it('A6 A11: is needed by none that repeats a key which a replacement of the same call has brought', () => {
+    const partition = new Decisions({ maxSize: 1 })
+    const repeated = { dedupKey: 'k', idempotencyKey: 'i' }
+    const call = [
+      message('a', keyed('k')),
+      message('b', { attributes: repeated, dedupMode: 'replace' }),
+      message('c', { attributes: { idempotencyKey: 'i' } }),
+    ]
+    expect(partition.offer(...call)).toMatchObject([
+      { ordinal: 1 },
+      { ordinal: 1, replaced: true },
+      { ordinal: 1 },
+    ])
+  })
+
+  it('A1: is needed by each message without an id, also beside one that is called undefined', () => {
+    for (const call of [
+      [message('a', { callerId: 'undefined' }), message('b')],
+      [message('a'), message('b', { callerId: 'undefined' })],
+    ]) {
+      expect(new Decisions({ maxSize: 1 }).offer(...call)).toMatchObject({ type: 'QueueFull' })
+    }
+  })
+
   it('is full to the last place, says so once, and refuses what goes beyond', () => {
     const partition = new Decisions({ maxSize: 3 })
     partition.enqueue({}, {})

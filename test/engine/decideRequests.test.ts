@@ -267,6 +267,13 @@ describe('the death of workers', () => {
     expect(partition.cuts.filter((cut) => cut >= from)).toEqual([from, from + events.length / 2])
     expect(failLostAttempts(partition.context, (worker) => worker === 'dead')).toBe(0)
   })
+
+  it('C6: counts for the circuit of the place where it ran, in the batch that says so', () => {
+    const settings = circuit({ failureThreshold: 1, failureTypes: ['CRASH'] })
+    const { partition } = running({ circuit: settings }, { attributes: { zone: 'eu' } })
+    failLostAttempts(partition.context, () => true)
+    expect(partition.events().at(-1)).toMatchObject({ type: 'CircuitOpened', circuit: 'eu' })
+  })
 })
 
 describe('A7: a message that has expired', () => {

@@ -25,17 +25,45 @@ class Full {
     this.waiting.set(ordinal, priority)
   }
 
-  start(ordinal: number): void {
+  start(ordinal: number, andFinish = false): void {
     const event = { attempt: 1, leaseMs: 9, worker: 'w', claimId: undefined, zone: undefined }
-    this.add({ type: 'AttemptStarted', ...ofMessage(ordinal), ...event, fence: this.state.nextFence })
+    const fence = this.state.nextFence
+    this.add({ type: 'AttemptStarted', ...ofMessage(ordinal), ...event, fence })
     this.waiting.delete(ordinal)
+    if (!andFinish) return
+    const rest = { result: undefined, followUps: undefined, reconciled: undefined }
+    this.add({ type: 'AttemptSucceeded', ...ofMessage(ordinal), fence, ...rest })
+  }
+
+  edit(ordinal: number, priority: number): void {
+    const event = { payload: '1', priority, notBefore: 0, expiresAt: 0, attributes: undefined, by: undefined }
+    this.add({ type: 'MessageEdited', ...ofMessage(ordinal), ...event, cause: 'replaced' })
+    this.waiting.set(ordinal, priority)
+  }
+
+  victims(overflow: Overflow, count: number, priority = 0, kept = NONE): number[] | undefined {
+    const { table } = this.state
+    const slots = overflowVictims(this.state, overflow, count, priority, kept)
+    return slots?.map((slot) => table.double(slot, L.ORDINAL))
+  }
+
+  /** How many doubles of records are read. */
+  reads(act: () => void): number {
+    const { table } = this.state
+    let reads = 0
+    const read = table.double.bind(table)
+    table.double = (slot, field) => {
+      reads++
+      return read(slot, field)
+    }
+    act()
+    table.double = read
+    return reads
   }
 
   /** Ordinals of the victims, which are gone then; undefined = there were too few. */
   drop(overflow: Overflow, count: number, priority = 0, kept = NONE): number[] | undefined {
-    const { table } = this.state
-    const slots = overflowVictims(this.state, overflow, count, priority, kept)
-    const ordinals = slots?.map((slot) => table.double(slot, L.ORDINAL))
+    const ordinals = this.victims(overflow, count, priority, kept)
     for (const ordinal of ordinals ?? []) {
       this.add({ type: 'MessagePurged', ...ofMessage(ordinal), by: undefined, cause: 'overflow' })
       this.waiting.delete(ordinal)
@@ -121,6 +149,95 @@ describe('A9: making room', () => {
     expect(full.drop('dropOldest', 2)).toBeUndefined()
     expect(full.drop('dropOldest', 1, 0, new Set([3]))).toBeUndefined()
     expect(full.drop('dropOldest', 1)).toEqual([3])
+  })
+
+  it.each<Overflow>(['dropOldest', 'dropLowestPriority'])(
+    'finds the first to go wherever they stand: newer ones may stand where older ones have gone: %s',
+    (overflow) => {
+      const full = new Full()
+      for (let n = 0; n < 4_000; n++) full.enqueue((n * 7_919) % 13)
+      for (let ordinal = 1; ordinal <= 2_500; ordinal++) full.start(ordinal, true)
+      for (let n = 0; n < 2_500; n++) full.enqueue((n * 7_919) % 13)
+      for (const count of [1, 10, 1_000, 1_500]) {
+        const expected = full.expected(overflow, count, 13)
+        expect(full.drop(overflow, count, 13)).toEqual(expected)
+      }
+    },
+  )
+
+  it.each<Overflow>(['dropOldest', 'dropLowestPriority'])(
+    'takes more than one pass keeps, also beside many that must stay: %s',
+    (overflow) => {
+      const full = new Full()
+      for (let n = 0; n < 3_000; n++) full.enqueue(0)
+      const kept = new Set(Array.from({ length: 600 }, (_, n) => n + 1))
+      const expected = full.expected(overflow, 1_500, 1, kept)
+      expect(full.drop(overflow, 1_500, 1, kept)).toEqual(expected)
+      expect(full.drop(overflow, 3, 1)).toEqual([1, 2, 3])
+    },
+  )
+
+  it('goes back to those that had to stay, in their order', () => {
+    const full = new Full()
+    for (let n = 0; n < 6; n++) full.enqueue(0)
+    expect(full.drop('dropOldest', 1, 0, new Set([1, 2, 3]))).toEqual([4])
+    expect(full.drop('dropOldest', 2)).toEqual([1, 2])
+    expect(full.drop('dropOldest', 2)).toEqual([3, 5])
+  })
+
+  it('looks through all that wait once in a thousand drops, and when more than a thousand have come', () => {
+    const full = new Full()
+    for (let n = 0; n < 3_000; n++) full.enqueue(1)
+    const looked = (overflow: Overflow): boolean => full.reads(() => full.drop(overflow, 1, 2)) >= 2_000
+    expect(looked('dropLowestPriority')).toBe(true)
+    expect(looked('dropLowestPriority')).toBe(false)
+    for (let n = 0; n < 1_024; n++) full.enqueue(1)
+    expect(looked('dropLowestPriority')).toBe(false)
+    for (let n = 0; n < 1_025; n++) full.enqueue(1)
+    expect(looked('dropLowestPriority')).toBe(true)
+    let passes = 0
+    for (let n = 0; n < 2_000; n++) {
+      if (looked('dropOldest')) passes++
+    }
+    expect(passes).toBe(2)
+  })
+
+  it('by priority weighs each that came since the last pass once, wherever it stands, and whatever became of it', () => {
+    const full = new Full()
+    for (let n = 0; n < 3; n++) full.enqueue(5)
+    expect(full.drop('dropLowestPriority', 1, 9)).toEqual([1])
+    // It stands where the first has gone.
+    full.enqueue(1)
+    expect(full.drop('dropLowestPriority', 1, 9)).toEqual([4])
+    full.enqueue(0)
+    full.enqueue(2)
+    full.enqueue(0)
+    full.start(5, true)
+    full.start(7)
+    expect(full.drop('dropLowestPriority', 1, 9)).toEqual([6])
+    expect(full.drop('dropLowestPriority', 2, 9)).toEqual([2, 3])
+  })
+
+  it('by priority drops no newer one before others that no pass has kept', () => {
+    for (const before of [1, 1_024]) {
+      const full = new Full()
+      for (let n = 0; n < 3_000; n++) full.enqueue(0)
+      expect(full.drop('dropLowestPriority', before, 9)).toHaveLength(before)
+      full.enqueue(5)
+      for (let ordinal = before + 1; ordinal <= 1_030; ordinal++) {
+        expect(full.drop('dropLowestPriority', 1, 9)).toEqual([ordinal])
+      }
+    }
+  })
+
+  it('leaves one alone whose priority was raised since the last pass, unless its age decides', () => {
+    for (const overflow of ['dropOldest', 'dropLowestPriority'] as const) {
+      const full = new Full()
+      for (const priority of [1, 1, 2, 3]) full.enqueue(priority)
+      expect(full.drop(overflow, 1, 9)).toEqual([1])
+      full.edit(2, 8)
+      expect(full.drop(overflow, 1, 9)).toEqual([overflow === 'dropOldest' ? 2 : 3])
+    }
   })
 
   it('asks anew when the queue drops by another rule', () => {

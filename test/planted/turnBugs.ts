@@ -155,8 +155,8 @@ export const TURN_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [
       {
         file: OVERFLOW,
-        from: 'if (candidate.priority >= below) break',
-        to: 'if (candidate.priority > below) break',
+        from: 'if (candidate.priority >= below) return undefined',
+        to: 'if (candidate.priority > below) return undefined',
       },
     ],
     foundBy: 'simulation',
@@ -221,8 +221,8 @@ export const TURN_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [
       {
         file: 'projections/ready/adaptiveOrder.ts',
-        from: 'const effective = priority + (at - since) / stepMs',
-        to: 'const effective = priority + 0 * stepMs',
+        from: 'const effective = priority + (at - queue.key()) / stepMs',
+        to: 'const effective = priority + 0 * stepMs * (at - queue.key())',
       },
     ],
     foundBy: 'simulation',
