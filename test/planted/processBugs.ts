@@ -57,8 +57,8 @@ export const PROCESS_BUGS: ReadonlyArray<PlantedBug> = [
     breaks: 'C9: one message for each follow-up',
     edits: [
       {
-        file: 'src/engine/followUps.ts',
-        from: 'return share.filter((pending) => !found.has(pending))',
+        file: 'src/engine/followUpDelivery.ts',
+        from: 'return share.filter((numbered) => !found.has(numbered))',
         to: 'return share',
       },
     ],

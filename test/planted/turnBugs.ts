@@ -171,7 +171,7 @@ export const TURN_BUGS: ReadonlyArray<PlantedBug> = [
         to: '',
       },
     ],
-    foundBy: 'simulation',
+    foundBy: 'test/engine/groupsAfterRestart.test.ts',
   },
   {
     name: 'started-member-stays-aside-in-a-replay',
