@@ -83,7 +83,9 @@ export class WritingService {
       if (proposed !== undefined) events.push(proposedOf(proposed))
     })
     call.on('error', () => undefined)
-    call.on('end', () => {
+    const ended = (): void => {
+      // The end of a call that was cancelled or whose connection is gone looks like that of a whole one, and is told one turn earlier.
+      if (call.cancelled) return
       this.service.counted('append')
       if (options === undefined) return answer(faultOf(status.INVALID_ARGUMENT, 'no options'))
       if (!this.service.mayCall(call))
@@ -97,7 +99,8 @@ export class WritingService {
         if (outcome instanceof Error) answer(outcome)
         else this.answerAppend(write, outcome, answer)
       })
-    })
+    }
+    call.on('end', () => setImmediate(ended))
   }
 
   private answerAppend(
