@@ -148,7 +148,7 @@ export const fileSource = async (path: string): Promise<ChainSource> => {
       for await (const record of readRecords(path))
         if (record.kind === KIND.batches) yield* batchesOf(path, record)
     },
-    uncovered: mapOf(end.uncovered),
+    said: { ...end, uncovered: mapOf(end.uncovered) },
     truncated: async () => new Map(),
     blob: blobIn(path, blobs),
     close: async () => undefined,

@@ -5,7 +5,7 @@
 import { type ChainedBatch, ChainFault, lastRevisionOf } from '../chain/chainedBatch.js'
 import { PAGE_BATCHES, PAGE_BYTES } from './pages.js'
 import { type ChainSource, type ChainTarget, type Head, isProcessStream } from './sides.js'
-import { difference, headsOf, type Survey, survey } from './survey.js'
+import { difference, headsOf, type Survey, saidOtherwise, survey } from './survey.js'
 
 export type MovePhase = 'source' | 'payloads' | 'copy' | 'target'
 
@@ -49,6 +49,8 @@ export const move = async (
     onProgress: (events) => onProgress('source', events, 0),
     onBatch: (batch) => meeting.pass(batch),
   })
+  const otherwise = source.said === undefined ? undefined : saidOtherwise(source.said, found)
+  if (otherwise !== undefined) throw new ChainFault('damaged', `${source.place}: ${otherwise}`)
   await meeting.end(found)
   const blobsLeftBehind = await missingBlobs(source, target, found, options.withoutBlobs === true)
   const { streams, states, uncovered, ...counts } = found

@@ -11,14 +11,17 @@ export type Head = Readonly<{ revision: number; digest: Uint8Array; begun: numbe
  */
 export type Uncovered = ReadonlyMap<string, ReadonlyMap<string, number>>
 
+/** `stateHashVersion`: by which definition of the state hash. */
+export type Said = Omit<Ending, 'written'> & Readonly<{ stateHashVersion: number }>
+
 export type ChainSource = Readonly<{
   /** For people. */
   place: string
   kind: 'directory' | 'database' | 'file'
   /** From the beginning, each time it is asked. */
   batches: () => AsyncGenerator<ChainedBatch>
-  /** Known only where somebody has written it down. */
-  uncovered?: Uncovered
+  /** What was found when it was written, where somebody has written that down. */
+  said?: Said
   /** Streams without their beginning, which nobody has any more. */
   truncated: () => Promise<ReadonlyMap<string, number>>
   /** A large payload, checked against its name; absent = they do not lie beside this log. */

@@ -5,13 +5,13 @@ import type { EventBatch, LedgerEvent } from '../../domain/batch.js'
 import type { PartitionRef } from '../../domain/ids.js'
 import type { BlobRef } from '../../domain/message/index.js'
 import { decodeBatch } from '../../domain/wire/batchRows.js'
-import { PartitionState, stateHash } from '../../projections/partition/index.js'
+import { PartitionState, STATE_HASH_VERSION, stateHash } from '../../projections/partition/index.js'
 import { partitionOf } from '../adapters/eventstoredb/storedEvents.js'
 import { GENESIS_DIGEST } from '../chain/batchDigest.js'
 import { type ChainedBatch, ChainFault, digestHolds, lastRevisionOf } from '../chain/chainedBatch.js'
 import { blobNamedBy } from './blobNames.js'
 import { FollowUpCover } from './followUpCover.js'
-import { type ChainSource, isProcessStream, type Uncovered } from './sides.js'
+import { type ChainSource, isProcessStream, type Said, type Uncovered } from './sides.js'
 
 export type SurveyedStream = Readonly<{ head: number; digest: Uint8Array; at: number }>
 
@@ -144,7 +144,7 @@ export const survey = async (source: ChainSource, options: SurveyOptions): Promi
     bytes,
     states,
     blobs,
-    uncovered: source.uncovered ?? surveyor.cover.uncovered(),
+    uncovered: source.said?.uncovered ?? surveyor.cover.uncovered(),
   }
 }
 
@@ -171,5 +171,25 @@ export const difference = (source: Survey, target: Survey): string | undefined =
   for (const [stream, state] of source.states)
     if (target.states.get(stream) !== state)
       return `${stream} replays to the state ${target.states.get(stream) ?? 'none'} in the target, and to ${state} in the source`
+  return undefined
+}
+
+/** Why a source is not what was found when it was written; undefined = it is, as far as this version can tell. */
+export const saidOtherwise = (
+  { streams, states, stateHashVersion }: Said,
+  found: Survey,
+): string | undefined => {
+  const heads = headsOf(found)
+  for (const [n, { stream, head, digest }] of streams.entries()) {
+    const there = heads[n]
+    if (there?.stream !== stream || there.head !== head || there.digest !== digest)
+      return `it says that ${stream} ends at revision ${head} in ${digest}, and that is not what it holds`
+  }
+  if (heads.length !== streams.length) return 'it holds more streams than it says'
+  // Another definition says nothing about this one.
+  if (stateHashVersion !== STATE_HASH_VERSION) return undefined
+  for (const [stream, state] of found.states)
+    if (states[stream] !== state)
+      return `${stream} replays to the state ${state}, and replayed to ${states[stream] ?? 'none'} when it was written`
   return undefined
 }

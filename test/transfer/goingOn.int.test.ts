@@ -127,6 +127,26 @@ describe('F5: an offline node', { timeout: 300_000 }, () => {
   })
 })
 
+describe('F5: ledgerq log import --follow', { timeout: 300_000 }, () => {
+  it('says when nothing is missing, goes on with what comes, and ends by a signal', async () => {
+    const home = await folder()
+    const node = await inDirectory(home)
+    const orders = await node.queue('orders')
+    await orders.enqueue({ n: 0 })
+    const where = ['--log', emulator.connectionString, '--prefix', 'typed']
+    const following = start(['log', 'import', '--from', home, ...where, '--follow'])
+    await following.says(/read back: every chain/)
+    await orders.enqueueBatch([{ payload: 1 }, { payload: 2 }])
+    await following.says(/2 events written; nothing is missing/)
+    following.process.kill('SIGTERM')
+    expect(await following.ended).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/Stopped; 2 events were written/),
+    })
+    await node.close()
+  })
+})
+
 describe('F5: a move that is killed', () => {
   it.each([
     ['silence', 4],

@@ -6,6 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ChainedSegments } from '../../src/adapters/embedded/chainedSegments.js'
 import { openEmbeddedLog } from '../../src/adapters/embedded/eventLog.js'
 import { openLedger } from '../../src/index.js'
+import { type ExportRecord, readRecords } from '../../src/transfer/exportReader.js'
+import { encodeRecord, KIND } from '../../src/transfer/fileFormat.js'
 import { type EmulatorProcess, startEmulatorProcess } from '../support/eventstoredb/emulatorProcess.js'
 import { batchesIn, directoryOf, moveBetween, temporary, type Written } from './moving.js'
 
@@ -249,6 +251,28 @@ describe('F5: an export file', () => {
     await expect(moveBetween(file, away)).rejects.toMatchObject({ kind: 'damaged' })
   })
 
+  it('is refused when it holds something else than what was found when it was written', async () => {
+    const file = await exported(opened(1), opened(2))
+    const whole = await readFile(file)
+    const records: ExportRecord[] = []
+    for await (const record of readRecords(file)) records.push(record)
+    const [before, end] = records.slice(-2)
+    if (before === undefined || end === undefined) throw new Error('an export has a beginning and an end')
+    for (const [from, to] of [
+      [/"states":\{"([^"]+)":"\w+"/, '"states":{"$1":"0000000000000000"'],
+      [/"head":1/, '"head":0'],
+      [/"streams":\[.*?\]/, '"streams":[]'],
+    ] as const) {
+      const body = Buffer.from(end.body.toString('utf8').replace(from, to))
+      const { bytes } = encodeRecord(KIND.end, body, before.hash, false)
+      await writeFile(file, Buffer.concat([whole.subarray(0, end.offset), bytes]))
+      await expect(moveBetween(file, join(await folder(), 'data')), String(from)).rejects.toMatchObject({
+        kind: 'damaged',
+        message: /replayed to 0000|that is not what it holds|more streams than it says/,
+      })
+    }
+  })
+
   it('goes on when the ledger has grown, and holds what an export of all at once holds', async () => {
     const file = await exported(opened(1), opened(2))
     const grown = await home(opened(1), opened(2), opened(3))
@@ -267,6 +291,32 @@ describe('F5: an export file', () => {
     })
     await truncate(file, before.length - 1)
     await expect(moveBetween(await home(opened(1)), file)).rejects.toMatchObject({ kind: 'conflict' })
+  })
+})
+
+describe('F5: a move that is stopped', () => {
+  it('ends behind the page it was in, and the same move again writes the rest', async () => {
+    const source = await home(opened(1), opened(2), opened(3), opened(4))
+    const away = join(await folder(), 'data')
+    const stop = new AbortController()
+    const stopped = moveBetween(source, away, {
+      signal: stop.signal,
+      pageBytes: 1,
+      through: (target) => ({
+        ...target,
+        write: async (page) => {
+          await target.write(page)
+          stop.abort()
+        },
+      }),
+    })
+    await expect(stopped).rejects.toMatchObject({ name: 'AbortError' })
+    await expect(moveBetween(source, away)).resolves.toMatchObject({
+      events: 4,
+      written: 3,
+      verified: 'full',
+    })
+    expect(await batchesIn(away)).toEqual(await batchesIn(source))
   })
 })
 
