@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module'
 import type { Kafka, KafkaConfig, SASLOptions } from 'kafkajs'
 import { NoAnswer } from './errors.js'
+import { takeRecordBytes } from './recordBytes.js'
 
 export type KafkaAddress = Readonly<{
   /** `host:port` of some of the brokers. */
@@ -45,6 +46,7 @@ const withoutIdleTimer = (): void => {
 export const kafkaClient = async (address: KafkaAddress): Promise<Kafka> => {
   const { default: kafkajs } = await import('kafkajs')
   withoutIdleTimer()
+  takeRecordBytes()
   const { brokers, clientId = 'ledgerq', requestTimeoutMs = REQUEST_TIMEOUT_MS, ssl, sasl } = address
   return new kafkajs.Kafka({
     brokers: [...brokers],

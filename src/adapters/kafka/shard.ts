@@ -25,6 +25,7 @@ import {
   shardPosition,
   termKey,
 } from './positions.js'
+import { messageOf } from './recordBytes.js'
 import type { TopicsFound } from './topics.js'
 
 export type ShardOptions = Readonly<{
@@ -176,8 +177,12 @@ class KafkaShard {
   /** Position first: it opens the transaction at one broker. */
   private async write(records: ReadonlyArray<FanOutRecord>, position: ShardPosition): Promise<void> {
     const { shard, topic, compression } = this.options
+    const counts = countsOf(records)
+    // Where the records will stand is not known yet; that the topic ends behind so many of them at least, is.
+    const leastEnds = { ...this.ends }
+    for (const [partition, count] of counts) leastEnds[partition] = (leastEnds[partition] ?? 0) + count
     const transaction = await this.producer.transaction()
-    const value = encodePosition(this.stored(position))
+    const value = encodePosition(this.stored(position, leastEnds))
     await begin(transaction, this.positions, { key: positionKey(shard), value, partition: shard })
     if (records.length > 0) {
       const answers = await transaction.sendBatch({
@@ -185,27 +190,24 @@ class KafkaShard {
         compression: compression === 'gzip' ? CompressionTypes.GZIP : CompressionTypes.None,
         topicMessages: [{ topic, messages: records.map(messageOf) }],
       })
-      const counts = new Map<number, number>()
-      for (const { partition } of records) counts.set(partition, (counts.get(partition) ?? 0) + 1)
-      const ends: Record<string, number> = { ...this.ends }
       for (const { partition, baseOffset } of answers) {
-        const base = Number(baseOffset)
-        if (base < (ends[partition] ?? 0)) {
+        const [base, end] = [Number(baseOffset), this.ends[partition] ?? 0]
+        if (base < end) {
           await transaction.abort()
           throw new FanOutRefusal(
-            `partition ${partition} of ${topic} goes on at offset ${base} and held events up to ${ends[partition]}: it was made anew (docs/kafka.md, "A topic went away")`,
+            `partition ${partition} of ${topic} goes on at offset ${base} and held events up to ${end}: it was made anew (docs/kafka.md, "A topic went away")`,
           )
         }
-        ends[partition] = base + (counts.get(partition) ?? 0)
+        leastEnds[partition] = base + (counts.get(partition) ?? 0)
       }
-      await transaction.commit()
-      this.ends = ends
-    } else await transaction.commit()
+    }
+    await transaction.commit()
+    this.ends = leastEnds
   }
 
-  private stored({ next, told, last }: ShardPosition): StoredPosition {
+  private stored({ next, told, last }: ShardPosition, ends: StoredPosition['ends']): StoredPosition {
     const { ledger, shards } = this.options
-    const { ends, partitions } = this
+    const { partitions } = this
     return {
       version: 1,
       ledger,
@@ -230,13 +232,11 @@ class KafkaShard {
   }
 }
 
-/** Its time is that of the telling: by the recorded one, retention could take what was told a moment ago. */
-const messageOf = ({ partition, key, value, headers }: FanOutRecord): Message => ({
-  partition,
-  key,
-  value,
-  headers,
-})
+const countsOf = (records: ReadonlyArray<FanOutRecord>): ReadonlyMap<number, number> => {
+  const counts = new Map<number, number>()
+  for (const { partition } of records) counts.set(partition, (counts.get(partition) ?? 0) + 1)
+  return counts
+}
 
 /** @throws whatever went wrong: `faultOf` says what that means */
 export const openShard = async (
