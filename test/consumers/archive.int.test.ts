@@ -17,7 +17,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Archive } from '../../src/consumers/audit/archive.js'
 import { describeDamage } from '../../src/consumers/audit/archiveErrors.js'
 import { type ArchiveQuery, archiveFacts, queryArchive } from '../../src/consumers/audit/exportArchive.js'
-import type { ArchivedLine } from '../../src/consumers/audit/lines.js'
+import { type ArchivedLine, sha256 } from '../../src/consumers/audit/lines.js'
 import { type VerifiedArchive, verifyArchive } from '../../src/consumers/audit/verifyArchive.js'
 import { LEDGER, type MadeTopic, makeTopic, TOPIC_PARTITIONS, temporaryFolder } from './madeTopic.js'
 
@@ -198,6 +198,7 @@ describe('after a crash the archive (F4)', () => {
       line,
       `${line}{"offset":`,
       '\0'.repeat(300),
+      'x'.repeat(1_000_000),
       `${line.replace('"at"', '"xx"')}`,
     ]) {
       const copy = newFolder()
@@ -318,6 +319,42 @@ describe('damage of the archive (E4)', () => {
     })
     expect(both.join('\n')).toContain('another file')
     expect(await change((path) => swap(path, first, other))).not.toEqual([])
+  })
+
+  it('is found for seals that were forged, with their checksums', async () => {
+    const folder = await archived(days)
+    const forge = (content: Record<string, unknown>): ReadonlyArray<Record<string, unknown>> => {
+      const after = content.after as { heads: Record<string, number>; digests: Record<string, string> }
+      const [stream = ''] = Object.keys(after.heads)
+      return [
+        { ...content, lines: Number(content.lines) + 1 },
+        { ...content, earliestAt: 0 },
+        { ...content, firstOffset: Number(content.firstOffset) + 1 },
+        {
+          ...content,
+          after: { ...after, heads: { ...after.heads, [stream]: (after.heads[stream] ?? 0) + 1 } },
+        },
+        { ...content, after: { ...after, digests: { ...after.digests, [stream]: null } } },
+        { ...content, after: { ...after, heads: { ...after.heads, other: 7 } } },
+        { ...content, before: '0'.repeat(64) },
+        { ...content, previous: { day: '2020-01-01', sha256: '0'.repeat(64) } },
+      ]
+    }
+    for (const name of filesOf(folder).filter((file) => file.endsWith('.manifest.json'))) {
+      const path = join(folder, name)
+      chmodSync(path, 0o640)
+      const text = readFileSync(path, 'utf8')
+      const { content } = JSON.parse(text) as { content: Record<string, unknown> }
+      for (const forged of forge(content)) {
+        writeFileSync(
+          path,
+          `{"content":${JSON.stringify(forged)},"sha256":"${sha256(JSON.stringify(forged))}"}\n`,
+        )
+        expect([name, forged, (await damagesOf(folder)).length > 0]).toEqual([name, forged, true])
+      }
+      writeFileSync(path, text)
+    }
+    expect(await damagesOf(folder)).toEqual([])
   })
 
   it('is found for a file that nobody of us put there', async () => {

@@ -51,8 +51,6 @@ export type VerifyOptions = Readonly<{
   onProgress?: (bytesDone: number, bytesTotal: number) => void
   /** Hashes of lines that have to be in it. */
   anchors?: ReadonlyArray<string>
-  /** Each line that holds, in the order of its partition. */
-  onLine?: (line: ArchivedLine) => void | Promise<void>
 }>
 
 type OpenedFile = Readonly<{
@@ -62,6 +60,8 @@ type OpenedFile = Readonly<{
   synced: Head | undefined
   openFrom: number
 }>
+
+type FileContents = Pick<Manifest, 'lines' | 'bytes' | 'firstOffset' | 'earliestAt'>
 
 /** Of one archive: the first ones tell the story. */
 const DAMAGES_MAX = 100
@@ -183,9 +183,8 @@ class Verification {
       const found = await this.file({ name, day, chain, synced, openFrom })
       lines += found.lines
       if (seal !== undefined) {
-        const isTold = this.damages.length > damages
-        if (isTold) chain = new ArchiveChain(seal.after, facts.beginsAnywhere)
-        else if (found.lines !== seal.lines || found.bytes !== seal.bytes || chain.head !== seal.after.hash)
+        const sealed = { ...seal, ...found, after: chain.place() }
+        if (this.damages.length === damages && manifestHash(sealed) !== manifestHash(seal))
           this.damage(name, `it does not hold what was sealed: ${seal.lines} lines in ${seal.bytes} bytes`)
         // What comes after is judged by what was sealed, so that one damage is told once.
         place = seal.after
@@ -220,22 +219,26 @@ class Verification {
   }
 
   /** Reads on behind a damaged line only as far as lines fit again. */
-  private async file(file: OpenedFile): Promise<Readonly<{ lines: number; bytes: number }>> {
+  private async file(file: OpenedFile): Promise<FileContents> {
     const { name, synced } = file
     const path = join(this.folder, name)
     let lines = 0
     let bytes = 0
+    let firstOffset: number | undefined
+    let earliestAt = Number.MAX_SAFE_INTEGER
+    const contents = (): FileContents => ({ lines, bytes, firstOffset: firstOffset ?? 0, earliestAt })
     let reachesHead = synced === undefined || synced.bytes === 0
     if ((await sizeOf(path)) === undefined) {
       this.damage(name, 'it is missing')
-      return { lines, bytes }
+      return contents()
     }
     for await (const found of linesOf(path)) {
       const line = this.line(file, found)
       this.bytesDone += found.end - found.start
       this.options.onProgress?.(this.bytesDone, this.bytesTotal)
       if (line === undefined) break
-      await this.options.onLine?.(line)
+      firstOffset ??= line.offset
+      earliestAt = Math.min(earliestAt, Date.parse(line.at))
       this.anchors.delete(line.hash)
       lines++
       this.lines++
@@ -248,7 +251,7 @@ class Verification {
     }
     if (!reachesHead && this.damages.at(-1)?.file !== name)
       this.damage(name, `lines are missing: it was synced up to line ${synced?.lines}`, { line: lines + 1 })
-    return { lines, bytes }
+    return contents()
   }
 
   private line({ name, day, chain, openFrom }: OpenedFile, found: FoundLine): ArchivedLine | undefined {
