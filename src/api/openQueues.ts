@@ -118,6 +118,8 @@ export class OpenQueues {
 
   private async begin(name: string): Promise<QueueEngine> {
     await this.closing.get(name)
+    // It may have been deleted and created anew since it was last here.
+    if (this.cluster !== undefined) await this.deps.catalog.refresh()
     const entry = this.deps.catalog.state.get(name)
     if (entry === undefined || entry.deleted) throw errorOf({ type: 'QueueNotFound', queue: name })
     const engine = await QueueEngine.open(entry, this.deps.partitions, this.deps.events)

@@ -99,7 +99,9 @@ export const transport = (options: ClientOptions): Transport => {
         } catch (error) {
           // Nothing was recorded, which is what makes asking another one safe.
           const isDefinite = error instanceof UnavailableError
-          if (isDefinite && present === asked) present = (asked + 1) % servers.length
+          // One that does not answer may be frozen: the next call need not wait for it, too.
+          const isLost = isDefinite || error instanceof UnknownOutcomeError
+          if (isLost && present === asked) present = (asked + 1) % servers.length
           if (!isDefinite || tries === 1 || call.signal?.aborted === true) throw error
         }
       }

@@ -3,6 +3,7 @@
 // wrong about itself appends to streams that others have taken, is refused, and asks here whether it is still the owner.
 import { isLeft, isRight } from 'fp-ts/lib/Either.js'
 import {
+  type ClusterEvent,
   type ClusterState,
   claimUnit,
   decline,
@@ -28,6 +29,7 @@ import type { EventLog } from '../ports/eventLog.js'
 import type { Beat, Heartbeats } from '../ports/heartbeats.js'
 import type { Ids } from '../ports/ids.js'
 import { errorFrom } from '../runtime/tell.js'
+import { answeredWithin } from './answeredWithin.js'
 import { type ClusterReport, clusterReport } from './clusterReport.js'
 import { ClusterStream } from './clusterStream.js'
 import { ClusterTasks, NotRunHere, type StartTask } from './clusterTasks.js'
@@ -35,6 +37,7 @@ import { HeldUnits, type UnitWork } from './heldUnits.js'
 import { Liveness } from './liveness.js'
 import type { ClusterTimes } from './options.js'
 import type { Peers } from './peers.js'
+import { Tenures } from './tenures.js'
 
 /** Up to which level of events this program understands. Raised with each kind or version of an event that older ones do not know. */
 export const LEVEL = 1
@@ -66,8 +69,7 @@ export class ClusterNode {
   private readonly held: HeldUnits
   private readonly tasks = new ClusterTasks()
   private readonly listeners = new Set<() => void>()
-  /** By unit: the tick at which its present assignment was first seen here. */
-  private readonly seenAt = new Map<string, { term: number; tick: number }>()
+  private readonly tenures: Tenures
   private readonly givingAway = new Set<string>()
   private beats = 0
   /** Begin of the last turn that went through: until so long after it nobody takes this node for dead. */
@@ -77,6 +79,8 @@ export class ClusterNode {
   private turning: Promise<void> = Promise.resolve()
   private cancelTurn: (() => void) | undefined
   private refreshingQueues: Promise<unknown> | undefined
+  /** Queues created before this tick are known here. */
+  private queuesKnownAt = Number.NEGATIVE_INFINITY
   readonly peers: Peers
   readonly deliver: ClusterNodeDeps['deliver']
   private told = ''
@@ -89,13 +93,13 @@ export class ClusterNode {
     this.deliver = deps.deliver
     this.stream = new ClusterStream(deps)
     this.stream.whenChanged = () => this.changed()
+    this.tenures = new Tenures(clock.tickMs)
     this.liveness = new Liveness(times.deadAfterMs, 2 * times.heartbeatMs)
     this.held = new HeldUnits(clock.tickMs, times.heartbeatMs, (unit, error) => this.failed(unit, error))
   }
 
   /** Joins. Rejects when the log does not answer, or when this program is too old for what the members have written (R65). */
   async start(): Promise<void> {
-    await this.beat()
     await this.stream.refresh()
     await this.join()
     await this.look()
@@ -198,7 +202,7 @@ export class ClusterNode {
       node: this.self.node,
       live: this.live(),
       silentMs: (node) => this.liveness.silentMs(node),
-      tenureMs: (unit) => this.tenureMs(unit),
+      tenureMs: (unit) => this.tenures.ms(unit),
       leader: leaderOf(this.state, this.live())?.node,
     })
   }
@@ -207,16 +211,22 @@ export class ClusterNode {
   async leave(): Promise<void> {
     if (this.phase !== 'running') return
     this.phase = 'leaving'
+    let isAway = false
+    // Whoever cannot be told so notices by itself.
+    const tell = async (events: (state: ClusterState) => ReadonlyArray<ClusterEvent>): Promise<void> => {
+      if (isAway) return
+      await this.stream.change(events).catch(() => {
+        isAway = true
+      })
+    }
     await Promise.all(
       this.held.units.map(async (unit) => {
         this.givingAway.add(unit)
         await this.held.release(unit)
-        await this.stream
-          .change((state) => handOver(state, this.self, unit, this.live()))
-          .catch(() => undefined)
+        await tell((state) => handOver(state, this.self, unit, this.live()))
       }),
     )
-    await this.stream.change((state) => leave(state, this.self, this.live())).catch(() => undefined)
+    await tell((state) => leave(state, this.self, this.live()))
     await this.end()
   }
 
@@ -265,16 +275,8 @@ export class ClusterNode {
     this.deps.onTrouble(message, '', false)
   }
 
-  /** A log that does not answer must not hold up what comes after it heals. */
   private within<A>(answer: Promise<A>): Promise<A> {
-    const timeoutMs = this.deps.times.deadAfterMs
-    return new Promise((resolve, reject) => {
-      const cancel = this.deps.clock.after(timeoutMs, () =>
-        // After a pause of our own the answer may be waiting behind this timer: it counts.
-        this.deps.clock.soon(() => reject(new Error(`the log did not answer within ${timeoutMs} ms`))),
-      )
-      answer.then(resolve, reject).finally(cancel)
-    })
+    return answeredWithin(this.deps.clock, this.deps.times.deadAfterMs, answer)
   }
 
   private async beat(): Promise<void> {
@@ -284,9 +286,15 @@ export class ClusterNode {
   }
 
   private async look(): Promise<void> {
+    const tick = this.now
     this.refreshingQueues ??= this.deps
       .refreshQueues()
-      .catch(() => undefined)
+      .then(
+        () => {
+          this.queuesKnownAt = tick
+        },
+        () => undefined,
+      )
       .finally(() => {
         this.refreshingQueues = undefined
       })
@@ -310,7 +318,10 @@ export class ClusterNode {
         self: this.self,
         live,
         units: new Set([...this.deps.queues()].map(queueUnit)),
-        settled: (unit) => taskOfUnit(unit) === undefined && this.tenureMs(unit) > this.deps.times.tenureMs,
+        // A queue that was to be created when this was assigned would be known by now.
+        settled: (unit) =>
+          taskOfUnit(unit) === undefined &&
+          this.tenures.wasOlder(unit, this.deps.times.tenureMs, this.queuesKnownAt),
       })
       if (events.length > 0) return events
       return this.tasks.names.flatMap((task) => claimUnit(state, taskUnit(task), live)).slice(0, 1)
@@ -321,7 +332,8 @@ export class ClusterNode {
   private async join(): Promise<void> {
     const known = this.state.members.get(this.self.node)
     if (this.hasJoined && known !== undefined && known.incarnation !== this.self.incarnation) {
-      this.phase = 'leaving'
+      // Not one sign of life more: they would be taken for the other's.
+      this.phase = 'ended'
       this.deps.onTrouble(
         `another process has joined the cluster as ${this.self.node}: this one stops`,
         '',
@@ -355,18 +367,10 @@ export class ClusterNode {
   }
 
   private changed(): void {
-    const tick = this.now
-    for (const [unit, { term }] of this.state.assignments)
-      if (this.seenAt.get(unit)?.term !== term) this.seenAt.set(unit, { term, tick })
-    for (const unit of this.seenAt.keys()) if (!this.state.assignments.has(unit)) this.seenAt.delete(unit)
+    this.tenures.note(this.state)
     if (this.hasJoined) this.hold()
     this.peers.keepOnly(this.state.members.values())
     for (const listener of [...this.listeners]) listener()
-  }
-
-  private tenureMs(unit: string): number {
-    const seen = this.seenAt.get(unit)
-    return seen === undefined ? 0 : Math.round(this.now - seen.tick)
   }
 
   private hold(): void {
@@ -374,8 +378,7 @@ export class ClusterNode {
     const owned = unitsOf(this.state, this.self).filter((unit) => !this.givingAway.has(unit))
     // One that is on its way out takes nothing up; what it has it hands over itself.
     if (!isLeaving) this.held.want(new Set(owned), (unit) => this.workOf(unit))
-    else if (this.phase === 'leaving' && !isMember(this.state, this.self))
-      this.held.want(new Set(), (unit) => this.workOf(unit))
+    else if (!isMember(this.state, this.self)) this.held.want(new Set(), (unit) => this.workOf(unit))
   }
 
   private workOf(unit: string): UnitWork {

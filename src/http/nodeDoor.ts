@@ -2,7 +2,7 @@
 // the owner says so (421), and nothing was done. What becomes of a request whose answer is lost is unknown (I1); that a connection could
 // not be made, or that the other is not the owner, is definite, and the request may go to the one who is now.
 
-import type { Member } from '../../domain/cluster/index.js'
+import { isMember, type Member } from '../../domain/cluster/index.js'
 import { QueueNameCodec } from '../../domain/ids.js'
 import { RefusedError, UnavailableError } from '../api/errors.js'
 import { ExchangeFailed, type Reply } from '../client/httpExchange.js'
@@ -30,7 +30,8 @@ export type Asked = Readonly<{
 /** An answer of another node is handed on as the text it is. */
 export type Passed = Readonly<{ status: number; text: string }>
 
-type Flight = Readonly<{ queue: string; owner: Member; end: AbortController }>
+/** `stillFits`: whoever was asked is still the one to ask. */
+type Flight = Readonly<{ stillFits: () => boolean; end: AbortController }>
 
 const MISDIRECTED = 421
 const isElsewhere = (error: unknown): boolean =>
@@ -51,9 +52,8 @@ export class NodeDoor {
 
   /** An owner that is none any more may never answer: who waits for it hears so at once. */
   private ended(): void {
-    for (const { queue, owner, end } of this.flights)
-      if (this.node.ownerOfQueue(queue)?.incarnation !== owner.incarnation)
-        end.abort(new Error('the queue has moved to another node'))
+    for (const { stillFits, end } of this.flights)
+      if (!stillFits()) end.abort(new Error('it is not the node to ask any more'))
   }
 
   close(): void {
@@ -126,15 +126,10 @@ export class NodeDoor {
     owner: Member,
     asked: Asked,
   ): Promise<Passed | undefined> {
-    const flight: Flight = { queue, owner, end: new AbortController() }
-    const gone = (): void => flight.end.abort(new Error('the client has gone'))
-    asked.gone.addEventListener('abort', gone)
-    this.flights.add(flight)
+    const stillFits = (): boolean => this.node.ownerOfQueue(queue)?.incarnation === owner.incarnation
     try {
-      const reply = await this.send(owner, asked, {
-        timeoutMs: FORWARD_TIMEOUT_MS + (route.waits === true ? LONG_POLL_MS_MAX : 0),
-        signal: flight.end.signal,
-      })
+      const timeoutMs = FORWARD_TIMEOUT_MS + (route.waits === true ? LONG_POLL_MS_MAX : 0)
+      const reply = await this.send(owner, asked, timeoutMs, stillFits)
       return reply.status === MISDIRECTED ? undefined : reply
     } catch (error) {
       if (!(error instanceof ExchangeFailed)) throw error
@@ -144,18 +139,26 @@ export class NodeDoor {
         'unknown_outcome',
         `The node ${owner.node} did not answer (${error.message}). The same call with the same Idempotency-Key or id is safe.`,
       )
-    } finally {
-      this.flights.delete(flight)
-      asked.gone.removeEventListener('abort', gone)
     }
   }
 
-  private send(
+  private async send(
     member: Member,
-    { method, url: path, headers, bytes: body, from }: Asked,
-    bounds: Readonly<{ timeoutMs: number; signal: AbortSignal | undefined }>,
+    { method, url: path, headers, bytes: body, from, gone }: Asked,
+    timeoutMs: number,
+    stillFits: Flight['stillFits'],
   ): Promise<Reply> {
-    return this.node.peers.send(member, { method, path, headers, body, ...bounds }, from)
+    const flight: Flight = { stillFits, end: new AbortController() }
+    const hungUp = (): void => flight.end.abort(new Error('the client has gone'))
+    gone.addEventListener('abort', hungUp)
+    this.flights.add(flight)
+    try {
+      const { signal } = flight.end
+      return await this.node.peers.send(member, { method, path, headers, body, timeoutMs, signal }, from)
+    } finally {
+      this.flights.delete(flight)
+      gone.removeEventListener('abort', hungUp)
+    }
   }
 
   private get others(): ReadonlyArray<Member> {
@@ -168,7 +171,9 @@ export class NodeDoor {
   private async fromOthers(asked: Asked): Promise<ReadonlyArray<Passed | undefined>> {
     return Promise.all(
       this.others.map((member) =>
-        this.send(member, asked, { timeoutMs: FORWARD_TIMEOUT_MS, signal: undefined }).catch(() => undefined),
+        this.send(member, asked, FORWARD_TIMEOUT_MS, () => isMember(this.node.state, member)).catch(
+          () => undefined,
+        ),
       ),
     )
   }

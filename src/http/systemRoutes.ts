@@ -3,6 +3,7 @@ import { UnavailableError } from '../api/errors.js'
 import { EventsQuery, NoQuery } from './codecs.js'
 import { gatheredStats } from './gathered.js'
 import { LIST_LIMIT_DEFAULT } from './limits.js'
+import { HttpProblem } from './problem.js'
 import { ok, type Route, route } from './route.js'
 
 const stats = route({
@@ -45,7 +46,7 @@ const ready = route({
     const { log } = await ledger.stats()
     if (log.state !== 'open' || waits.stopping.aborted) throw new UnavailableError(`the log is ${log.state}`)
     if (ledger.cluster?.isReady === false)
-      throw new UnavailableError('this node has not opened all that it leads')
+      throw new HttpProblem(503, 'not_ready', 'This node is no member, or has not opened all that it leads.')
     return ok({ status: 'ready' })
   },
 })

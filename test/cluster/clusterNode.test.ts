@@ -93,6 +93,8 @@ describe('a cluster', () => {
     await house.clock.advance(20 * TIMES.heartbeatMs)
     expect(old?.told).toEqual(['another process has joined the cluster as a: this one stops'])
     expect(old?.open.size).toBe(0)
+    expect(old?.cluster.hasEnded).toBe(true)
+    expect(fresh.told).toEqual([])
     expect((fresh?.open.size ?? 0) + (b?.open.size ?? 0)).toBe(4)
     expect(b?.cluster.report().nodes.map(({ node }) => node)).toEqual(['b', 'a'])
   })
@@ -124,6 +126,22 @@ describe('a cluster', () => {
     await house.clock.advance(2 * TIMES.tenureMs)
     expect([nodes[0]?.open.size, b.open.size]).toEqual([2, 2])
     for (const queue of FOUR) expect(house.owners(queue)).toHaveLength(1)
+  })
+
+  it('F2: an owner keeps a queue that the leader has not heard of yet, however long its catalogue lags', async () => {
+    const { house, nodes } = await houseWith([], ['a', 'b'])
+    const [a, b] = nodes
+    // The leader cannot read which queues there are; the queue is created over another node.
+    house.isCatalogAway = true
+    const assigning = b?.cluster.assignQueue('new')
+    await house.clock.settle()
+    expect((await assigning)?.node).toBe('a')
+    await house.clock.advance(3 * TIMES.tenureMs)
+    expect(house.owners('new')).toEqual(['a'])
+    house.isCatalogAway = false
+    await house.clock.advance(2 * TIMES.tenureMs)
+    expect(house.owners('new')).toEqual([])
+    expect(a?.cluster.report().units).toEqual([])
   })
 
   it('R65: a queue that a node cannot lead goes to one that can, and the reason is told', async () => {

@@ -56,7 +56,7 @@ export class TestNode {
       times: more.times ?? TIMES,
       peers: new Peers(name, 'a secret of the nodes'),
       queues: () => house.queues,
-      refreshQueues: () => Promise.resolve(),
+      refreshQueues: () => (house.isCatalogAway ? Promise.reject(new Error('away')) : Promise.resolve()),
       deliver: () => Promise.resolve({ done: [], unclear: [], failure: undefined }),
       work: (queue) => ({
         take: async () => {
@@ -110,6 +110,7 @@ export class House {
   readonly log = openMemoryLog()
   readonly queues = new Set<string>()
   readonly nodes: TestNode[] = []
+  isCatalogAway = false
   private runs = 0
 
   get heartbeats(): Heartbeats {
