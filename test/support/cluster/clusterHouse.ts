@@ -99,7 +99,7 @@ export class ClusterHouse {
       const ledger = connectLedger({ url: node.url, timeoutMs: CALL_TIMEOUT_MS })
       this.ledgers.push(ledger)
       this.loads.push(new Load(ledger, this.records))
-      await node.start().ready
+      await node.start()
     }
     for (const [name, settings] of Object.entries(this.queues)) await this.any.createQueue(name, settings)
     await this.whole()

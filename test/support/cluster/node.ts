@@ -67,8 +67,13 @@ export class ClusterNode {
     return this.process !== undefined && !this.process.isOver()
   }
 
-  /** With edits it is another version of the program. */
-  start(edits: ReadonlyArray<SourceEdit> = []): Running {
+  /** Resolves when it serves. With edits it is another version of the program. */
+  async start(edits: ReadonlyArray<SourceEdit> = []): Promise<void> {
+    await this.launch(edits).ready
+    await this.heal()
+  }
+
+  launch(edits: ReadonlyArray<SourceEdit> = []): Running {
     const { clockOffMs } = this
     const { heartbeatMs, deadAfterMs, tenureMs } = this.times
     const preloads = [SKEWED_CLOCK, ...(edits.length === 0 ? [] : [EDITED_PROGRAM])]
@@ -113,13 +118,13 @@ export class ClusterNode {
     await this.ended()
   }
 
-  /** Resolves with how it ended. */
-  async ended(): Promise<number | string | undefined> {
-    const how = await this.process?.ended
+  /** Resolves when it has ended, and nobody listens where it did. */
+  async ended(): Promise<void> {
+    await this.process?.ended
+    for (const way of ['peers', 'clients'] as const) await this.become(way, { way: 'shut' })
     this.spentMs += this.lastSpentMs
     this.lastSpentMs = 0
     this.process = undefined
-    return how
   }
 }
 

@@ -78,7 +78,7 @@ const blowOf = async (
   const [victim] = victims
   const blow = { victims, held: true }
   const restart = async (): Promise<void> => {
-    for (const node of victims) await node.start().ready
+    for (const node of victims) await node.start()
   }
   const doors = async (ways: ReadonlyArray<Way>, state: DoorState): Promise<Blow> => {
     for (const way of ways) await victim?.become(way, state)
@@ -123,7 +123,7 @@ const blowOf = async (
       for (const node of house.nodes) {
         house.probes.go(house.ledgersBut(new Set([node])))
         await house.endNode(node)
-        await node.start().ready
+        await node.start()
         await house.whole()
       }
       return { ...blow, heal: async () => undefined }
