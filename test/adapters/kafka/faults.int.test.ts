@@ -11,7 +11,7 @@ import { compareWithLog, readTopic } from '../../support/kafka/topicJudge.js'
 const STREAMS = 3
 const BATCHES = 120
 /** Brokers start many times here, and the machine may have other things to do. */
-const LIMIT_MS = 300_000
+const LIMIT_MS = 600_000
 
 let broker: KafkaBroker
 let proxy: KafkaProxy

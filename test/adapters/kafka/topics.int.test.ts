@@ -14,7 +14,7 @@ import { appendMade, madeLog } from '../../support/kafka/madeLog.js'
 import { allTold, startRelay, until } from '../../support/kafka/relayRun.js'
 import { compareWithLog, readTopic } from '../../support/kafka/topicJudge.js'
 
-const LIMIT_MS = 300_000
+const LIMIT_MS = 600_000
 const STREAMS = 8
 const times = { parkedMs: 300, lookMs: 100 }
 
@@ -178,21 +178,21 @@ describe('an outage (R45, F4, F7)', () => {
       await shop.enqueue({ order: 1, card: 'canary-4111' })
       await until(async () => (await lag()) === 0)
       await broker.kill()
-      // Half a minute at 1,000 a second, and work goes on.
-      for (let n = 0; n < 60; n++)
+      // Ten seconds at 1,000 a second, and work goes on.
+      for (let n = 0; n < 20; n++)
         await shop.enqueueBatch(
           Array.from({ length: 500 }, () => ({ payload: { order: n, card: 'canary-4111' } })),
         )
       const worker = shop.process(() => Promise.resolve(), { concurrency: 50 })
       await until(async () => (await shop.stats()).succeeded >= 1_000)
       await worker.stop()
-      expect(await lag()).toBeGreaterThan(30_000)
+      expect(await lag()).toBeGreaterThan(10_000)
       await broker.start()
       await until(async () => (await lag()) === 0)
       const told = await readTopic(broker.brokers, topic)
-      expect(told.filter(({ event }) => event.type === 'MessageEnqueued')).toHaveLength(30_001)
+      expect(told.filter(({ event }) => event.type === 'MessageEnqueued')).toHaveLength(10_001)
       expect(told.some(({ value }) => value.includes('canary'))).toBe(false)
-      expect(told.filter(({ value }) => value.includes('"card":"[redacted]"'))).toHaveLength(30_001)
+      expect(told.filter(({ value }) => value.includes('"card":"[redacted]"'))).toHaveLength(10_001)
       const problems = await compareWithLog(log, told)
       expect(problems.filter((problem) => !problem.includes('[redacted]'))).toEqual([])
     },
