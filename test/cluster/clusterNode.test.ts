@@ -63,6 +63,24 @@ describe('a cluster', () => {
     expect(c?.cluster.report().nodes.map(({ node }) => node)).toEqual(['a', 'b', 'c'])
   })
 
+  it('R21: after all of them were frozen none is taken for dead by the first that wakes up', async () => {
+    const { house, nodes } = await houseWith(FOUR, ['a', 'b', 'c'])
+    for (const node of nodes) node.freeze()
+    await house.clock.advance(600_000)
+    for (const node of nodes) {
+      node.thaw()
+      await house.clock.settle()
+    }
+    await house.clock.advance(2 * TIMES.heartbeatMs)
+    const known = nodes.map(({ cluster }) => cluster.report().nodes.map(({ node }) => node))
+    expect(known).toEqual([
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+    ])
+    for (const queue of FOUR) expect(house.owners(queue)).toHaveLength(1)
+  })
+
   it('R39: while the log is away nobody is expired, nobody answers, and afterwards all goes on as it was', async () => {
     const { house, nodes } = await houseWith(FOUR, ['a', 'b'])
     const before = FOUR.map((queue) => house.owners(queue))
@@ -108,9 +126,9 @@ describe('a cluster', () => {
       if (a?.open.has(queue) === true && node !== a) overlaps.push(queue)
       node.open.add(queue)
     }
+    if (a !== undefined) a.releaseMs = 3 * TIMES.heartbeatMs
     const left = a?.cluster.leave()
-    await house.clock.settle()
-    await house.clock.advance(TIMES.heartbeatMs)
+    await house.clock.advance(5 * TIMES.heartbeatMs)
     await left
     expect(own.length).toBeGreaterThan(0)
     expect(overlaps).toEqual([])

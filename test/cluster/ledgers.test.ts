@@ -1,6 +1,6 @@
 // Two ledgers that are nodes on one log, in one process and under one virtual clock: what becomes of queues, leases and schedules when
 // they go from one to the other. R21, R37: whoever is fenced steps down and does not fight.
-import { isLeft } from 'fp-ts/lib/Either.js'
+import { isLeft, left } from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
 import type { LedgerEvent } from '../../domain/batch.js'
 import { openMemoryLog } from '../../src/adapters/memory/eventLog.js'
@@ -10,11 +10,19 @@ import type { Ledger, Queue, QueueOptions } from '../../src/api/types/index.js'
 import { NotFoundError, RefusedError, UnavailableError } from '../../src/index.js'
 import type { Clock } from '../../src/ports/clock.js'
 import type { EventLog } from '../../src/ports/eventLog.js'
+import type { Heartbeats } from '../../src/ports/heartbeats.js'
 import { VirtualClock } from '../../src/testing/virtualClock.js'
 
 const TIMES = { heartbeatMs: 500, deadAfterMs: 2_000, tenureMs: 600_000 }
 
-type Node = Readonly<{ name: string; ledger: Ledger; freeze: () => void; thaw: () => void }>
+type Node = Readonly<{
+  name: string
+  ledger: Ledger
+  /** It gives no sign of life any more, and does not learn what the others decide; all else works. */
+  mute: () => void
+  freeze: () => void
+  thaw: () => void
+}>
 type Led = Readonly<{ owner: Node; other: Node; orders: Queue<unknown> }>
 
 class Nodes {
@@ -33,7 +41,16 @@ class Nodes {
       soon: clock.soon,
       after: (ms, callback) => clock.after(ms, () => (isFrozen ? void waiting.push(callback) : callback())),
     }
-    const opening = openLedgerOn({ ...this.log, close: () => Promise.resolve() }, memoryFinishedRegister(), {
+    let isMute = false
+    const { heartbeats } = this.log
+    if (heartbeats === undefined) throw new Error('the memory log carries signs of life')
+    const beats: Heartbeats = {
+      ...heartbeats,
+      beat: (name, beat) => async () =>
+        isMute ? left({ type: 'LogUnavailable', reason: 'mute' }) : heartbeats.beat(name, beat)(),
+    }
+    const log: EventLog = { ...this.log, heartbeats: beats, close: () => Promise.resolve() }
+    const opening = openLedgerOn(log, memoryFinishedRegister(), {
       node,
       clock: own,
       ids: { unique: () => `u${++this.unique}`, random: () => 0.5 },
@@ -47,7 +64,13 @@ class Nodes {
       for (const callback of waiting.splice(0)) callback()
       waiting = []
     }
-    return { name: node, ledger, freeze: () => (isFrozen = true), thaw }
+    const freeze = (): void => {
+      isFrozen = true
+    }
+    const mute = (): void => {
+      isMute = true
+    }
+    return { name: node, ledger, freeze, thaw, mute }
   }
 
   /** What the promise came to, however long that takes on this clock. */
@@ -115,6 +138,19 @@ describe('two nodes on one log', () => {
     expect(await nodes.terms()).toEqual([owner.name, other.name])
     expect(await nodes.done(orders.stats())).toMatchObject({ pending: 2 })
     await expect(nodes.done(stale.claim({ worker: 'w' }))).rejects.toBeInstanceOf(UnavailableError)
+  })
+
+  it('R21: a fenced owner asks who leads before it opens anything anew, and does not fence back', async () => {
+    const nodes = new Nodes()
+    const { owner, other, orders: stale } = await nodes.withOrders()
+    owner.mute()
+    await nodes.clock.advance(4 * TIMES.deadAfterMs)
+    await nodes.done(other.ledger.openQueue('orders'))
+    await expect(nodes.done(stale.enqueue({ n: 1 }))).rejects.toBeInstanceOf(UnavailableError)
+    // Far beyond the pauses before it would open the partition again.
+    await nodes.clock.advance(60_000)
+    expect(await nodes.terms()).toEqual([owner.name, other.name])
+    await expect(nodes.done(stale.enqueue({ n: 2 }))).rejects.toThrow('another node leads the queue now')
   })
 
   it('R37: two that both believe write nothing twice: each revision is won by one, and the other is told', async () => {

@@ -20,6 +20,8 @@ export class TestNode {
   readonly deeds: string[] = []
   private isFrozen = false
   isCutOff = false
+  /** How long it takes to end its work on a queue. */
+  releaseMs = 0
   /** Queues that cannot be led here. */
   readonly hopeless = new Set<string>()
   private waiting: Array<() => void> = []
@@ -65,6 +67,8 @@ export class TestNode {
           house.opened(queue, this)
         },
         release: async () => {
+          if (this.releaseMs > 0)
+            await new Promise<void>((resolve) => void clock.after(this.releaseMs, resolve))
           this.deeds.push(`release ${queue}`)
           this.open.delete(queue)
         },
