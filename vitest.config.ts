@@ -6,6 +6,16 @@ import { defineConfig, type Plugin } from 'vitest/config'
 const INT = 'test/**/*.int.test.ts'
 const SIM = 'test/**/*.sim.test.ts'
 
+/**
+ * Suites of the engine and the library that also run on the log in EventStoreDB (test/support/testLog.ts): its adapter on an emulated
+ * server, or, with LEDGERQ_TEST_LOG=wire, over gRPC on the server that EVENTSTORE_URL names.
+ */
+const ON_EVENTSTORE = [
+  'test/engine/{cancelling,capacity,deathReasons,duplicates,groupsAfterRestart,limits,order,overflow}.test.ts',
+  'test/engine/{partitions,policyChange,recovery,recoveryFromDamagedSnapshots}.test.ts',
+  'test/api/{callbacks,dedup,editing,ledger,redriven,results,switches}.test.ts',
+]
+
 const COMPILED_URL = /new URL\(\s*(['"])(\.{1,2}\/[^'"]+\.js)\1,\s*import\.meta\.url,?\s*\)/g
 
 /**
@@ -43,6 +53,16 @@ export default defineConfig({
           // A guard against what never ends, not a measurement: a slow machine may take its time.
           testTimeout: 30_000,
           hookTimeout: 10_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'store',
+          include: ON_EVENTSTORE,
+          env: { LEDGERQ_TEST_LOG: process.env.LEDGERQ_TEST_LOG ?? 'store' },
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -5,7 +5,6 @@ import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
 import { partitionStream } from '../../domain/ids.js'
 import { configure, type QueueEntry, type QueueSettings } from '../../domain/queue/index.js'
 import { stateHash } from '../../projections/partition/index.js'
-import { openMemoryLog } from '../../src/adapters/memory/eventLog.js'
 import { memoryFinishedRegister } from '../../src/adapters/memory/finishedRegister.js'
 import { type LedgerOptions, openLedgerOn, type Trouble } from '../../src/api/openLedger.js'
 import type { Ledger } from '../../src/api/types/index.js'
@@ -27,6 +26,7 @@ import type { Ids } from '../../src/ports/ids.js'
 import { isOfLostProcess } from '../../src/worker/localWorkers.js'
 import { FaultyLog } from './faultyLog.js'
 import { ManualClock } from './manualClock.js'
+import { openTestLog } from './testLog.js'
 
 let lastUnique = 0
 /** Unique within the test process; no chance, so that a failed test fails again. */
@@ -85,7 +85,7 @@ export class TestQueue {
 
   private constructor(
     private readonly options: TestQueueOptions,
-    readonly inner: EventLog = openMemoryLog(),
+    readonly inner: EventLog,
     readonly clock: ManualClock = new ManualClock(),
   ) {
     this.log = new FaultyLog(inner)
@@ -95,7 +95,7 @@ export class TestQueue {
   }
 
   static async open(options: TestQueueOptions = {}): Promise<TestQueue> {
-    const queue = new TestQueue(options)
+    const queue = new TestQueue(options, await openTestLog())
     await queue.begin()
     return queue
   }
@@ -283,7 +283,7 @@ export class TestLedger {
   }
 
   static async open(options: Omit<LedgerOptions, 'log' | 'clock'> = {}): Promise<TestLedger> {
-    const test = new TestLedger(new ManualClock(), openMemoryLog(), options)
+    const test = new TestLedger(new ManualClock(), await openTestLog(), options)
     await test.begin()
     return test
   }

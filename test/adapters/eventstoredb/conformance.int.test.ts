@@ -1,7 +1,7 @@
 // What the log in EventStoreDB relies on, one test per statement, asked through the client package as it is. Runs against the
 // emulator; with EVENTSTORE_URL=esdb://… against a real server, which is how the emulator is known to tell the truth:
 //
-//   EVENTSTORE_URL='esdb://127.0.0.1:2113?tls=false' npx vitest run --project int test/adapters/eventstoredb
+//   EVENTSTORE_URL='esdb://127.0.0.1:2113?tls=false' npm run test:eventstore
 //
 // The source of each statement stands with it: server files are those of EventStore 22.10 to 24.10 and KurrentDB 25 and 26.
 import { randomUUID } from 'node:crypto'

@@ -1,6 +1,5 @@
 // The calls of the EventStoreDB log on an emulated server in the same process, without a wire: every answer is there in the next
 // microtask, so that virtual time and seeded schedulers decide what happens when. Appends to partitions fail by plan.
-import { status } from '@grpc/grpc-js'
 import type { StoreCalls } from '../../../src/adapters/eventstoredb/connection.js'
 import type { FoundEvent } from '../../../src/adapters/eventstoredb/storedEvents.js'
 import type { EmulatedStore, Kept } from './store.js'
@@ -21,6 +20,9 @@ export type DirectFault =
 
 type Append = Parameters<StoreCalls['append']>
 type Wish = Parameters<StoreCalls['read']>[0]
+
+/** Of gRPC, whose package need not be loaded for this. */
+const status = { UNKNOWN: 2, INVALID_ARGUMENT: 3, FAILED_PRECONDITION: 9, UNAVAILABLE: 14 } as const
 
 const failed = (exception: string, code: number): Error =>
   Object.assign(new Error(exception), { code, metadata: { getMap: () => ({ exception }) } })
