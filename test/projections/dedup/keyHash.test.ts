@@ -61,18 +61,17 @@ describe('A6: a key', () => {
     )
   })
 
-  it.each([0, 1, 2, 3, 4, 2_046, 2_047, 4_090, 4_091, 4_092, 4_095, 4_096, 20_000])(
-    'may be of any length: %i characters',
-    (length) => {
-      for (const letter of ['x', 'ÿ', 'ż']) {
-        const one = new KeyBytes()
-        const key = letter.repeat(length)
-        one.take('id', key)
-        expect(one.hash).toBe(reference(bytesOf('id', key)))
-        expect(nameOf(one.bytes, 0, one.length)).toBe(`c${key}`)
-      }
-    },
-  )
+  it.each([
+    0, 1, 2, 3, 4, 2_045, 2_046, 2_047, 2_048, 2_049, 2_050, 4_090, 4_091, 4_092, 4_095, 4_096, 20_000,
+  ])('may be of any length: %i characters', (length) => {
+    for (const letter of ['x', 'ÿ', 'ż']) {
+      const one = new KeyBytes()
+      const key = letter.repeat(length)
+      one.take('id', key)
+      expect(one.hash).toBe(reference(bytesOf('id', key)))
+      expect(nameOf(one.bytes, 0, one.length)).toBe(`c${key}`)
+    }
+  })
 
   it('is the same one from where it is kept', () => {
     const [one, again] = [new KeyBytes(), new KeyBytes()]
@@ -99,5 +98,57 @@ describe('A6: a key', () => {
     expect(new Set(seeds.map((seed) => hashOf(seed))).size).toBe(seeds.length)
     expect(hashOf('ab')).toBe(hashOf('a', 'b'))
     expect(hashOf('')).toBe(hashOf())
+  })
+
+  it('is computed anew when another one, or another hash, came in between', () => {
+    const one = new KeyBytes()
+    const take = (kind: DedupKind = 'dedup'): number => {
+      one.take(kind, 'order-7')
+      return one.hash
+    }
+    const hash = take()
+    expect([take('id'), take()]).toEqual([reference(bytesOf('id', 'order-7')), hash])
+    const kept = bytesOf('id', 'another')
+    one.takeFrom(kept, 0, kept.length)
+    expect([take(), one.length]).toEqual([hash, 8])
+    one.seed('seed')
+    expect(take()).not.toBe(hash)
+  })
+
+  it('that is asked for twice in a row is taken once', () => {
+    const one = new KeyBytes()
+    one.take('dedup', 'order-7')
+    one.bytes[1] = 0xee
+    one.take('dedup', 'order-7')
+    expect(one.bytes[1]).toBe(0xee)
+    one.take('dedup', 'order-8')
+    one.take('dedup', 'order-7')
+    expect(Buffer.from(one.bytes.subarray(0, one.length))).toEqual(bytesOf('dedup', 'order-7'))
+  })
+
+  it('that is long is the same one from where it is kept, the first of all, too', () => {
+    const [one, again] = [new KeyBytes(), new KeyBytes()]
+    one.take('id', 'x'.repeat(20_000))
+    const kept = new Uint8Array(one.length + 7)
+    kept.set(one.bytes.subarray(0, one.length), 7)
+    again.takeFrom(kept, 7, kept.length)
+    expect([again.hash, again.length]).toEqual([one.hash, 20_001])
+  })
+
+  it('has both halves of the hash’s own key from the seed', () => {
+    const halves = (half: 'seedA' | 'seedB'): Set<unknown> => {
+      const found = new Set<unknown>()
+      for (let n = 0; n < 2_000; n++) {
+        const one = new KeyBytes()
+        one.seed(`log-${n}`)
+        found.add(Reflect.get(one, half))
+      }
+      return found
+    }
+    expect([halves('seedA').size, halves('seedB').size]).toEqual([2_000, 2_000])
+  })
+
+  it('of a space that nobody knows is shown as such', () => {
+    expect(nameOf(Uint8Array.of(9, 0x61), 0, 2)).toBe('?a')
   })
 })
