@@ -106,6 +106,9 @@ describe('A6: chains', () => {
     // Far fewer than four chains a key, and yet no chain was taken while there were more keys than that.
     expect(chained.count).toBeLessThanOrEqual(4 * 1_000)
     expect(chained.count).toBeGreaterThan(4 * 1_000 - 5)
+    // Chains that were given back begin anew.
+    for (let entry = last + 1; entry <= last + 70_000; entry++) chained.chains.add(entry)
+    chained.holds(last - 999, last + 70_000)
   })
 
   it('do not shrink while there are fewer than four for each key, and never below the first 64', () => {
