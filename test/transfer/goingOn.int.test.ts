@@ -112,7 +112,7 @@ describe('F5: an offline node', { timeout: 300_000 }, () => {
     await until(async () => ways.includes('cut'))
     await emulator.command('up')
     await until(async () => written >= 50)
-    expect(ways).toEqual(['cut', 'open'])
+    expect(ways.at(-1)).toBe('open')
 
     stop.abort()
     expect(await following).toBe(written)

@@ -3,6 +3,7 @@ import { rm, stat, truncate } from 'node:fs/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type EventBatch, NO_REVISION } from '../../domain/batch.js'
+import { ChainFault } from '../../src/chain/chainedBatch.js'
 import type { ChainTarget } from '../../src/transfer/sides.js'
 import { events } from '../support/arbitraries.js'
 import { type EmulatorProcess, startEmulatorProcess } from '../support/eventstoredb/emulatorProcess.js'
@@ -132,7 +133,7 @@ const inFolders = async (
 
 const RUNS = Number(process.env.LEDGERQ_MOVE_RUNS ?? 3)
 
-describe('F5: a random ledger', () => {
+describe('F5: a random ledger', { timeout: 300_000 }, () => {
   it('R68: is the same to the byte after it was in EventStoreDB and came back, whoever died on the way, also inside of a batch', async () => {
     let deaths = 0
     await fc.assert(
@@ -142,6 +143,7 @@ describe('F5: a random ledger', () => {
         fc.boolean(),
         async (written, everyBatches, isNarrow) => {
           await inFolders(written, async (home, away) => {
+            const before = deaths
             const database = {
               where: emulator.connectionString,
               prefix: `r${prefixes++}`,
@@ -156,17 +158,21 @@ describe('F5: a random ledger', () => {
               after: everyBatches,
               times: 1,
             })
-            await moveBetween(home, database, { pageBytes: 600 }).catch(() => deaths++)
+            await moveBetween(home, database, { pageBytes: 600 }).catch((error: unknown) => {
+              if (!(error instanceof ChainFault) || !error.message.includes('denies access')) throw error
+              deaths++
+            })
             await emulator.heal()
             deaths += await movedThroughDeaths(home, database, everyBatches, async () => undefined)
             deaths += await movedThroughDeaths(database, `${away}/data`, everyBatches, async () => undefined)
             expect(await batchesIn(`${away}/data`)).toEqual(await batchesIn(home))
+            // It dies behind so many batches of each way.
+            if (written.length >= everyBatches) expect(deaths).toBeGreaterThan(before)
           })
         },
       ),
-      { numRuns: RUNS },
+      { numRuns: RUNS, endOnFailure: true },
     )
-    expect(deaths).toBeGreaterThan(0)
   })
 
   it('R68: is the same to the byte after it was in a file and came back, whatever of the file was lost on the way', async () => {
@@ -178,6 +184,7 @@ describe('F5: a random ledger', () => {
         fc.integer({ min: 0, max: 900 }),
         async (written, everyBatches, lost) => {
           await inFolders(written, async (home, away) => {
+            const before = deaths
             const file = `${away}/ledger.lqx`
             let isHarmed = false
             const tear = async (): Promise<void> => {
@@ -189,11 +196,12 @@ describe('F5: a random ledger', () => {
             deaths += await movedThroughDeaths(home, file, everyBatches, tear)
             deaths += await movedThroughDeaths(file, `${away}/data`, everyBatches, async () => undefined)
             expect(await batchesIn(`${away}/data`)).toEqual(await batchesIn(home))
+            // It dies behind so many batches of each way.
+            if (written.length >= everyBatches) expect(deaths).toBeGreaterThan(before)
           })
         },
       ),
-      { numRuns: RUNS },
+      { numRuns: RUNS, endOnFailure: true },
     )
-    expect(deaths).toBeGreaterThan(0)
   })
 })
