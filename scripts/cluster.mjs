@@ -128,7 +128,6 @@ const campaign = async () => {
     quietMsMax: 3_000,
     kinds: chosen ?? kinds,
     broker,
-    topic: 'ledgerq',
     onStrike: (failOver, messages) => say(`${messages} messages; ${told(failOver)}`),
   })
   process.once(

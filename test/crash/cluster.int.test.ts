@@ -6,8 +6,8 @@ import { ClusterRun } from '../support/cluster/clusterRun.js'
 import type { StrikeKind } from '../support/cluster/strikes.js'
 
 const TIMES = { heartbeatMs: 250, deadAfterMs: 1_250, tenureMs: 1_000 }
-const LOAD = { producers: 2, claimers: 1, operates: true }
-const NODES = 3
+const LOAD = { producers: 1, claimers: 1, operates: true }
+const NODES = 2
 const STARTS_WITHIN_MS = 240_000
 const STRIKES_WITHIN_MS = 600_000
 
@@ -29,18 +29,18 @@ const rule = (sentence: string, ...kinds: ReadonlyArray<StrikeKind>): void =>
   test(sentence, () => struckBy(...kinds), STRIKES_WITHIN_MS)
 
 rule('R39 killed, a node loses its queues to the others, and nothing that was acknowledged', 'killed')
-rule('R39 two of three nodes killed at once, the third leads all queues', 'two killed')
 rule('R21 R37 frozen until others lead its queues, and let go, a node writes nothing more to them', 'frozen')
 rule(
   'R36 a node whose log does not answer any more loses its queues, and late requests change nothing',
   'log silent',
 )
 rule('R34 R35 appends that arrive and are never answered are there once', 'log answers lost')
-rule('R39 cut off from log, nodes and clients, a node loses its queues until it is back', 'alone')
 rule('R18 clocks that differ by minutes and are set while they run change no fence and no lease', 'clock set')
-rule('R61 told to end, a node hands its queues over, and ends by itself', 'told to end')
-rule('R39 one node after the other is started again under load', 'rolling restart')
-rule('R34 R36 the log away, frozen or slow for a while, all nodes go on with it', 'log away', 'log slow')
+rule(
+  'R39 R61 one node after the other is told to end under load, hands its queues over, ends by itself and is started again',
+  'rolling restart',
+)
+rule('R34 R36 the log away for a while, all nodes go on with it', 'log away')
 rule('R23 a worker of the whole cluster killed in a job loses it to another', 'worker killed')
 
 test(

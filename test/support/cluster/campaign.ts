@@ -2,6 +2,7 @@
 // then everything heals and drains. Ends with the log judged, compared with the topic, and figures; throws what broke.
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { openEventStoreLog } from '../../../src/adapters/eventstoredb/eventLog.js'
+import { TOPIC_DEFAULT } from '../../../src/config/kafkaSettings.js'
 import { BrokenPromises } from '../chaosLog.js'
 import { moment } from '../chaosProcesses.js'
 import type { KafkaBroker } from '../kafka/broker.js'
@@ -26,7 +27,6 @@ export type CampaignOptions = Omit<HouseOptions, 'broker'> &
     kinds: ReadonlyArray<StrikeKind>
     /** Without one nothing is compared with a topic. */
     broker: KafkaBroker | undefined
-    topic: string
     onStrike?: (failOver: FailOver, messages: number) => void
   }>
 
@@ -114,7 +114,7 @@ export class Campaign {
 
   /** How many records the topic holds, once the relay has told everything. */
   private async compared(): Promise<number | undefined> {
-    const { broker, topic } = this.options
+    const { broker } = this.options
     if (broker === undefined) return undefined
     const { connectionString } = this.house.emulator
     const opened = await openEventStoreLog({ connectionString })
@@ -122,7 +122,7 @@ export class Campaign {
     try {
       let grownAt = performance.now()
       for (let known = 0; ; ) {
-        const told = await readTopic(broker.brokers, topic)
+        const told = await readTopic(broker.brokers, TOPIC_DEFAULT)
         const problems = await compareWithLog(opened.right, told)
         if (problems.length === 0) return told.length
         if (told.length > known) grownAt = performance.now()

@@ -54,6 +54,7 @@ export class ClusterHouse {
   private readonly loads: Load[] = []
   private readonly ledgers: RemoteLedger[] = []
   private loading: Promise<unknown> | undefined
+  private isOver = false
 
   private constructor(
     readonly options: HouseOptions,
@@ -262,6 +263,8 @@ export class ClusterHouse {
 
   /** Ends what is left; with the answers kept for somebody who wants to look. */
   async leave({ keep }: { keep: boolean }): Promise<void> {
+    if (this.isOver) return
+    this.isOver = true
     for (const load of this.loads) load.isOver = true
     await this.endWorker()
     await Promise.all(this.nodes.map((node) => node.kill()))
