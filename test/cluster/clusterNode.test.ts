@@ -72,12 +72,7 @@ describe('a cluster', () => {
       await house.clock.settle()
     }
     await house.clock.advance(2 * TIMES.heartbeatMs)
-    const known = nodes.map(({ cluster }) => cluster.report().nodes.map(({ node }) => node))
-    expect(known).toEqual([
-      ['a', 'b', 'c'],
-      ['a', 'b', 'c'],
-      ['a', 'b', 'c'],
-    ])
+    expect(await house.decided()).not.toContain('NodeExpired')
     for (const queue of FOUR) expect(house.owners(queue)).toHaveLength(1)
   })
 

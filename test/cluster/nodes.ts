@@ -1,5 +1,5 @@
 // Nodes of a cluster in one process, on one log in memory and one virtual clock: each can be frozen, cut off from the log and thawed.
-import { left } from 'fp-ts/lib/Either.js'
+import { isLeft, left } from 'fp-ts/lib/Either.js'
 import { openMemoryLog } from '../../src/adapters/memory/eventLog.js'
 import { ClusterNode, type ClusterNodeDeps } from '../../src/cluster/clusterNode.js'
 import type { ClusterTimes } from '../../src/cluster/options.js'
@@ -138,6 +138,13 @@ export class House {
     await this.clock.settle()
     await started
     return node
+  }
+
+  /** What the nodes have decided, by the names of the events. */
+  async decided(): Promise<ReadonlyArray<string>> {
+    const page = await this.log.read('cluster', 0, 10_000_000)()
+    if (isLeft(page)) throw new Error('the memory log answers')
+    return page.right.batches.flatMap(({ events }) => events.map(({ type }) => type))
   }
 
   /** Who of the nodes says that it may answer for the queue now. */
