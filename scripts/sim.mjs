@@ -1,11 +1,13 @@
 // Long runs of the simulation: `npm run sim -- --seeds 10000 --from 1 --jobs 2`. Says every few seconds how far it is; a seed that
 // breaks a promise is made as small as it gets and shown with the command that runs it again; at the end each fault and rare
 // state must have happened. `--twice` runs each seed twice and compares their logs, `--dist` names another folder of compiled
-// sources, `--json` prints one line for programs, `--steps` and `--without` run a part of a seed.
+// sources, `--json` prints one line for programs, `--steps` and `--without` run less of a seed, of the engine unless `--part` says
+// ledger or log.
 import { fork } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { wholeNumbersOf } from './wholeNumber.mjs'
 
 const SAY_EVERY_MS = 5_000
 
@@ -17,16 +19,12 @@ const { values } = parseArgs({
     dist: { type: 'string', default: fileURLToPath(new URL('../dist', import.meta.url)) },
     steps: { type: 'string' },
     without: { type: 'string' },
+    part: { type: 'string' },
     twice: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 })
-const wholeNumber = (name) => {
-  const number = Number(values[name])
-  if (Number.isSafeInteger(number) && number > 0) return number
-  console.error(`--${name} takes a whole number from 1, not ${values[name]}`)
-  process.exit(2)
-}
+const wholeNumber = wholeNumbersOf(values)
 const [seeds, from, jobs] = ['seeds', 'from', 'jobs'].map(wholeNumber)
 const dist = (file) => pathToFileURL(join(resolve(values.dist), 'test/support', file))
 
@@ -38,9 +36,15 @@ const { stepsOf } = await import(dist('simulationShrink.js'))
 const say = (text) => {
   if (!values.json) console.log(text)
 }
-const isPart = values.steps !== undefined || values.without !== undefined
+const isLess = values.steps !== undefined || values.without !== undefined
+const isPart = isLess || values.part !== undefined
+if (values.part !== undefined && !['engine', 'ledger', 'log'].includes(values.part)) {
+  console.error(`--part takes engine, ledger or log, not ${values.part}`)
+  process.exit(2)
+}
 const options = {
   twice: values.twice,
+  ...(isPart ? { part: values.part ?? 'engine' } : {}),
   ...(values.steps === undefined ? {} : { steps: stepsOf(values.steps) }),
   ...(values.without === undefined ? {} : { without: new Set(values.without.split(',')) }),
 }
@@ -63,7 +67,7 @@ const runHere = async (first, stride, told) => {
     try {
       await own.run(seed, options)
     } catch (error) {
-      return told({ broken: error.message, seed })
+      return told({ broken: error.message, seed, part: error.part })
     }
     told({ kept: own.sums() })
   }
@@ -79,13 +83,13 @@ const runAlone = () =>
     process.on('exit', () => {
       if (seed !== undefined) tellBroken({ seed, broken: `seed ${seed} ${NEVER_ENDS}` })
     })
-    const told = ({ began, kept, broken, done, seed: failed }) => {
+    const told = ({ began, kept, broken, done, part, seed: failed }) => {
       if (began !== undefined) seed = began
       if (kept !== undefined) runs.add(kept)
       sayProgress()
       if (broken === undefined && done !== true) return
       seed = undefined
-      resolve(broken === undefined ? undefined : { seed: failed, broken })
+      resolve(broken === undefined ? undefined : { seed: failed, broken, part })
     }
     void runHere(from, 1, told)
   })
@@ -96,11 +100,11 @@ const runInProcesses = () =>
       const env = { ...process.env, LEDGERQ_SIM_JOB: String(job) }
       const child = fork(fileURLToPath(import.meta.url), process.argv.slice(2), { env })
       let seed
-      child.on('message', ({ began, kept, broken, done, seed: failed }) => {
+      child.on('message', ({ began, kept, broken, done, part, seed: failed }) => {
         if (began !== undefined) seed = began
         if (kept !== undefined) runs.add(kept)
         sayProgress()
-        if (broken !== undefined) end({ seed: failed, broken })
+        if (broken !== undefined) end({ seed: failed, broken, part })
         if (done === true) seed = undefined
       })
       child.on('exit', () => {
@@ -117,23 +121,26 @@ const runInProcesses = () =>
     }
   })
 
-const tellBroken = ({ seed, broken, ...shrunk }) => {
+const tellBroken = ({ seed, broken, part, ...shrunk }) => {
   process.exitCode = 1
-  if (values.json) return console.log(JSON.stringify({ ok: false, runs: runs.runs, seed, broken, ...shrunk }))
+  if (values.json)
+    return console.log(JSON.stringify({ ok: false, runs: runs.runs, seed, part, broken, ...shrunk }))
   console.log(`\n${broken}\n\nseed ${seed} broke a promise after ${runs.runs} clean runs. Show it again:`)
-  console.log(`  npm run sim -- --seeds 1 --from ${seed}${shrunk.again ?? ''}`)
+  console.log(
+    `  npm run sim -- --seeds 1 --from ${seed}${part === undefined ? '' : ` --part ${part}`}${shrunk.again ?? ''}`,
+  )
 }
 
 const explain = async (found) => {
-  if (values.json || isPart) return tellBroken(found)
+  if (values.json || isLess || found.part === undefined) return tellBroken(found)
   say(`\nseed ${found.seed} broke a promise; looking for the least of it that still does ...`)
-  const shrunk = await shrinkSeed(found.seed)
-  // Of a whole ledger, or of a run that never ends: told as it is.
+  const shrunk = await shrinkSeed(found.seed, found.part)
+  // What does not break by itself is told as it is.
   if (shrunk === undefined) return tellBroken(found)
   const { steps, without, report } = shrunk
   const text = [...report.broken, '--- asked', ...report.trace, '--- in the log', ...report.log].join('\n')
   const again = ` --steps ${steps === '' ? 'none' : steps}${without === '' ? '' : ` --without '${without}'`}`
-  tellBroken({ seed: found.seed, broken: text, again })
+  tellBroken({ ...found, broken: text, again })
 }
 
 if (process.env.LEDGERQ_SIM_JOB !== undefined) {

@@ -1,8 +1,10 @@
 // What must be true of a log, whatever happened. Reads only the recorded batches and what clients were told, and shares no
 // code with the core: a second, naive telling of the same story. Each broken rule is a sentence with its revision.
 import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
+import { Blobs } from './checkersBlobs.js'
 import type { Calls, EnqueueCall } from './checkersCalls.js'
 import { Circuits } from './checkersCircuits.js'
+import { Contents } from './checkersContent.js'
 import { type Control, isAsTold } from './checkersControl.js'
 import type { Live } from './checkersLive.js'
 import { Operated } from './checkersOperated.js'
@@ -53,13 +55,17 @@ export class Story {
   /** What each message that has succeeded had run with. */
   readonly succeeded = new Map<string, string>()
   controlRevision = -2
+  private readonly blobs: Blobs
   private readonly turns: Turns
   private readonly circuits: Circuits
   private readonly keys = new Map<string, { at: number; ordinal: number }>()
   private readonly finishedIds = new Map<string, number>()
   private readonly claimIds = new Map<string, number>()
-  private readonly modes = new Map<string, string | undefined>()
+  readonly contents: Contents
+  /** Asked for in place of one that waits, by any of the calls. */
+  private readonly replacing = new Set<string>()
   private readonly callOf = new Map<string, EnqueueCall>()
+  private readonly askedAgain = new Set<string>()
   /** Calls of which something is in the log, by their first event. */
   private readonly begun = new Set<EnqueueCall>()
   /** Failures that were reported, by whether a retry was allowed; told twice it may be both. */
@@ -91,9 +97,12 @@ export class Story {
     this.turns = new Turns(this.live, must, partition)
     this.circuits = new Circuits(must)
     this.operated = new Operated(calls, must)
+    this.contents = new Contents(calls, must)
+    this.blobs = new Blobs(calls, must)
     for (const call of calls.enqueues)
       for (const { payload, dedupMode } of call.messages) {
-        this.modes.set(payload, dedupMode)
+        if (dedupMode !== undefined) this.replacing.add(payload)
+        if (this.callOf.has(payload)) this.askedAgain.add(payload)
         this.callOf.set(payload, call)
       }
     for (const {
@@ -123,7 +132,8 @@ export class Story {
       this.at = batch.at
       // One that was too large for the log stands there in parts: an answer that spans them was given once.
       if (!/\/\d+$/.test(batch.batchId)) this.batch++
-      for (const event of batch.events) {
+      for (const stored of batch.events) {
+        const event = this.blobs.resolved(stored)
         this.take(event)
         this.circuits.take(event, this.at)
         this.must(batch.epoch === this.epoch, `8 an event of epoch ${batch.epoch} in ${this.epoch}`)
@@ -264,7 +274,13 @@ export class Story {
         const one = this.in(event.ordinal, 'dead', event.type)
         if (one === undefined) return
         this.waits(one, this.at)
-        Object.assign(one, { attempts: 0, firstStartedAt: 0, expiresAt: 0, inDoubt: false })
+        Object.assign(one, {
+          attempts: 0,
+          firstStartedAt: 0,
+          expiresAt: 0,
+          inDoubt: false,
+          failureType: undefined,
+        })
         return
       }
       case 'MessageCancelled': {
@@ -333,6 +349,7 @@ export class Story {
       leaseMs: 0,
     })
     this.ids.set(ordinal, callerId)
+    if (attributes.rerunOf === undefined) this.contents.holds(event)
     if (attributes.rerunOf === undefined)
       this.byPayload.set(payload, [...(this.byPayload.get(payload) ?? []), ordinal])
     if (attributes.rerunOf !== undefined) this.operated.ranAgain(event)
@@ -367,7 +384,8 @@ export class Story {
     this.begun.add(call)
     const { shedAbovePercent = 100, shedBelowPriority = 0, maxSize = 0, overflow } = this.config ?? {}
     // What is dropped to make room is dropped after the question was asked.
-    if (shedAbovePercent >= 100 || overflow !== 'reject' || call.repeats) return
+    const isAlone = !call.repeats && call.messages.every((one) => !this.askedAgain.has(one.payload))
+    if (shedAbovePercent >= 100 || overflow !== 'reject' || !isAlone) return
     const isLow = call.messages.some(
       (one) => one.priority < shedBelowPriority && (this.isPlain(one) || one.payload === payload),
     )
@@ -397,7 +415,7 @@ export class Story {
       const before = this.keys.get(kind + key)
       const isPast = before === undefined || before.at + this.windowMs <= this.at
       const replacesNone = this.live.get(before?.ordinal ?? 0)?.situation !== 'waiting'
-      const wantsLatest = kind === 'd' && this.modes.get(payload) !== undefined
+      const wantsLatest = kind === 'd' && this.replacing.has(payload)
       this.must(isPast || (wantsLatest && replacesNone), `6 key ${key} twice in its window`)
       this.keys.set(kind + key, { at: this.at, ordinal })
     }
@@ -407,8 +425,9 @@ export class Story {
     const { ordinal, payload, priority, expiresAt } = event
     if (event.cause !== 'operator') {
       this.edits.set(payload, ordinal)
-      this.must(this.modes.get(payload) !== undefined, `A11 ${payload} replaced without being asked to`)
+      this.must(this.replacing.has(payload), `A11 ${payload} replaced without being asked to`)
     }
+    if (event.cause !== 'operator') this.contents.holds(event)
     const one = this.in(ordinal, 'waiting', event.type)
     if (one === undefined) return
     this.turns.edited()
@@ -474,6 +493,8 @@ export class Story {
     this.must(event.ended !== 'workerLost' || isDead, `C13 ${one.worker} is said to be dead`)
     one.failureType = event.failureType
     one.undecided = true
+    if (event.ended === 'reported' && this.blobs.mayBeMissing(one.attributes, event.failureType))
+      this.named.add(`AttemptFailed/${event.ordinal}/${event.fence}`)
   }
 
   private followUp(event: Extract<LedgerEvent, { type: 'RetryScheduled' | 'MessageDeadLettered' }>): void {

@@ -1,7 +1,7 @@
 // What clients were told, held against the story that the log tells: an ok is in the log, a definite failure is not.
 import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
 import { type Rules, SETTLED_BY, Story } from './checkers.js'
-import type { Calls } from './checkersCalls.js'
+import type { AskedMessage, Calls } from './checkersCalls.js'
 import { matches } from './checkersOperated.js'
 
 /** 1: every ok is in the log, every definite failure is not. */
@@ -39,16 +39,24 @@ const checkEnqueues = (story: Story, calls: Calls): void => {
     results.forEach(({ id, duplicate, replaced }, index) => {
       const ordinals = found[index] ?? []
       const edited = edits[index]
-      story.must((edited !== undefined) === (replaced === true), `A11 message ${id} and the log disagree`)
-      if (edited !== undefined)
+      if (isOnly)
+        story.must((edited !== undefined) === (replaced === true), `A11 message ${id} and the log disagree`)
+      if (isOnly && edited !== undefined)
         story.must(ordinalsOf(id).includes(edited), `A11 id ${id} is of another message`)
       const isThere = ordinals.some((ordinal) => ordinalsOf(id).includes(ordinal))
       if (isOnly) story.must((ordinals.length === 0) === duplicate, `1 message ${id} and the log disagree`)
       if (!duplicate) story.must(isThere, `1 id ${id} is of another message`)
       else story.must(ordinalsOf(id).length > 0, `6 duplicate of ${id}, which is not there`)
+      const one = messages[index]
+      if (duplicate && one?.byContent === true && isByKeyAlone(one))
+        story.contents.mustHaveHeld(ordinalsOf(id), one.payload)
     })
   }
 }
+
+/** Neither its id nor the name of the call can be why it is a duplicate. */
+const isByKeyAlone = ({ callerId, attributes }: AskedMessage): boolean =>
+  callerId === undefined && attributes?.idempotencyKey === undefined
 
 const checkClaims = (story: Story, calls: Calls): void => {
   for (const { told, worker, repeats, given } of calls.claims) {
@@ -126,8 +134,13 @@ const checkNamed = (stories: ReadonlyArray<Story>, calls: Calls): ReadonlyArray<
 
 /** A10: a history is what the log says of the message, from its beginning. */
 const checkHistories = (story: Story, calls: Calls): void => {
-  for (const { told, partition, ordinal, revisions } of calls.histories) {
+  for (const { told, partition, id, ordinal, revisions, isDenied } of calls.histories) {
+    // §4.9: finished or not, the log has it.
+    if (partition === story.partition)
+      story.must(!isDenied, `A10 message ${id} was accepted, and is told to be none`)
     if (told !== 'ok' || partition !== story.partition) continue
+    const isIts = id === story.ids.get(ordinal) || id === `orders.${partition}.${ordinal.toString(36)}`
+    story.must(isIts, `A10 the history of ${id} is that of message ${ordinal}`)
     const inLog = story.histories.get(ordinal) ?? []
     const isSo = revisions.length > 0 && revisions.every((revision, n) => inLog[n] === revision)
     story.must(isSo, `A10 the history of message ${ordinal} is ${revisions}, the log has ${inLog}`)

@@ -7,9 +7,13 @@ export type AskedMessage = Readonly<{
   callerId: string | undefined
   attributes: Readonly<{ dedupKey?: string; idempotencyKey?: string }> | undefined
   dedupMode?: 'replace' | 'debounce' | undefined
+  /** Its key is not the caller's, but made of what it holds. */
+  byContent?: boolean
 }>
 export type EnqueueCall = {
   told: Told
+  /** The process that was asked. */
+  readonly by?: string
   readonly partition: number
   /** The same messages were asked for before. */
   readonly repeats: boolean
@@ -63,10 +67,25 @@ export type RerunCall = {
   readonly ids: ReadonlyArray<string> | undefined
   done: number
 }
+/** What a blob store had and answered, by SHA-256. */
+export type BlobsTold = Readonly<{
+  /** A payload with more bytes than this goes there. */
+  aboveBytes: number
+  put: Set<string>
+  /** Lost or altered at any time. */
+  damaged: Set<string>
+  /** Asked for, and not to be had just then. */
+  outOfReach: Set<string>
+}>
 export type HistoryCall = {
   told: Told
+  /** Somebody had been told before that this message was accepted, and this is what is said now: there is none. */
+  isDenied: boolean
   readonly partition: number
-  readonly ordinal: number
+  /** Generated, or a caller's. */
+  readonly id: string
+  /** Of which the history that was given is. */
+  ordinal: number
   revisions: ReadonlyArray<number>
 }
 export type Calls = {
@@ -80,4 +99,5 @@ export type Calls = {
   histories: HistoryCall[]
   /** Discarded when all was over: no dead letter that matches can be left. */
   swept?: Selection
+  blobs?: BlobsTold
 }

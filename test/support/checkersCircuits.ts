@@ -2,10 +2,15 @@
 import type { LedgerEvent } from '../../domain/batch.js'
 import type { QueueConfig } from '../../domain/queue/index.js'
 
+/** In so many the window counts its calls (docs/circuits.md). */
+const CALL_SLICES = 10
+
 type Must = (holds: boolean, rule: string) => void
 type Circuit = {
   state: 'closed' | 'open' | 'halfOpen'
   failedAt: number[]
+  /** Calls that say something about the place, however they ended. */
+  calledAt: number[]
   retryAt: number
   probes: Set<number>
   successes: number
@@ -15,6 +20,7 @@ type Circuit = {
 const newCircuit = (): Circuit => ({
   state: 'closed',
   failedAt: [],
+  calledAt: [],
   retryAt: 0,
   probes: new Set(),
   successes: 0,
@@ -67,7 +73,10 @@ export class Circuits {
           this.must(circuit.probeFailed, 'C6 a probe failed when it says so')
         else {
           this.must(circuit.state === 'closed', `C6 the circuit was ${circuit.state} when it opened`)
-          this.must(this.failures(circuit, at) >= settings.failureThreshold, 'C6 too few failures to open')
+          const failures = this.failures(circuit, at)
+          this.must(failures >= this.neededToOpen(circuit, at, 0), 'C6 too few failures to open')
+          const reason = failures < settings.failureThreshold ? 'failureShare' : 'failureThreshold'
+          this.must(event.reason === reason, `C6 opened by ${event.reason}, not ${reason}`)
         }
         this.must(event.retryAt >= at + settings.openMs, 'C6 open for its time')
         this.circuits.set(event.circuit, { ...newCircuit(), state: 'open', retryAt: event.retryAt })
@@ -95,7 +104,8 @@ export class Circuits {
     for (const [name, circuit] of this.circuits) {
       if (this.owing.has(name)) continue
       const isLate = circuit.state === 'closed' && circuit.failedAt.at(-1) === at
-      const opens = isLate && this.failures(circuit, at) >= settings.failureThreshold
+      const needed = this.neededToOpen(circuit, at, settings.windowMs / CALL_SLICES)
+      const opens = isLate && this.failures(circuit, at) >= needed
       this.must(!opens, `C6 ${name} has failed often enough to open`)
       this.must(!circuit.probeFailed, `C6 a probe of ${name} failed`)
       this.must(
@@ -129,6 +139,7 @@ export class Circuits {
     this.circuitOfFence.delete(fence)
     if (how === 'neutral' && !this.circuits.has(name)) return
     const circuit = this.of(name)
+    if (circuit.state === 'closed' && how !== 'neutral') circuit.calledAt.push(at)
     if (circuit.state === 'closed' && how === 'failed') circuit.failedAt.push(at)
     if (circuit.state !== 'halfOpen' || !circuit.probes.delete(fence)) return
     if (how === 'succeeded') circuit.successes++
@@ -138,6 +149,14 @@ export class Circuits {
   private failures({ failedAt }: Circuit, at: number): number {
     const windowMs = this.settings?.windowMs ?? 0
     return failedAt.filter((then) => then + windowMs > at).length
+  }
+
+  /** Half of the calls, at least three, where that is less; the oldest calls count for up to a slice of the window longer. */
+  private neededToOpen({ calledAt }: Circuit, at: number, longerMs: number): number {
+    const { adaptive = false, failureThreshold = 0, windowMs = 0 } = this.settings ?? {}
+    if (!adaptive) return failureThreshold
+    const calls = calledAt.filter((then) => then + windowMs + Math.ceil(longerMs) > at).length
+    return Math.min(failureThreshold, Math.max(3, Math.ceil(calls / 2)))
   }
 
   private of(name: string): Circuit {

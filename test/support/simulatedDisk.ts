@@ -43,12 +43,19 @@ const grownTo = (bytes: Bytes, size: number): Bytes => {
   return grown
 }
 
+export type FlippedBit = Readonly<{ isThere: () => boolean; turnBack: () => void }>
+
+const replaceAt = (bytes: Uint8Array, offset: number, from: number | undefined, to: number): void => {
+  if (offset < bytes.length && bytes[offset] === from) bytes[offset] = to
+}
+
 export class SimulatedFile {
   private cache: Bytes = new Uint8Array(0)
   private durable: Bytes = new Uint8Array(0)
   private unsynced: Unsynced[] = []
   /** Sectors that the page cache takes for clean, and that the disk never got. */
   private readonly lost = new Set<number>()
+  private flipped: (FlippedBit & Readonly<{ offset: number }>) | undefined
 
   constructor(private readonly sectorBytes: number) {}
 
@@ -75,6 +82,9 @@ export class SimulatedFile {
   write(bytes: Uint8Array, offset: number, isShort = false): void {
     if (bytes.length === 0) return
     const end = offset + bytes.length
+    // What is written over a flipped bit knows nothing of it.
+    if (this.flipped !== undefined && this.flipped.offset >= offset && this.flipped.offset < end)
+      this.flipped.turnBack()
     this.cache = grownTo(this.cache, end)
     this.cache.set(bytes, offset)
     const { sectorBytes } = this
@@ -87,6 +97,7 @@ export class SimulatedFile {
 
   empty(): void {
     if (this.cache.length === 0) return
+    this.flipped?.turnBack()
     this.cache = new Uint8Array(0)
     this.lost.clear()
     this.unsynced.push('emptied')
@@ -146,6 +157,31 @@ export class SimulatedFile {
   flip(offset: number, bit: number): void {
     for (const bytes of [this.cache, this.durable])
       if (offset < bytes.length) bytes[offset] = (bytes[offset] ?? 0) ^ (1 << bit)
+  }
+
+  /** A flip that is turned back wherever it went meanwhile; undefined: what is there is not on the disk yet. */
+  flipForNow(offset: number, bit: number): FlippedBit | undefined {
+    this.flipped?.turnBack()
+    const was = this.durable[offset]
+    if (was === undefined || was !== this.cache[offset]) return undefined
+    this.flip(offset, bit)
+    const is = this.durable[offset]
+    const sector = Math.floor(offset / this.sectorBytes)
+    const flipped = {
+      offset,
+      isThere: () => this.flipped === flipped,
+      turnBack: () => {
+        if (this.flipped !== flipped) return
+        this.flipped = undefined
+        // The rest of a sector goes with each write of a part of it.
+        for (const one of this.unsynced)
+          if (one !== 'emptied' && one.sector === sector)
+            replaceAt(one.image, offset - sector * this.sectorBytes, is, was)
+        for (const bytes of [this.cache, this.durable]) replaceAt(bytes, offset, is, was)
+      },
+    }
+    this.flipped = flipped
+    return flipped
   }
 
   private bringToDisk(one: Unsynced, isTorn: boolean, dice?: Dice): void {

@@ -12,13 +12,16 @@ import type { EventLog } from '../../src/ports/eventLog.js'
 import { checkPartitions } from './checkersAnswers.js'
 import { type Control, controlsOf } from './checkersControl.js'
 import { ack, batchesOf } from './ledger.js'
+import { BLOB_FAULTS, SimulatedBlobs } from './simulationBlobs.js'
 import { Clients, newCalls } from './simulationClients.js'
 import { diskHome } from './simulationDiskHome.js'
 import { Edits } from './simulationEdits.js'
 import { type LogHome, type ProcessLog, serverHome } from './simulationLog.js'
 import { SimulationNode, type World } from './simulationNode.js'
 import { ALL_CLEAR, Operators } from './simulationOperators.js'
-import { Dice, Swarm, seeded } from './simulationSwarm.js'
+import { lookBack } from './simulationPast.js'
+import { RegisterPlace } from './simulationRegister.js'
+import { Dice, IN_LOG_BYTES_MAX, Swarm, seeded } from './simulationSwarm.js'
 import { SimulatedTime } from './simulationTime.js'
 
 export const STEPS = 240
@@ -40,6 +43,8 @@ export type RunReport = {
   /** Of all events and their times: the same for each run of a seed. */
   hash: string
   events: number
+  /** What it took, in turns of processes. */
+  turns: number
   /** How often each rare thing happened: a run in which nothing did proves nothing. */
   seen: Map<string, number>
 }
@@ -82,17 +87,20 @@ class Run {
   private readonly world: World
   /** One place for each process that may live at the same time. */
   private readonly nodes: Array<SimulationNode | undefined> = []
+  private readonly registers: RegisterPlace[] = []
   /** Of processes that have died: what they had sent may still arrive. */
   private readonly oldLogs: ProcessLog[] = []
+  /** Promises of which it was seen while it ran that they are broken. */
+  private readonly brokenBefore: string[] = []
   private booted = 0
   private step = 0
 
   constructor(
     private readonly seed: number,
     private readonly options: RunOptions,
-    private readonly home: LogHome,
+    private readonly home: LogHome & { flip?: (dice: Dice) => string | undefined },
   ) {
-    const swarm = new Swarm(new Dice(seed), options.without)
+    const swarm = new Swarm(seed, options.without)
     const diary = {
       calls: this.calls,
       note: (text: string) => this.trace.push(`${this.step} ${text}`),
@@ -100,7 +108,14 @@ class Run {
     }
     this.clients = new Clients(swarm, diary)
     this.operators = new Operators(swarm, diary, this.clients)
-    this.edits = new Edits(swarm, diary)
+    this.edits = new Edits(swarm, diary, Math.min(swarm.nodes, home.processesMax) === 1)
+    if (swarm.features.blobs)
+      this.calls.blobs = {
+        aboveBytes: IN_LOG_BYTES_MAX,
+        put: new Set(),
+        damaged: new Set(),
+        outOfReach: new Set(),
+      }
     const created = configure(swarm.settings)
     assert.ok(created._tag === 'Right', JSON.stringify(created))
     let named = 0
@@ -111,6 +126,9 @@ class Run {
       snapshotEveryEvents: swarm.snapshotEveryEvents,
       payloadCacheBytes: swarm.payloadCacheBytes,
       random: seeded(seed ^ 0x5bd1e995),
+      blobs:
+        this.calls.blobs &&
+        new SimulatedBlobs(IN_LOG_BYTES_MAX, new Dice(seed ^ 0x510e527f), this.calls.blobs, this.saw),
       unique: () => `u${++named}`,
       dead: new Set(),
       defects: [],
@@ -135,7 +153,9 @@ class Run {
     await this.time.settle()
     for (this.step = 0; this.step < STEPS; this.step++) {
       if (this.options.steps?.has(this.step) === false) continue
-      await this.take(new Dice(Math.imul(this.seed, 0x9e3779b1) + this.step))
+      const dice = Math.imul(this.seed, 0x9e3779b1) + this.step
+      await this.take(new Dice(dice))
+      await this.besides(new Dice(dice ^ 0x3c6ef372))
     }
     const node = await this.heal()
     await this.drain(node)
@@ -146,14 +166,18 @@ class Run {
     const rules = { controls: await this.readControls(), isPrompt, dead: this.world.dead }
     const { broken, left } = checkPartitions(logs, this.calls, rules)
     let events = 0
-    for (const batch of logs.flat()) for (const { type } of batch.events) this.saw(type)
+    for (const event of logs.flat().flatMap((batch) => batch.events)) {
+      this.saw(event.type)
+      if (event.type === 'CircuitOpened' && event.reason === 'failureShare') this.saw('opened by a share')
+    }
     for (const { events: inBatch } of logs.flat()) events += inBatch.length
     for (const [what, n] of this.home.seen) this.seen.set(what, n)
     // A defect is healed by a restart, so it would go unseen otherwise.
     const defects = this.world.defects.map((defect) => `defect: ${defect}`)
-    const told = [...broken, ...defects, ...(await this.home.check())]
+    const told = [...broken, ...defects, ...this.brokenBefore, ...(await this.home.check())]
     const { trace, seen } = this
-    return { broken: told, left, trace, log: logUpTo(told, logs), hash: hashOf(logs), events, seen }
+    const { turns } = this.time
+    return { broken: told, left, trace, log: logUpTo(told, logs), hash: hashOf(logs), events, turns, seen }
   }
 
   private get isPrompt(): boolean {
@@ -166,7 +190,8 @@ class Run {
     const broken = [error instanceof Error ? error.message : String(error)]
     const logs = await this.readLogs().catch(() => [])
     const { trace, seen } = this
-    return { broken, left: [], trace, log: logUpTo(broken, logs), hash: hashOf(logs), events: 0, seen }
+    const { turns } = this.time
+    return { broken, left: [], trace, log: logUpTo(broken, logs), hash: hashOf(logs), events: 0, turns, seen }
   }
 
   private take(dice: Dice): Promise<void> | void {
@@ -177,6 +202,36 @@ class Run {
     if (what < 0.98) return dice.chance(this.swarm.crashRate) ? this.shake(dice) : this.mend(dice)
     if (what < 0.994) return this.turnClocks(dice)
     return this.compareWithReplay(this.someNode(dice))
+  }
+
+  /** What was added later, with dice of its own: what a step did before it does still. */
+  private async besides(dice: Dice): Promise<void> {
+    if (dice.chance(0.01) && this.options.without?.has('looking back') !== true) await this.lookBack(dice)
+    const node = this.someNode(dice)
+    // Circuits open where messages end one after the other.
+    if (this.swarm.settings.circuit?.adaptive === true && dice.chance(0.2) && node !== undefined)
+      this.clients.claim(dice, node, true)
+    if (dice.chance(0.05 * this.swarm.faultRate)) this.world.blobs?.plan(dice.pick(BLOB_FAULTS))
+    if (dice.chance(0.1 * this.swarm.faultRate) && this.options.without?.has('flips') !== true) {
+      const flipped = this.home.flip?.(dice)
+      if (flipped !== undefined) this.trace.push(`${this.step} a bit flips in ${flipped}`)
+    }
+  }
+
+  /** Somebody asks how a partition was after one of its batches. */
+  private async lookBack(dice: Dice): Promise<void> {
+    const { queue, generation, created } = this.world.entry
+    const partition = Math.floor(dice.random() * created.partitions)
+    const stream = partitionStream({ queue, generation, partition })
+    const reader = this.home.reader()
+    if (reader === undefined) return
+    const batches = await batchesOf(reader, stream)
+    const count = Math.ceil(batches.length * (dice.chance(0.5) ? dice.random() : 1 - dice.random() / 4))
+    this.trace.push(`${this.step} look back at partition ${partition} after ${count} batches`)
+    this.saw('looked back')
+    const rules = { controls: await this.readControls(), isPrompt: false, dead: this.world.dead }
+    const asked = { stream, partition, calls: this.calls, rules }
+    this.brokenBefore.push(...(await lookBack(reader, asked, batches.slice(0, count))))
   }
 
   private someNode(dice: Dice): SimulationNode | undefined {
@@ -243,10 +298,10 @@ class Run {
   private boot(place: number, dice: Dice): Promise<void> {
     if (this.nodes.some((node) => node?.state === 'up')) this.saw('take-over')
     const skewMs = this.nodesMax > 1 ? dice.pick([0, 0, 120_000, -120_000]) : 0
-    const node = new SimulationNode(this.world, `n${place}.${++this.booted}`, {
-      skewMs,
-      bootedMs: 1_000 * this.booted,
-    })
+    const clock = { skewMs, bootedMs: 1_000 * ++this.booted }
+    const register = this.registers[place] ?? new RegisterPlace(new Dice(this.seed ^ place), this.saw)
+    this.registers[place] = register
+    const node = new SimulationNode(this.world, `n${place}.${this.booted}`, clock, register)
     this.trace.push(`${this.step} ${node.name} begins, ${skewMs} ms ahead`)
     this.nodes[place] = node
     return node.open()
@@ -329,6 +384,7 @@ class Run {
       if (node !== survivor && node.state !== 'dead') this.kill(node)
     }
     for (const log of this.oldLogs) log.heal()
+    this.world.blobs?.heal()
     this.release()
     await this.time.advance(HEALING_MS)
     this.release()
@@ -417,13 +473,14 @@ class Run {
   private async readControls(): Promise<ReadonlyArray<Control>> {
     const reader: EventLog = this.home.reader() ?? assert.fail('nobody has the log open')
     const { queue, generation, created } = this.world.entry
-    const batches = await this.time.until(batchesOf(reader, controlStream(queue, generation)))
+    const batches = await batchesOf(reader, controlStream(queue, generation))
     return controlsOf(created, batches)
   }
 }
 
 /** A third of the runs lives on the embedded log, one process at a time. */
-const homeOf = (seed: number): LogHome => (seed % 3 === 0 ? diskHome(seed) : serverHome(seed))
+const homeOf = (seed: number): ConstructorParameters<typeof Run>[2] =>
+  seed % 3 === 0 ? diskHome(seed) : serverHome(seed)
 
 /** A run that comes to no end is told like any broken promise. */
 export const simulate = async (seed: number, options: RunOptions = {}): Promise<RunReport> => {

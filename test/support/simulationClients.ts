@@ -1,7 +1,12 @@
 // What clients and workers ask of the nodes of a simulated run, and what they were told: kept for the checkers. An answer may
 // get lost on its way; a client that was told nothing, or "unknown", may ask again, at another node.
+import { left } from 'fp-ts/lib/Either.js'
+import { inBlob } from '../../src/api/blobs.js'
+import { UnavailableError } from '../../src/api/errors.js'
+import { withDedup } from '../../src/door/contentKey.js'
+import { belongsInBlob } from '../../src/engine/blobPayloads.js'
 import type { Reply } from '../../src/engine/replies.js'
-import type { Delivery, NewMessage, Settlement } from '../../src/engine/requests.js'
+import type { Delivery, Enqueued, NewMessage, Settlement } from '../../src/engine/requests.js'
 import type { Calls, EnqueueCall, Told } from './checkersCalls.js'
 import { ack, extend, fail, release } from './ledger.js'
 import type { SimulationNode } from './simulationNode.js'
@@ -9,7 +14,8 @@ import type { Dice, Swarm } from './simulationSwarm.js'
 
 type Held = Readonly<{ partition: number; delivery: Delivery }>
 /** Enqueues whose messages carry a key, so that they may be asked for again. */
-type Repeatable = Readonly<{ partition: number; messages: ReadonlyArray<NewMessage>; call: EnqueueCall }>
+type Repeatable = Readonly<{ partition: number; messages: ReadonlyArray<Asked>; call: EnqueueCall }>
+type Asked = NewMessage & Readonly<{ byContent: boolean }>
 
 export type Diary = Readonly<{
   calls: Calls
@@ -44,9 +50,9 @@ export class Clients {
   enqueue(dice: Dice, node: SimulationNode): void {
     if (this.repeatable.length > 0 && dice.chance(0.1)) return this.enqueueAgain(dice, node)
     const asked = Array.from({ length: dice.pick([1, 1, 3]) }, () =>
-      this.swarm.message(dice, ++this.payloads),
+      throughDoor(this.swarm.message(dice, ++this.payloads), node),
     )
-    const byPartition = new Map<number, NewMessage[]>()
+    const byPartition = new Map<number, Asked[]>()
     for (const message of asked) {
       const partition = node.engine.route(message)
       byPartition.set(partition, [...(byPartition.get(partition) ?? []), message])
@@ -58,17 +64,20 @@ export class Clients {
     dice: Dice,
     node: SimulationNode,
     partition: number,
-    messages: ReadonlyArray<NewMessage>,
+    messages: ReadonlyArray<Asked>,
     repeats = false,
   ): void {
     const { calls, note } = this.diary
     note(`${node.name}: enqueue ${messages.map(({ payload }) => payload).join(' ')} in ${partition}`)
-    const call: EnqueueCall = { told: 'unknown', partition, messages, repeats, results: [] }
+    const call: EnqueueCall = { told: 'unknown', by: node.name, partition, messages, repeats, results: [] }
     calls.enqueues.push(call)
     const isKeyed = messages.every((one) => one.dedupMode === undefined && isKnownAgain(one))
     if (isKeyed && !repeats) this.repeatable.push({ partition, messages, call })
-    this.answer(dice, node.engine.enqueue(partition, messages), call, (results) => {
+    const sent = messages.map(({ byContent: _, ...message }) => message)
+    this.answer(dice, enqueued(node, partition, sent), call, (results) => {
       call.results = results
+      if (results.some(({ duplicate }, n) => duplicate && messages[n]?.byContent === true))
+        this.diary.saw('told that the same content is there')
     })
   }
 
@@ -81,7 +90,8 @@ export class Clients {
     this.send(dice, node, partition, messages, true)
   }
 
-  claim(dice: Dice, node: SimulationNode): void {
+  /** `isQuick`: each message is told of in the turn in which it comes. */
+  claim(dice: Dice, node: SimulationNode, isQuick = false): void {
     const again = this.claimIds.length > 0 && dice.chance(0.3) ? dice.pick(this.claimIds) : undefined
     const number = ++this.workers
     const isLocal = dice.chance(0.5)
@@ -112,13 +122,17 @@ export class Clients {
         payload: enqueued.payload,
       }))
       for (const delivery of deliveries) this.held.push({ partition, delivery })
+      if (isQuick) for (const delivery of deliveries) this.settleOne(dice, node, { partition, delivery })
     })
   }
 
   settle(dice: Dice, node: SimulationNode): void {
     if (this.held.length === 0) return
     // Mostly the latest ones, sometimes one that was settled or lost long ago.
-    const { partition, delivery } = dice.pick(dice.chance(0.7) ? this.held.slice(-5) : this.held)
+    this.settleOne(dice, node, dice.pick(dice.chance(0.7) ? this.held.slice(-5) : this.held))
+  }
+
+  private settleOne(dice: Dice, node: SimulationNode, { partition, delivery }: Held): void {
     const settlement = this.settlementOf(dice, delivery)
     const { ordinal, fence } = delivery
     this.diary.note(`${node.name}: ${settlement.outcome} ${ordinal}/${fence} in ${partition}`)
@@ -170,6 +184,31 @@ export class Clients {
       this.diary.saw(failure.kind === 'refused' ? `told ${failure.refusal.type}` : `told ${failure.kind}`)
     })
   }
+}
+
+/** Large payloads go beside the log first (A12). */
+const enqueued = (
+  { engine, blobs }: SimulationNode,
+  partition: number,
+  messages: ReadonlyArray<NewMessage>,
+): Promise<Reply<ReadonlyArray<Enqueued>>> => {
+  if (blobs === undefined || !messages.some((one) => belongsInBlob(blobs, one)))
+    return engine.enqueue(partition, messages)
+  const putAll = async (): Promise<Reply<ReadonlyArray<Enqueued>>> => {
+    const sent: NewMessage[] = []
+    for (const one of messages) sent.push(belongsInBlob(blobs, one) ? await inBlob(blobs, one) : one)
+    return engine.enqueue(partition, sent)
+  }
+  return putAll().catch((error: unknown): Reply<never> => {
+    if (!(error instanceof UnavailableError)) throw error
+    return left({ kind: 'unavailable', reason: error.message })
+  })
+}
+
+/** As it gets to the engine: by content, its key is made at the door. */
+const throughDoor = (message: NewMessage, { engine }: SimulationNode): Asked => {
+  const keyed = withDedup(message, engine.control.config.dedup)
+  return { ...keyed, byContent: keyed !== message }
 }
 
 const isKnownAgain = ({ callerId, attributes }: NewMessage): boolean =>

@@ -8,12 +8,15 @@ import { verify } from '../../src/adapters/embedded/verify.js'
 import type { EventLog } from '../../src/ports/eventLog.js'
 import { SimulatedDisk, SimulatedFolder } from './simulatedDisk.js'
 import { NO_FAULTS, SimulatedMachine } from './simulatedDiskMachine.js'
+import type { RunOptions } from './simulation.js'
 import { DiskClients, STREAMS } from './simulationDiskClients.js'
 import { type Found, LogStory } from './simulationDiskStory.js'
 import { TurnScheduler } from './simulationDiskTurns.js'
 import { Dice } from './simulationSwarm.js'
 
-const STEPS = 160
+export const DISK_STEPS = 160
+/** What may be left out of a run to see whether it has a part in what broke. */
+export const DISK_FEATURES = ['write', 'sync', 'read', 'partial', 'deaths', 'flips', 'full', 'strict']
 const DIRECTORY = '/disk/ledger'
 const SEGMENT_BYTES = 16 * 1024
 const OPENINGS_MAX = 20
@@ -24,6 +27,7 @@ export type DiskReport = Readonly<{
   broken: ReadonlyArray<string>
   trace: ReadonlyArray<string>
   seen: ReadonlyMap<string, number>
+  turns: number
   batches: number
 }>
 
@@ -50,20 +54,28 @@ class DiskRun {
   /** Damage that the log could live with is still there. */
   private readonly damaged = new Set<string>()
 
-  constructor(seed: number) {
+  constructor(
+    private readonly seed: number,
+    private readonly options: RunOptions,
+  ) {
     const dice = new Dice(seed)
+    // Drawn whether or not it is wanted: what is left out must not change what else is drawn.
+    const unless = <A>(name: string, drawn: A, plain: A): A =>
+      options.without?.has(name) === true ? plain : drawn
     this.dice = dice
     this.turns = new TurnScheduler(dice)
     this.disk = new SimulatedDisk(dice, dice.pick([512, 512, 4096]))
     this.disk.folder('/').change(['disk', new SimulatedFolder()])
     this.disk.folder('/').sync()
-    this.strict = dice.chance(0.3)
+    this.strict = unless('strict', dice.chance(0.3), false)
     const rate = (): number => dice.pick([0, 0, 0.003, 0.02])
-    const sync = dice.pick([0, 0.01, 0.04])
-    this.faults = { write: rate(), sync, read: rate(), partial: dice.pick([0, 0, 0.1]) }
-    this.deathRate = dice.pick([0, 0.01, 0.05])
-    this.flipRate = dice.pick([0, 0, 0.5])
-    this.fullRate = dice.pick([0, 0, 0.03])
+    const sync = unless('sync', dice.pick([0, 0.01, 0.04]), 0)
+    const write = unless('write', rate(), 0)
+    const read = unless('read', rate(), 0)
+    this.faults = { write, sync, read, partial: unless('partial', dice.pick([0, 0, 0.1]), 0) }
+    this.deathRate = unless('deaths', dice.pick([0, 0.01, 0.05]), 0)
+    this.flipRate = unless('flips', dice.pick([0, 0, 0.5]), 0)
+    this.fullRate = unless('full', dice.pick([0, 0, 0.03]), 0)
     this.clients = new DiskClients(dice, this.story, (what) => this.saw(what), this.trace, this.turns)
     this.machine = this.newMachine()
   }
@@ -81,13 +93,21 @@ class DiskRun {
 
   async run(): Promise<DiskReport> {
     await this.begin()
-    for (let step = 0; step < STEPS && this.story.broken.length === 0; step++) await this.step()
+    for (let step = 0; step < DISK_STEPS && this.story.broken.length === 0; step++) {
+      this.dice.beginStep(this.seed, step)
+      if (this.options.steps?.has(step) !== false) await this.step()
+    }
+    this.dice.beginStep(this.seed, DISK_STEPS)
     if (this.story.broken.length === 0) await this.heal()
     this.story.broken.push(
       ...this.machine.syncedAgain.map((path) => `${path} was synced again after a failed sync`),
     )
+    return this.reportOf(this.story.broken)
+  }
+
+  reportOf(broken: ReadonlyArray<string>): DiskReport {
     const { trace, seen } = this
-    return { broken: this.story.broken, trace, seen, batches: this.clients.asked }
+    return { broken, trace, seen, turns: this.turns.count, batches: this.clients.asked }
   }
 
   private async step(): Promise<void> {
@@ -314,4 +334,9 @@ class DiskRun {
   }
 }
 
-export const simulateDisk = (seed: number): Promise<DiskReport> => new DiskRun(seed).run()
+export const simulateDisk = (seed: number, options: RunOptions = {}): Promise<DiskReport> => {
+  const run = new DiskRun(seed, options)
+  return run
+    .run()
+    .catch((error: unknown) => run.reportOf([error instanceof Error ? error.message : String(error)]))
+}

@@ -1,10 +1,11 @@
 // The embedded log on a simulated disk, as the log of a whole run: one process at a time, and its deaths are kills or power cuts,
 // also in the middle of a call. What the log itself promises is simulationDisk.ts's; here the engine lives on it.
 import * as E from 'fp-ts/lib/Either.js'
+import type { OpenFault } from '../../src/adapters/embedded/errors.js'
 import { openEmbeddedLog } from '../../src/adapters/embedded/eventLog.js'
 import { verify } from '../../src/adapters/embedded/verify.js'
 import type { EventLog } from '../../src/ports/eventLog.js'
-import { SimulatedDisk, SimulatedFolder } from './simulatedDisk.js'
+import { type FlippedBit, SimulatedDisk, type SimulatedFile, SimulatedFolder } from './simulatedDisk.js'
 import { type Scheduling, SimulatedMachine } from './simulatedDiskMachine.js'
 import { heardBy, type LogHome, type ProcessLog } from './simulationLog.js'
 import { Dice } from './simulationSwarm.js'
@@ -28,8 +29,29 @@ type DiskFault = (typeof FAULTS)[number]
 
 type Running = Readonly<{ machine: SimulatedMachine; log: EventLog }>
 
+type Flipped = FlippedBit &
+  Readonly<{ path: string; file: SimulatedFile; offset: number; bit: number; isRecent: boolean }>
+const RECENT_BYTES = 500
+const PAYLOAD_BEGINS = '{"n":'
+const FLIPPED = /\/(segments|snapshots)\//
+
 /** For those who look, and wait for nobody. */
 const AT_ONCE: Scheduling = { later: (run) => run(), after: () => () => undefined, nowMs: () => 0 }
+
+/** Any bit; or one of a payload's number, which makes another payload of it and leaves all the rest readable. */
+const placeOfFlip = (
+  dice: Dice,
+  file: SimulatedFile,
+  from: number,
+  to: number,
+): Readonly<{ offset: number; bit: number }> => {
+  const there = Buffer.alloc(to - from)
+  file.read(there, from)
+  const payloadAt = there.lastIndexOf(PAYLOAD_BEGINS)
+  const numberAt = from + payloadAt + PAYLOAD_BEGINS.length
+  if (payloadAt >= 0 && numberAt < to && dice.chance(0.5)) return { offset: numberAt, bit: 0 }
+  return { offset: from + Math.floor(dice.random() * (to - from)), bit: Math.floor(dice.random() * 8) }
+}
 
 class DiskHome {
   readonly seen = new Map<string, number>()
@@ -40,6 +62,9 @@ class DiskHome {
   private readonly machines: SimulatedMachine[] = []
   private isHealed = false
   private slowUntilTick = 0
+  private flipped: Flipped | undefined
+  /** How much of each file was there when the process that runs now had opened it. */
+  private readonly settledBytes = new Map<SimulatedFile, number>()
   private running: Running | undefined
 
   constructor(seed: number) {
@@ -55,6 +80,44 @@ class DiskHome {
     this.seen.set(what, (this.seen.get(what) ?? 0) + 1)
   }
 
+  /**
+   * One bit of what is on the disk, told by its place. What was there before the process that runs now had opened it is below the
+   * mark, and stays flipped until somebody meets it. Of what came since, the end may be no more than a torn tail for the next
+   * process: that is turned back when this one dies.
+   */
+  flip(dice: Dice): string | undefined {
+    if (this.running === undefined || this.flipped !== undefined || this.isHealed) return undefined
+    const [path, file] = dice.pick(
+      this.disk.files().filter(([name, one]) => FLIPPED.test(name) && one.usedBytes > 0),
+    )
+    const settled = this.settledBytes.get(file) ?? 0
+    const isRecent = settled === 0 || (file.usedBytes > settled && dice.chance(0.45))
+    const [from, to] = isRecent
+      ? [Math.max(settled, file.usedBytes - RECENT_BYTES), file.usedBytes]
+      : [0, settled]
+    const { offset, bit } = placeOfFlip(dice, file, from, to)
+    const flipped = file.flipForNow(offset, bit)
+    if (flipped === undefined) return undefined
+    this.flipped = { path, file, offset, bit, isRecent, ...flipped }
+    this.saw('a bit flips under the engine')
+    return `${path} at ${offset}`
+  }
+
+  private unflip(): void {
+    this.flipped?.turnBack()
+    this.flipped = undefined
+  }
+
+  /** Below the mark damage is told, with its file and a place before it; whoever looks after the machine brings a copy. */
+  private isFair(fault: OpenFault): boolean {
+    if (fault.type === 'LogUnavailable') return true
+    const { flipped } = this
+    if (fault.type !== 'LogCorrupt' || flipped === undefined) return false
+    this.saw('a flipped bit is found by the opening')
+    this.unflip()
+    return fault.file === flipped.path && fault.offset <= flipped.offset
+  }
+
   /** The first opening is spared, or there might never be a log that could be healed. */
   async open(process: SimulatedProcess): Promise<ProcessLog> {
     const { dice, disk, strict, segmentBytes } = this
@@ -68,17 +131,20 @@ class DiskHome {
     this.machines.push(machine)
     const opened = await openEmbeddedLog({ directory: DIRECTORY, strict, segmentBytes }, machine.port)
     if (E.isLeft(opened)) {
-      const isFair = opened.left.type === 'LogUnavailable'
-      if (!isFair) this.broken.push(`refused to open: ${JSON.stringify(opened.left)}`)
+      if (!this.isFair(opened.left)) this.broken.push(`refused to open: ${JSON.stringify(opened.left)}`)
       this.end(machine)
       throw new Error(JSON.stringify(opened.left))
     }
     this.running = { machine, log: opened.right }
+    this.settledBytes.clear()
+    for (const [path, file] of this.disk.files())
+      if (FLIPPED.test(path) && file.usedBytes > 0) this.settledBytes.set(file, file.usedBytes)
     return {
-      port: heardBy(process, opened.right),
+      port: heardBy(process, this.withReads(opened.right)),
       plan: (fault) => this.plan(fault as DiskFault, process, machine),
       heal: () => {
         this.isHealed = true
+        this.unflip()
         this.release()
         machine.heal()
       },
@@ -129,10 +195,23 @@ class DiskHome {
     this.slowUntilTick = 0
   }
 
+  /** Counts what a flipped bit has cost those who read. */
+  private withReads(log: EventLog): EventLog {
+    return {
+      ...log,
+      read: (stream, from, maxBytes) => async () => {
+        const page = await log.read(stream, from, maxBytes)()
+        if (E.isLeft(page) && page.left.type === 'LogCorrupt') this.saw('a flipped bit is found by a read')
+        return page
+      },
+    }
+  }
+
   private end(machine: SimulatedMachine): void {
     if (this.running?.machine === machine) this.running = undefined
     if (machine.isOver) return
     machine.isOver = true
+    if (this.flipped?.isRecent === true) this.unflip()
     machine.die()
     const isPowerCut = this.dice.chance(0.5)
     this.saw(isPowerCut ? 'power cut' : 'kill')
@@ -140,10 +219,21 @@ class DiskHome {
     else if (this.dice.chance(0.5)) this.disk.evictLost()
   }
 
+  /** Who looks does not ask what a flipped bit has made of it. */
+  private soundCopy(): SimulatedDisk {
+    const { flipped } = this
+    const copy = this.disk.copy()
+    // Another file may have its name by now; a power cut may give it back.
+    const isThere = flipped?.isThere() === true && this.disk.files().some(([, file]) => file === flipped.file)
+    if (flipped === undefined || !isThere) return copy
+    for (const [path, file] of copy.files()) if (path === flipped.path) file.flip(flipped.offset, flipped.bit)
+    return copy
+  }
+
   /** A log opened on a copy of the disk: what is on its way there is not in it. */
   reader(): EventLog | undefined {
     if (this.running === undefined) return undefined
-    const machine = new SimulatedMachine(this.disk.copy(), new Dice(1), AT_ONCE, () => undefined)
+    const machine = new SimulatedMachine(this.soundCopy(), new Dice(1), AT_ONCE, () => undefined)
     const { strict, segmentBytes } = this
     const opening = openEmbeddedLog({ directory: DIRECTORY, strict, segmentBytes }, machine.port)
     const through =
@@ -173,9 +263,10 @@ class DiskHome {
   }
 }
 
-export const diskHome = (seed: number): LogHome => {
+export const diskHome = (seed: number): LogHome & { flip: (dice: Dice) => string | undefined } => {
   const home = new DiskHome(seed)
   return {
+    flip: (dice) => home.flip(dice),
     processesMax: 1,
     faults: FAULTS,
     open: (process) => home.open(process),

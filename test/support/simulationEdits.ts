@@ -1,6 +1,6 @@
 // What operators do to many messages of a simulated run, or to what a message holds: edits, clearing, redriving and discarding by
 // a filter, running finished ones again, and reading a history. Each call has a name that stands in the events it makes.
-import { LedgerqError, UnknownOutcomeError } from '../../src/api/errors.js'
+import { LedgerqError, NotFoundError, UnknownOutcomeError } from '../../src/api/errors.js'
 import { editMessage } from '../../src/api/queue/editing.js'
 import { clearWaiting, discardDeadLetters, redriveDeadLetters } from '../../src/api/queue/operations.js'
 import { historyOf, type ReadDeps } from '../../src/api/queue/queueReads.js'
@@ -18,6 +18,8 @@ export class Edits {
   constructor(
     private readonly swarm: Swarm,
     private readonly diary: Diary,
+    /** One process at a time: what any of them was asked, all later ones know. */
+    private readonly isAlone: boolean,
   ) {}
 
   any(dice: Dice, node: SimulationNode): void {
@@ -95,13 +97,35 @@ export class Edits {
   }
 
   private history(dice: Dice, node: SimulationNode): void {
-    const { partition, ordinal, id } = this.place(dice, node)
-    const call: HistoryCall = { told: 'unknown', partition, ordinal, revisions: [] }
+    const place = this.place(dice, node)
+    const { partition } = place
+    const accepted = this.acceptedBy(node, partition)
+    const again = accepted.length > 0 && dice.chance(0.5) ? dice.pick(accepted) : undefined
+    const id = again ?? place.id
+    const isKnown = accepted.includes(id)
+    if (isKnown) this.diary.saw('history of one that was accepted')
+    const call: HistoryCall = { told: 'unknown', partition, id, ordinal: 0, revisions: [], isDenied: false }
     this.diary.calls.histories.push(call)
-    this.answer(call, historyOf(depsOf(node), id), (past) => {
+    const asked = historyOf(depsOf(node), id).catch((error: unknown) => {
+      call.isDenied = isKnown && error instanceof NotFoundError
+      throw error
+    })
+    this.answer(call, asked, (past) => {
+      const [first] = past
+      if (first !== undefined && 'ordinal' in first.event) call.ordinal = first.event.ordinal
       call.revisions = past.map(({ revision }) => revision)
       this.diary.saw('history read')
     })
+  }
+
+  /** Ids of messages that this process must know, because it or one before it has said so. */
+  private acceptedBy(node: SimulationNode, partition: number): ReadonlyArray<string> {
+    const told = this.diary.calls.enqueues.filter(
+      (call) => call.told === 'ok' && call.partition === partition && (this.isAlone || call.by === node.name),
+    )
+    const ids = told.flatMap(({ results }) => results.map(({ id }) => id))
+    // A caller's id may be in several partitions, where something else says which is whose.
+    return node.engine.partitions.length === 1 ? ids : ids.filter((id) => id.startsWith('orders.'))
   }
 
   private answer<A>(call: { told: Told }, answer: Promise<A>, accept: (value: A) => void): Promise<void> {

@@ -6,9 +6,10 @@ import type { EnqueueOptions } from '../../src/api/types/index.js'
 import { complete } from '../../src/worker/attempt.js'
 import type { FaultyLog, PlannedFault } from './faultyLog.js'
 import { TestLedger } from './ledger.js'
+import type { RunOptions } from './simulation.js'
 import { Dice } from './simulationSwarm.js'
 
-const STEPS = 40
+export const LEDGER_STEPS = 40
 const TICK_MS = 1_000
 const FAULTS: ReadonlyArray<PlannedFault> = ['full', 'lostReply', 'lostRequest', 'lateRequest', 'held']
 /** Healed, everything must be done with in so many rounds. */
@@ -17,7 +18,22 @@ const ROUND_MS = 1_000
 
 type Work = Readonly<{ n: number; follow: number; fails: number }>
 
-export type LedgerReport = Readonly<{ broken: ReadonlyArray<string>; seen: ReadonlyMap<string, number> }>
+/** What may be left out of a run to see whether it has a part in what broke. */
+export const LEDGER_FEATURES = [
+  ...FAULTS,
+  'deaths',
+  'clocks',
+  'full queue',
+  'follow-ups',
+  'callbacks',
+  'failures',
+]
+
+export type LedgerReport = Readonly<{
+  broken: ReadonlyArray<string>
+  trace: ReadonlyArray<string>
+  seen: ReadonlyMap<string, number>
+}>
 
 class LedgerRun {
   private readonly dice: Dice
@@ -31,34 +47,56 @@ class LedgerRun {
   /** A queue of so few that follow-ups have to wait for room. */
   private readonly mailsMax: number
   private readonly called = new Set<string>()
+  private readonly trace: string[] = []
   private isMailing = false
   private n = 0
 
   private constructor(
-    seed: number,
+    private readonly seed: number,
+    private readonly options: RunOptions,
     private readonly test: TestLedger,
   ) {
     this.dice = new Dice(seed)
     this.faultRate = this.dice.pick([0, 0.1, 0.4])
     this.deathRate = this.dice.pick([0, 0.05, 0.2])
     this.dedupWindowMs = this.dice.pick([0, 500, 60_000])
-    this.mailsMax = this.dice.pick([2, 10_000])
+    const mailsMax = this.dice.pick([2, 10_000])
+    this.mailsMax = this.has('full queue') ? mailsMax : 10_000
   }
 
-  static async start(seed: number): Promise<LedgerRun> {
-    return new LedgerRun(seed, await TestLedger.open())
+  static async start(seed: number, options: RunOptions): Promise<LedgerRun> {
+    return new LedgerRun(seed, options, await TestLedger.open())
+  }
+
+  private has(feature: string): boolean {
+    return this.options.without?.has(feature) !== true
+  }
+
+  private note(text: string): void {
+    this.trace.push(text)
   }
 
   async run(): Promise<LedgerReport> {
     await this.work(true)
-    for (let step = 0; step < STEPS; step++) await this.step()
-    await this.heal()
+    for (let step = 0; step < LEDGER_STEPS; step++) {
+      this.dice.beginStep(this.seed, step)
+      if (this.options.steps?.has(step) !== false) await this.step(step)
+    }
+    this.dice.beginStep(this.seed, LEDGER_STEPS)
+    this.note('heal')
     const broken = [
+      ...(await this.heal()),
       ...(await this.checkFollowUps()),
       ...(await this.checkTicks()),
       ...(await this.checkEnds()),
     ]
-    return { broken, seen: this.seen }
+    return this.reportOf(broken)
+  }
+
+  /** What broke it off is a broken promise like any other. */
+  reportOf(broken: ReadonlyArray<string>): LedgerReport {
+    const { trace, seen } = this
+    return { broken, trace, seen }
   }
 
   private saw(what: string): void {
@@ -94,20 +132,21 @@ class LedgerRun {
     if (this.isMailing) mails.process(() => undefined)
   }
 
-  private async step(): Promise<void> {
+  private async step(step: number): Promise<void> {
     const { test, dice } = this
-    if (dice.chance(this.faultRate)) {
-      const fault = dice.pick(FAULTS)
-      this.saw(fault)
-      test.log.plan(fault)
-    }
-    if (dice.chance(0.6)) await this.enqueue()
+    if (dice.chance(this.faultRate)) this.plan(step, dice.pick(FAULTS))
+    if (dice.chance(0.6)) await this.enqueue(step)
     await test.clock.settle()
     if (dice.chance(0.3)) test.log.release()
-    if (dice.chance(0.6)) await test.clock.advance(dice.pick([1, 100, 800, 3_000]))
-    if (dice.chance(0.05)) test.clock.jumpWall(dice.pick([5_000, -5_000, 300, -300]))
-    if (dice.chance(this.deathRate)) {
+    if (dice.chance(0.6)) {
+      const ms = dice.pick([1, 100, 800, 3_000])
+      this.note(`${step} ${ms} ms pass`)
+      await test.clock.advance(ms)
+    }
+    if (dice.chance(0.05)) this.jump(step, dice.pick([5_000, -5_000, 300, -300]))
+    if (dice.chance(this.deathRate) && this.has('deaths')) {
       this.saw('death of a ledger')
+      this.note(`${step} the process dies, and another one begins`)
       this.olds.push(test.log)
       await test.restart()
       if (dice.chance(0.5)) for (const log of this.olds) log.release()
@@ -115,13 +154,33 @@ class LedgerRun {
     }
   }
 
-  private async enqueue(): Promise<void> {
+  private plan(step: number, fault: PlannedFault): void {
+    if (!this.has(fault)) return
+    this.saw(fault)
+    this.note(`${step} fault ${fault}`)
+    this.test.log.plan(fault)
+  }
+
+  private jump(step: number, ms: number): void {
+    if (!this.has('clocks')) return
+    this.note(`${step} the wall clock jumps by ${ms} ms`)
+    this.test.clock.jumpWall(ms)
+  }
+
+  private async enqueue(step: number): Promise<void> {
     const { test, dice } = this
-    const work: Work = { n: ++this.n, follow: dice.pick([0, 1, 3]), fails: dice.pick([0, 0, 1, 2, 9]) }
-    const callbacks: EnqueueOptions = {
-      ...(dice.chance(0.3) ? { onSuccess: { queue: 'mails' } } : {}),
-      ...(dice.chance(0.5) ? { onFailure: { queue: 'mails' } } : {}),
+    const [follow, fails] = [dice.pick([0, 1, 3]), dice.pick([0, 0, 1, 2, 9])]
+    const [onSuccess, onFailure] = [dice.chance(0.3), dice.chance(0.5)]
+    const work: Work = {
+      n: ++this.n,
+      follow: this.has('follow-ups') ? follow : 0,
+      fails: this.has('failures') ? fails : 0,
     }
+    const callbacks: EnqueueOptions = {
+      ...(onSuccess && this.has('callbacks') ? { onSuccess: { queue: 'mails' } } : {}),
+      ...(onFailure && this.has('callbacks') ? { onFailure: { queue: 'mails' } } : {}),
+    }
+    this.note(`${step} enqueue ${JSON.stringify({ ...work, ...callbacks })}`)
     const orders = await test.done(test.ledger.queue<Work>('orders'))
     orders.enqueue(work, callbacks).then(
       ({ id }) => this.told.add(id),
@@ -213,5 +272,9 @@ class LedgerRun {
 const isEnd = ({ type }: LedgerEvent): boolean =>
   type === 'AttemptSucceeded' || type === 'MessageDeadLettered'
 
-export const simulateLedger = async (seed: number): Promise<LedgerReport> =>
-  (await LedgerRun.start(seed)).run()
+export const simulateLedger = async (seed: number, options: RunOptions = {}): Promise<LedgerReport> => {
+  const run = await LedgerRun.start(seed, options)
+  return run
+    .run()
+    .catch((error: unknown) => run.reportOf([error instanceof Error ? error.message : String(error)]))
+}

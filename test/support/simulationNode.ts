@@ -2,12 +2,14 @@
 // on, may fail to, may be stopped for a while (SIGSTOP) or die at any turn; the next process of the same node begins anew.
 import { partitionStream } from '../../domain/ids.js'
 import type { QueueEntry } from '../../domain/queue/index.js'
-import { memoryFinishedRegister } from '../../src/adapters/memory/finishedRegister.js'
+import type { Blobs } from '../../src/engine/blobPayloads.js'
 import type { PartitionDeps } from '../../src/engine/partition.js'
 import { QueueEngine } from '../../src/engine/queueEngine.js'
 import { GateWaits } from '../../src/gates/gateWaits.js'
 import type { FinishedRegister } from '../../src/ports/finishedRegister.js'
+import type { SimulatedBlobs } from './simulationBlobs.js'
 import type { LogHome, ProcessLog } from './simulationLog.js'
+import type { RegisterPlace } from './simulationRegister.js'
 import type { SimulatedProcess, SimulatedTime } from './simulationTime.js'
 
 /** What all processes of a run have in common. */
@@ -19,6 +21,7 @@ export type World = Readonly<{
   payloadCacheBytes: number
   /** Of the engine: jitter and the like. */
   random: () => number
+  blobs: SimulatedBlobs | undefined
   unique: () => string
   /** Processes whose death is known to everybody, by incarnation. */
   dead: Set<string>
@@ -32,7 +35,8 @@ export class SimulationNode {
   readonly process: SimulatedProcess
   readonly incarnation: string
   log: ProcessLog | undefined
-  register: FinishedRegister = memoryFinishedRegister()
+  readonly register: FinishedRegister
+  readonly blobs: Blobs | undefined
   state: 'opening' | 'up' | 'failed' | 'dead' = 'opening'
   private opened: QueueEngine | undefined
   private gateWaits: GateWaits | undefined
@@ -41,8 +45,11 @@ export class SimulationNode {
     readonly world: World,
     readonly name: string,
     clock: Readonly<{ skewMs: number; bootedMs: number }>,
+    place: RegisterPlace,
   ) {
     this.process = world.time.process(clock)
+    this.register = place.open(this.process)
+    this.blobs = world.blobs?.of(this.process)
     this.incarnation = world.unique()
   }
 
@@ -82,6 +89,7 @@ export class SimulationNode {
     return {
       log: log.port,
       register: this.register,
+      blobs: this.blobs,
       clock: this.process.clock,
       ids: { unique: world.unique, random: world.random },
       node: this.name,

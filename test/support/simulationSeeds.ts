@@ -1,9 +1,10 @@
 // Many seeded runs in a row: each is judged, what happened in them is counted, and at the end each fault and each rare state
 // must have happened often enough, or the runs prove nothing. Used by the test and by `npm run sim`.
-import { type RunOptions, type RunReport, simulate } from './simulation.js'
-import { simulateDisk } from './simulationDisk.js'
-import { simulateLedger } from './simulationLedger.js'
-import { type Shrunk, shrink } from './simulationShrink.js'
+import { type RunOptions, type RunReport, STEPS, simulate } from './simulation.js'
+import { DISK_FEATURES, DISK_STEPS, simulateDisk } from './simulationDisk.js'
+import { LEDGER_FEATURES, LEDGER_STEPS, simulateLedger } from './simulationLedger.js'
+import { type Shrinkable, type Shrunk, shrink } from './simulationShrink.js'
+import { FEATURES } from './simulationSwarm.js'
 
 /** How a broken promise is told, at most; the seed shows the rest. */
 const SENTENCES_MAX = 10
@@ -71,7 +72,21 @@ export const SOMETIMES = [
   'CircuitOpened',
   'CircuitHalfOpened',
   'CircuitClosed',
+  'opened by a share',
+  'told that the same content is there',
   'compared with replay',
+  'looked back',
+  'history of one that was accepted',
+  'the register is not written',
+  'a blob is put',
+  'a put of a blob fails',
+  'a put of a blob is cut off by a death',
+  'blobs are out of reach',
+  'a blob is lost',
+  'a blob is altered',
+  'a bit flips under the engine',
+  'a flipped bit is found by a read',
+  'a flipped bit is found by the opening',
   'power cut',
   'kill',
   'death in a call',
@@ -109,10 +124,10 @@ export const SOMETIMES = [
   'tick',
 ] as const
 
-export type Judged = Omit<RunReport, 'left'>
+type Judged = Omit<RunReport, 'left' | 'seen'> & Readonly<{ seen: ReadonlyMap<string, number> }>
 
 /** What was not over at the end is a broken promise, too; the dead wait for an operator. */
-export const judge = async (seed: number, options: RunOptions = {}): Promise<Judged> => {
+const judge = async (seed: number, options: RunOptions = {}): Promise<Judged> => {
   const { left, ...report } = await simulate(seed, options)
   const open = left.filter((situation) => situation !== 'dead')
   if (open.length === 0) return report
@@ -125,52 +140,72 @@ export class BrokenPromise extends Error {
     readonly seed: number,
     readonly sentences: ReadonlyArray<string>,
     { trace, log }: Readonly<{ trace: ReadonlyArray<string>; log: ReadonlyArray<string> }>,
+    readonly part: Part,
   ) {
     const told = [`SIM_SEED=${seed}`, ...sentences.slice(0, SENTENCES_MAX)]
     super([...told, '--- asked', ...trace, '--- in the log', ...log].join('\n'))
   }
 }
 
-const NOTHING = { trace: [], log: [] }
+const judgeLedger = async (seed: number, options: RunOptions): Promise<Judged> => {
+  const report = await simulateLedger(seed, options)
+  return { ...report, log: [], hash: report.trace.join(), events: 0, turns: 0 }
+}
+
+const judgeLog = async (seed: number, options: RunOptions): Promise<Judged> => {
+  const report = await simulateDisk(seed, options)
+  const seen = new Map([...report.seen].map(([what, n]) => [`log: ${what}`, n]))
+  return { ...report, seen, log: [], hash: report.trace.join(), events: 0 }
+}
+
+/** What a seed runs one after the other. */
+const PARTS = {
+  engine: { everySeeds: 1, judge, steps: STEPS, features: FEATURES, runsMax: 2_000 },
+  ledger: {
+    everySeeds: LEDGER_EVERY_SEEDS,
+    judge: judgeLedger,
+    steps: LEDGER_STEPS,
+    features: LEDGER_FEATURES,
+    runsMax: 300,
+  },
+  log: {
+    everySeeds: LOG_EVERY_SEEDS,
+    judge: judgeLog,
+    steps: DISK_STEPS,
+    features: DISK_FEATURES,
+    runsMax: 2_000,
+  },
+} as const satisfies Record<
+  string,
+  Shrinkable & { everySeeds: number; judge: (seed: number, options: RunOptions) => Promise<Judged> }
+>
+export type Part = keyof typeof PARTS
+const PART_NAMES = Object.keys(PARTS) as Part[]
 
 export class SeededRuns {
   runs = 0
   events = 0
   private readonly seen = new Map<string, number>()
 
-  /** `twice` = a second run of the seed must give the same log. Throws {@link BrokenPromise}. */
+  /** `twice` = a second run of the seed must give the same log; `part` = nothing else of it. Throws {@link BrokenPromise}. */
   async run(
     seed: number,
-    { twice = false, ...options }: RunOptions & { twice?: boolean } = {},
+    { twice = false, part: only, ...options }: RunOptions & { twice?: boolean; part?: Part } = {},
   ): Promise<void> {
-    const report = await judge(seed, options)
-    if (report.broken.length > 0) throw new BrokenPromise(seed, report.broken, report)
-    if (twice && (await judge(seed, options)).hash !== report.hash)
-      throw new BrokenPromise(seed, ['two runs of this seed gave different logs'], report)
-    this.events += report.events
-    this.note(report.seen)
-    if (seed % LEDGER_EVERY_SEEDS === 0) await this.runLedger(seed)
-    if (seed % LOG_EVERY_SEEDS === 0) await this.runLog(seed, twice)
+    for (const part of PART_NAMES) {
+      const isMeant = only === undefined ? seed % PARTS[part].everySeeds === 0 : only === part
+      if (isMeant) await this.runPart(seed, part, twice, options)
+    }
     this.runs++
   }
 
-  private async runLedger(seed: number): Promise<void> {
-    const report = await simulateLedger(seed).catch((error: unknown) => {
-      throw new BrokenPromise(seed, [error instanceof Error ? error.message : String(error)], NOTHING)
-    })
-    if (report.broken.length > 0) throw new BrokenPromise(seed, report.broken, NOTHING)
+  private async runPart(seed: number, part: Part, twice: boolean, options: RunOptions): Promise<void> {
+    const report = await PARTS[part].judge(seed, options)
+    if (report.broken.length > 0) throw new BrokenPromise(seed, report.broken, report, part)
+    if (twice && (await PARTS[part].judge(seed, options)).hash !== report.hash)
+      throw new BrokenPromise(seed, ['two runs of this seed differ'], report, part)
+    this.events += report.events
     this.note(report.seen)
-  }
-
-  private async runLog(seed: number, twice: boolean): Promise<void> {
-    const report = await simulateDisk(seed).catch((error: unknown) => {
-      throw new BrokenPromise(seed, [error instanceof Error ? error.message : String(error)], NOTHING)
-    })
-    const { trace } = report
-    if (report.broken.length > 0) throw new BrokenPromise(seed, report.broken, { trace, log: [] })
-    if (twice && (await simulateDisk(seed)).trace.join() !== trace.join())
-      throw new BrokenPromise(seed, ['two runs of the log of this seed differ'], { trace, log: [] })
-    this.note(new Map([...report.seen].map(([what, n]) => [`log: ${what}`, n])))
   }
 
   /** What happened elsewhere counts here, too. */
@@ -201,6 +236,6 @@ export class SeededRuns {
   }
 }
 
-/** The smallest run in which the first broken promise of this seed still breaks; undefined when its run breaks none. */
-export const shrinkSeed = (seed: number): Promise<Shrunk | undefined> =>
-  shrink((options) => judge(seed, options))
+/** The smallest run in which the first broken promise of this part still breaks; undefined when its run breaks none. */
+export const shrinkSeed = (seed: number, part: Part): Promise<Shrunk | undefined> =>
+  shrink((options) => PARTS[part].judge(seed, options), PARTS[part])

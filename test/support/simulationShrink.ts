@@ -1,7 +1,6 @@
 // The least of a failing run: fewest steps first, then fewest features and faults, with which the same promise still breaks. What
 // is left is the story to read. Steps are left out in ever smaller shares (delta debugging): most of them have no part in it.
-import { type RunOptions, type RunReport, STEPS } from './simulation.js'
-import { FEATURES } from './simulationSwarm.js'
+import type { RunOptions, RunReport } from './simulation.js'
 
 export type Shrunk = Readonly<{
   /** How the run is asked for again: arguments of `npm run sim`. */
@@ -11,11 +10,14 @@ export type Shrunk = Readonly<{
   report: Pick<RunReport, 'broken' | 'trace' | 'log'>
 }>
 
-type Told = Pick<RunReport, 'broken' | 'trace' | 'log'>
+type Told = Pick<RunReport, 'broken' | 'trace' | 'log' | 'turns'>
 export type RunAgain = (options: RunOptions) => Promise<Told>
 
-/** Far more than any run has needed. */
-const RUNS_MAX = 2_000
+/** What a kind of run may be made smaller by, and how many runs that is worth. */
+export type Shrinkable = Readonly<{ steps: number; features: ReadonlyArray<string>; runsMax: number }>
+
+/** Of all runs together. One that spins takes fifty thousand before it is given up: of those there are a few hundred. */
+const TURNS_MAX = 20_000_000
 
 /** The promise behind a sentence: numbers, names and places differ from run to run. */
 export const promiseOf = (sentence: string): string =>
@@ -25,17 +27,22 @@ export const promiseOf = (sentence: string): string =>
     .join('')
     .replace(/"[^"]*"|\b[a-z]+\d+\b|\d+/g, '#')
 
-export const shrink = async (again: RunAgain): Promise<Shrunk | undefined> => {
+export const shrink = async (
+  again: RunAgain,
+  { steps: stepCount, features, runsMax }: Shrinkable,
+): Promise<Shrunk | undefined> => {
   const first = await again({})
   const promise = first.broken[0] === undefined ? undefined : promiseOf(first.broken[0])
   if (promise === undefined) return undefined
   let runs = 1
-  let best = { report: first, steps: [...Array(STEPS).keys()], without: [] as string[] }
+  let { turns } = first
+  let best = { report: first, steps: [...Array(stepCount).keys()], without: [] as string[] }
   const tryWith = async (change: Partial<typeof best>): Promise<boolean> => {
-    if (runs >= RUNS_MAX) return false
+    if (runs >= runsMax || turns >= TURNS_MAX) return false
     runs++
     const { steps, without } = { ...best, ...change }
     const report = await again({ steps: new Set(steps), without: new Set(without) })
+    turns += report.turns
     const breaks = report.broken.some((sentence) => promiseOf(sentence) === promise)
     if (breaks) best = { report, steps, without }
     return breaks
@@ -44,7 +51,7 @@ export const shrink = async (again: RunAgain): Promise<Shrunk | undefined> => {
     () => best.steps,
     (steps) => tryWith({ steps }),
   )
-  for (const feature of FEATURES) await tryWith({ without: [...best.without, feature] })
+  for (const feature of features) await tryWith({ without: [...best.without, feature] })
   await fewerSteps(
     () => best.steps,
     (steps) => tryWith({ steps }),

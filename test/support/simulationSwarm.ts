@@ -19,9 +19,14 @@ export const seeded = (seed: number): (() => number) => {
 }
 
 export class Dice {
-  readonly random: () => number
+  private next: () => number
   constructor(seed: number) {
-    this.random = seeded(seed)
+    this.next = seeded(seed)
+  }
+  readonly random = (): number => this.next()
+  /** From now on as if it had begun with this: what a step draws does not depend on what was drawn before it. */
+  beginStep(seed: number, step: number): void {
+    this.next = seeded(Math.imul(seed, 0x9e3779b1) + step)
   }
   pick<A>(from: ReadonlyArray<A>): A {
     return from[Math.floor(this.random() * from.length)] as A
@@ -35,6 +40,7 @@ const POLICIES = {
   UNKNOWN: { delayMs: 100, retriesMax: 2 },
   NETWORK: { delayMs: 0, retriesMax: 1 },
   DATABASE: { delayMs: 20, retriesMax: 5 },
+  RESOURCE: { delayMs: 60, retriesMax: 4 },
   TIMEOUT: { delayMs: 150, retriesMax: 6, budgetMs: 400 },
   CRASH: { delayMs: 50, retriesMax: 3 },
 } as const
@@ -51,6 +57,8 @@ const CIRCUITS = [
   { ...CIRCUIT, failureThreshold: 2, windowMs: 2_000, openMs: 250, probesMax: 1, successThreshold: 2 },
   { ...CIRCUIT, failureThreshold: 2, windowMs: 120, openMs: 120, probesMax: 2, successThreshold: 2 },
 ]
+/** Opens on a share of failures: three of up to six calls, and never later than the sixth of them. */
+const ADAPTIVE = { failureThreshold: 6, windowMs: 20_000, openMs: 100, successThreshold: 1, adaptive: true }
 const LIMITS: ReadonlyArray<Limits> = [
   {},
   {},
@@ -84,6 +92,10 @@ type Features = Readonly<{
   replacing: boolean
   wishes: boolean
   groupShare: number
+  /** What holds the same is the same message; some of what is sent has been sent before. */
+  content: boolean
+  /** Some payloads are too large for the log. */
+  blobs: boolean
 }>
 
 /** What may be left out of a run to see whether it has a part in what broke. */
@@ -115,7 +127,22 @@ export const FEATURES = [
   'replacing',
   'wishes',
   'reconfigured',
+  'adaptive',
+  'content',
+  'looking back',
+  'blobs',
+  'flips',
 ] as const
+
+/** Above it a payload lies beside the log; edits are shorter. */
+export const IN_LOG_BYTES_MAX = 40
+const LARGE = 'x'.repeat(IN_LOG_BYTES_MAX)
+
+/** One of the latest contents again, or a new one; the order of its fields says nothing. */
+const contents = (dice: Dice, n: number): object => {
+  const which = dice.chance(0.5) ? Math.max(1, n - dice.pick([1, 1, 2, 4])) : n
+  return dice.chance(0.5) ? { n: which, of: 'content' } : { of: 'content', n: which }
+}
 
 export class Swarm {
   /** How many processes live at the same time. */
@@ -133,11 +160,16 @@ export class Swarm {
   readonly crashRate: number
   readonly features: Features
 
-  constructor(dice: Dice, without: ReadonlySet<string> = new Set()) {
+  constructor(seed: number, without: ReadonlySet<string> = new Set()) {
+    const dice = new Dice(seed)
+    // Of what came later: what earlier seeds draw stays as it was.
+    const more = new Dice(seed ^ 0x6a09e667)
     // Drawn whether or not it is wanted: what is left out must not change what else is drawn.
     const unless = <A>(name: (typeof FEATURES)[number], drawn: A, plain: A): A =>
       without.has(name) ? plain : drawn
-    const circuit = unless('circuits', dice.pick(CIRCUITS), null)
+    const plain = unless('circuits', dice.pick(CIRCUITS), null)
+    const isAdaptive = unless('adaptive', more.chance(0.5), false)
+    const circuit = plain !== null && isAdaptive ? { ...plain, ...ADAPTIVE } : plain
     const partitions = unless('partitions', dice.pick([1, 1, 1, 2, 4]), 1)
     const limits = unless('limits', overPartitions(dice.pick(LIMITS), partitions), {})
     this.features = {
@@ -147,6 +179,8 @@ export class Swarm {
       replacing: unless('replacing', dice.chance(0.4), false),
       wishes: unless('wishes', dice.chance(0.3), false),
       groupShare: unless('groups', dice.pick([0.1, 0.3, 0.8]), 0),
+      content: unless('content', more.chance(0.2), false),
+      blobs: unless('blobs', more.chance(0.3), false),
     }
     this.nodes = unless('nodes', dice.pick([1, 1, 1, 2, 3]), 1)
     this.lossRate = unless('loss', dice.pick([0, 0, 0.05]), 0)
@@ -165,6 +199,7 @@ export class Swarm {
         'priority',
       ),
       groupHead: dice.pick(['block', 'block', 'skip']),
+      dedup: this.features.content ? 'content' : 'key',
       dedupWindowMs: dice.pick([0, 500, 5_000]),
       deadLetters: dice.chance(0.75),
       failures,
@@ -186,7 +221,9 @@ export class Swarm {
   /** How the attempts of this run end: where circuits are, many fail. */
   outcome(dice: Dice): 'ack' | 'fail' | 'release' | 'extend' {
     const usual = dice.pick(['ack', 'ack', 'ack', 'fail', 'fail', 'release', 'extend'] as const)
-    return usual === 'ack' && this.settings.circuit !== null && dice.chance(0.4) ? 'fail' : usual
+    const { circuit = null } = this.settings
+    const sickness = circuit === null ? 0 : circuit.adaptive ? 0.6 : 0.4
+    return usual === 'ack' && dice.chance(sickness) ? 'fail' : usual
   }
 
   failureType(dice: Dice): string {
@@ -225,17 +262,20 @@ export class Swarm {
     const callerId = dice.chance(0.15) ? dice.pick(['x', 'y', 'z']) : undefined
     const attributes = this.attributes(dice)
     const replaces = this.features.replacing && attributes.dedupKey !== undefined && dice.chance(0.7)
-    return message(
-      { n },
-      {
-        callerId,
-        priority: dice.pick([0, 0, 0, 5, -5]),
-        delayMs: dice.pick([0, 0, 0, 30, 400]),
-        ttlMs: dice.pick([0, 0, 0, 300]),
-        attributes: Object.keys(attributes).length === 0 ? undefined : attributes,
-        ...(replaces ? { dedupMode: dice.pick(['replace', 'debounce'] as const) } : {}),
-      },
-    )
+    return message(this.payload(dice, n), {
+      callerId,
+      priority: dice.pick([0, 0, 0, 5, -5]),
+      delayMs: dice.pick([0, 0, 0, 30, 400]),
+      ttlMs: dice.pick([0, 0, 0, 300]),
+      attributes: Object.keys(attributes).length === 0 ? undefined : attributes,
+      ...(replaces ? { dedupMode: dice.pick(['replace', 'debounce'] as const) } : {}),
+    })
+  }
+
+  private payload(dice: Dice, n: number): unknown {
+    const { content, blobs } = this.features
+    const small = content ? contents(dice, n) : { n }
+    return blobs && dice.chance(0.5) ? { ...small, large: LARGE } : small
   }
 
   private attributes(dice: Dice): MessageAttributes {

@@ -23,6 +23,8 @@ export class SimulatedTime {
   private wall = START_WALL_MS
   private timers: Timer[] = []
   private ready: Ready[] = []
+  /** What was run so far: what a run has cost, whatever the machine. */
+  turns = 0
 
   constructor(readonly random: () => number) {}
 
@@ -71,6 +73,7 @@ export class SimulatedTime {
     const chosen = runnable[Math.floor(this.random() * runnable.length)]
     if (chosen === undefined) return false
     this.ready.splice(this.ready.indexOf(chosen), 1)
+    this.turns++
     chosen.run()
     return true
   }
