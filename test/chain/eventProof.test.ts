@@ -182,6 +182,16 @@ describe('G4: a proof of events', () => {
     expect(judgeProof({ ...proof, head: { revision: 100, digest: digestAt(3) } }).holds).toBe(false)
   })
 
+  it('does not hold with a tree of another shape, though its paths would lead to the same root', () => {
+    const proof = proofOf(50)
+    const [batch] = proof.chain
+    if (batch === undefined || 'root' in batch) throw new Error('it shows its first batch')
+    expect(batch.leaves).toBe(3)
+    const grown = { ...proof, chain: [{ ...batch, leaves: 4 }, ...proof.chain.slice(1)] }
+    expect(judgeProof(proof)).toMatchObject({ holds: true })
+    expect(judgeProof(grown)).toMatchObject({ holds: false, reason: /not what was recorded/ })
+  })
+
   it('is judged, whatever it is', () => {
     fc.assert(fc.property(fc.jsonValue(), (value) => !judgeProof(value).holds))
     const hostile = { ...proofOf(20), chain: [{ firstRevision: 1, leaves: 2, shown: [] }] }

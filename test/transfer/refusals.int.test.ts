@@ -294,6 +294,20 @@ describe('F5: an export file', () => {
   })
 })
 
+describe('F5: a target that did not keep what was written', () => {
+  it.each(['full', 'heads'] as const)('is told as what it is, whoever looks (%s)', async (verify) => {
+    const source = await home(opened(1), opened(2), opened(3))
+    const moving = moveBetween(source, join(await folder(), 'data'), {
+      verify,
+      through: (target) => ({ ...target, write: (page) => target.write(page.slice(0, -1)) }),
+    })
+    await expect(moving).rejects.toMatchObject({
+      kind: 'damaged',
+      message: /partition-jobs~1\.0 ends.*Do not use the target/,
+    })
+  })
+})
+
 describe('F5: a move that is stopped', () => {
   it('ends behind the page it was in, and the same move again writes the rest', async () => {
     const source = await home(opened(1), opened(2), opened(3), opened(4))
