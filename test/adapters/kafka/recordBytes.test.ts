@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { kafkaClient } from '../../../src/adapters/kafka/connection.js'
 import { messageOf, takeRecordBytes } from '../../../src/adapters/kafka/recordBytes.js'
 
 const require = createRequire(import.meta.url)
@@ -44,5 +45,33 @@ describe('records as bytes (F4)', () => {
   it('leave records of others as they are', () => {
     const message = { key: Buffer.from('k'), value: null, headers: { a: ['b', 'c'] } }
     expect(whole([message], ours).equals(whole([message], clients))).toBe(true)
+  })
+})
+
+describe('an idle connection', () => {
+  it('has no timer running; the client itself would look at its empty list every millisecond', async () => {
+    type Queue = {
+      pending: unknown[]
+      throttledUntil: number
+      throttleCheckTimeoutId?: NodeJS.Timeout | null
+    }
+    type Schedule = (this: Queue) => void
+    const {
+      prototype,
+    }: { prototype: { scheduleCheckPendingRequests: Schedule } } = require('kafkajs/src/network/requestQueue')
+    const schedules = (schedule: Schedule, queue: Queue): boolean => {
+      schedule.call(queue)
+      const isScheduled = queue.throttleCheckTimeoutId !== undefined
+      clearTimeout(queue.throttleCheckTimeoutId ?? undefined)
+      return isScheduled
+    }
+    const idle = (): Queue => ({ pending: [], throttledUntil: -1 })
+    const clientsOwn = prototype.scheduleCheckPendingRequests
+    await kafkaClient({ brokers: ['127.0.0.1:1'] })
+    const quiet = prototype.scheduleCheckPendingRequests
+    expect(schedules(clientsOwn, idle())).toBe(true)
+    expect(schedules(quiet, idle())).toBe(false)
+    expect(schedules(quiet, { ...idle(), pending: [{}] })).toBe(true)
+    expect(schedules(quiet, { ...idle(), throttledUntil: Date.now() + 60_000 })).toBe(true)
   })
 })
