@@ -69,7 +69,7 @@ describe('A6: blocks of keys', () => {
     const blocks = new KeyBlocks()
     const entries: number[] = []
     let strange = 0
-    for (let n = 0; n < 4 * BLOCK_ENTRIES; n++) {
+    for (let n = 0; n < 4 * BLOCK_ENTRIES + 5; n++) {
       entries.push(append(blocks, `k${n}`, n, n))
       if (n < BLOCK_ENTRIES) continue
       const oldest = blocks.oldest()
@@ -127,6 +127,7 @@ describe('I6: a chunk of keys', () => {
       [0, END, -5],
       [0, END, 1],
       [2, END, 1],
+      [2, END, -6],
     ] as const) {
       expect(() => read(changed(record, word, by)), `${record} ${word} ${by}`).toThrow(/^I6/)
     }
