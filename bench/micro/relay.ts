@@ -7,7 +7,6 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openLedger } from '../../src/api/openLedger.js'
 import type { Ledger } from '../../src/api/types/index.js'
-import { anyBroker, type KafkaBroker, startBroker } from '../../test/support/kafka/broker.js'
 
 const EVENTS = Number(process.env.EVENTS ?? 200_000)
 const BATCH = 500
@@ -92,6 +91,20 @@ const outage = async (root: string, broker: KafkaBroker): Promise<void> => {
   )
   await ledger.close()
 }
+
+/** A program of the tests, started as such: benches import nothing of theirs. */
+const BROKER = new URL('../../test/support/kafka/broker.js', import.meta.url)
+type KafkaBroker = Readonly<{
+  brokers: string
+  kill: () => Promise<void>
+  start: () => Promise<unknown>
+  stop: () => Promise<void>
+}>
+type Brokers = Readonly<{
+  startBroker: () => Promise<KafkaBroker>
+  anyBroker: () => Promise<Pick<KafkaBroker, 'brokers' | 'stop'>>
+}>
+const { startBroker, anyBroker }: Brokers = await import(BROKER.href)
 
 const root = mkdtempSync(join(tmpdir(), 'ledgerq-relay-'))
 const shared = await anyBroker()
