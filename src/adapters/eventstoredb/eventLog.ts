@@ -13,13 +13,13 @@ import {
   type OpenFault,
   outcomeUnknown,
   ReadRefused,
-  reasonOf,
   stopped,
   unavailable,
   unusable,
 } from './errors.js'
 import { FOLLOWER_TIMES, Follower } from './follower.js'
 import { eventStoreHeartbeats } from './heartbeats.js'
+import { metadataWatch } from './metadataWatch.js'
 import { checkPlace, RIGHTS } from './opening.js'
 import { LogReader } from './reader.js'
 import { Snapshots } from './snapshots.js'
@@ -31,7 +31,7 @@ import {
   positionAfterCommit,
   positionOfCommit,
 } from './storedEvents.js'
-import { METADATA_OF, Rules } from './streamRules.js'
+import { Rules } from './streamRules.js'
 import { APPEND_BYTES_MAX, connectTo, type EventStoreLogOptions, snapshotPrefix } from './way.js'
 
 export type { EventStoreLogOptions }
@@ -58,7 +58,9 @@ export class EventStoreLog {
   private readonly running = new Set<Promise<unknown>>()
   private readonly listeners = new Set<(nextPosition: number) => void>()
   private readonly troubleListeners = new Set<(message: string) => void>()
-  private readonly follower: Follower
+  /** Of the streams' metadata; their events come back over the wire only while somebody listens to them. */
+  private readonly watch: Follower
+  private follower: Follower | undefined
   private isClosed = false
   private appends = 0
 
@@ -72,13 +74,8 @@ export class EventStoreLog {
     this.rules = new Rules(connection, named)
     this.reader = new LogReader(connection, this.rules, prefix)
     this.snapshotStore = new Snapshots(connection, snapshotPrefix(prefix), Math.floor(this.bytesMax / 2))
-    const hooks = {
-      onEvent: (event: FoundEvent, next: number) => this.onFollowed(event, next),
-      onTrouble: (message: string) => this.trouble(message),
-    }
-    const { stallMs = FOLLOWER_TIMES.stallMs } = options
-    const times = { ...FOLLOWER_TIMES, stallMs }
-    this.follower = new Follower(connection, prefix, nextPosition, hooks, times, options.after)
+    const trouble = (message: string): void => this.trouble(message)
+    this.watch = metadataWatch(connection, prefix, this.rules, nextPosition, trouble, options)
   }
 
   private get bytesMax(): number {
@@ -250,18 +247,21 @@ export class EventStoreLog {
     // A wrapper of its own, so that one function may be registered twice and each be taken back alone.
     const own = (nextPosition: number): void => listener(nextPosition)
     this.listeners.add(own)
-    return () => void this.listeners.delete(own)
-  }
-
-  private onFollowed(event: FoundEvent, next: number): void {
-    if (!event.stream.startsWith(METADATA_OF)) return this.tell(next)
-    const stream = event.stream.slice(METADATA_OF.length + this.prefix.length)
-    const before = this.rules.refusal(stream)
-    try {
-      this.rules.take(stream, event)
-      if (before !== undefined) this.trouble(`${stream} may be led again: its metadata are as they should be`)
-    } catch (error) {
-      this.trouble(`${stream} is no longer led: ${reasonOf(error)}`)
+    if (this.follower === undefined && !this.isClosed) {
+      const { stallMs = FOLLOWER_TIMES.stallMs, after } = this.options
+      const hooks = {
+        onEvent: (_: FoundEvent, next: number) => this.tell(next),
+        onTrouble: (message: string) => this.trouble(message),
+      }
+      const times = { ...FOLLOWER_TIMES, stallMs }
+      this.follower = new Follower(this.connection, this.prefix, this.nextPosition, hooks, times, after)
+      this.follower.start()
+    }
+    return () => {
+      this.listeners.delete(own)
+      if (this.listeners.size > 0) return
+      this.follower?.stop()
+      this.follower = undefined
     }
   }
 
@@ -307,13 +307,14 @@ export class EventStoreLog {
   private async close(): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
-    this.follower.stop()
+    this.watch.stop()
+    this.follower?.stop()
     await Promise.allSettled([...this.running])
     await this.connection.close()
   }
 
   follow(): this {
-    this.follower.start()
+    this.watch.start()
     return this
   }
 

@@ -1,7 +1,7 @@
 // Follows the ledger's streams in EventStoreDB as they grow, whoever writes to them. The client's subscriptions never resume and may
 // stall without a word (§5), so this one keeps its own place: it goes on from there after a drop, leaves out what comes twice,
-// begins again when a revision is missing, and looks from time to time whether the log is ahead of it (R40). It is shown the metadata
-// of these streams as well: what an operator does to a stream is noticed at once, and not at the next read (R43).
+// begins again when a revision is missing, and looks from time to time whether the log is ahead of it (R40). Followed are the ledger's own
+// streams, or their metadata: what an operator does to a stream is noticed at once, and not at the next read (R43).
 import type { StoreCalls } from './connection.js'
 import { reasonOf } from './errors.js'
 import { commitOfPosition, type FoundEvent, positionAfterCommit } from './storedEvents.js'
@@ -86,7 +86,7 @@ export class Follower {
     }
     try {
       const cancel = await this.connection.subscribe(
-        { prefix, also: METADATA_OF + prefix, from, isSubscription: true },
+        { prefix, from, isSubscription: true },
         (answer) => {
           if (!isOver && !this.isStopped) this.take(answer, over)
         },
@@ -144,13 +144,10 @@ export class Follower {
     const { place, prefix } = this
     let end = 0
     try {
-      await this.connection.read(
-        { prefix, also: METADATA_OF + prefix, from: 'end', isBackward: true, count: 1 },
-        ({ commit = 0 }) => {
-          end = positionAfterCommit(commit)
-          return false
-        },
-      )
+      await this.connection.read({ prefix, from: 'end', isBackward: true, count: 1 }, ({ commit = 0 }) => {
+        end = positionAfterCommit(commit)
+        return false
+      })
     } catch {
       // The log does not answer either: the subscription's own end will tell.
       return

@@ -90,8 +90,8 @@ export type ReadWish = Readonly<{
 }> &
   (
     | Readonly<{ stream: string }>
-    /** The whole log, of streams whose names begin so; `also` another beginning. */
-    | Readonly<{ prefix: string; also?: string; isSubscription?: boolean }>
+    /** The whole log, of streams whose names begin so. */
+    | Readonly<{ prefix: string; isSubscription?: boolean }>
   )
 
 const FORWARD = 0
@@ -125,7 +125,7 @@ export const readRequest = ({ streams, fields }: Package, wish: ReadWish): ReadR
     if (wish.prefix === '') options.setNoFilter(empty)
     else {
       const expression = new Options.FilterOptions.Expression()
-      expression.setPrefixList(wish.also === undefined ? [wish.prefix] : [wish.prefix, wish.also])
+      expression.setPrefixList([wish.prefix])
       const filter = new Options.FilterOptions()
       filter.setStreamIdentifier(expression)
       filter.setMax(SEARCH_WINDOW_EVENTS)

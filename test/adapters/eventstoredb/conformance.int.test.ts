@@ -264,6 +264,16 @@ describe('conformance: subscriptions', () => {
     expect(ids).toEqual([first.id, second.id])
   })
 
+  it('the metadata of streams are shown as they are written, by the beginning of their names (StreamNameFilter; metadata are events in $all)', async () => {
+    const stream = newStream()
+    await client.appendToStream(stream, events(1), none)
+    await client.setStreamMetadata(stream, { maxCount: 5 })
+    const filter = streamNameFilter({ prefixes: [`$$${stream}`] })
+    const [id] = await taken(client.subscribeToAll({ fromPosition: 'start', filter }), 1)
+    const kept = await collected(client.readStream(`$$${stream}`))
+    expect(kept.map((one) => one.id)).toContain(id)
+  })
+
   it('says that it has caught up (23.10 and later)', async () => {
     const stream = newStream()
     await client.appendToStream(stream, events(1), none)

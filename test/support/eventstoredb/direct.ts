@@ -30,7 +30,7 @@ const lost = (): Error =>
   Object.assign(new Error('the connection was lost by plan'), { code: status.UNAVAILABLE })
 
 const fits = (wish: Extract<Wish, { prefix: string }>, { stream }: Kept): boolean =>
-  stream.startsWith(wish.prefix) || (wish.also !== undefined && stream.startsWith(wish.also))
+  stream.startsWith(wish.prefix)
 
 export class DirectCalls {
   private readonly planned: DirectFault[] = []

@@ -4,6 +4,8 @@
 // - the exact texts and codes of errors other than those of the client package's own mapping;
 // - what is answered for a position at which no record begins (here: UNKNOWN "invalid position");
 // - which events of a soft-deleted stream can be read after it was written to again;
+// - how often a filtered subscription says how far it has come (here: each 1,024 events), and whether it is shown metadata as they are
+//   written (the conformance suite asks it);
 // - timing: commit and replication delays, time-outs of the server, the flow between live and catch-up of a slow subscription;
 // - access lists of streams ($acl), projections, persistent subscriptions, links: not there at all;
 // - $maxAge to the second, scavenging of single chunks, positions of system events between ours.

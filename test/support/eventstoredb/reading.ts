@@ -17,6 +17,9 @@ import {
   streamDeleted,
 } from './wire.js'
 
+/** Events that do not fit, between two words of how far the search has come; a reader may ask for another number. */
+const CHECKPOINT_EVERY = 1_024
+
 export type ReadCall = ServerWritableStream<ReadReq, ReadResp>
 
 const fail = (call: ReadCall, error: Error): void => void call.emit('error', error)
@@ -105,6 +108,7 @@ export class Subscription {
   private next: number
   private isSending = false
   private sentLast = 0
+  private passedOver = 0
   private hasCaughtUp = false
 
   constructor(
@@ -173,7 +177,8 @@ export class Subscription {
     const { fault, call } = this
     this.next = this.placeOf(kept) + 1
     if (!this.wish.fits(kept)) {
-      if (this.wish.stream === undefined) await send(call, checkpointAnswer(kept.commit))
+      if (this.wish.stream === undefined && ++this.passedOver % CHECKPOINT_EVERY === 0)
+        await send(call, checkpointAnswer(kept.commit))
       return true
     }
     const isDue = this.sentLast >= (fault?.events ?? 0)
