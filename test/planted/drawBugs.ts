@@ -112,7 +112,7 @@ export const DRAW_BUGS: ReadonlyArray<PlantedBug> = [
         to: '  return home === undefined ? undefined : find()\n',
       },
     ],
-    foundBy: 'simulation',
+    foundBy: 'test/api/finishedAfterStart.test.ts',
   },
   {
     name: 'redriven-with-its-failure',
