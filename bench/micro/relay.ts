@@ -29,7 +29,6 @@ const relayOf = async (ledger: Ledger) => {
   return {
     told: shards.reduce((sum, { told }) => sum + told, 0),
     isDone: shards.length > 0 && shards.every(({ lag }) => lag === 0),
-    isWaiting: shards.length > 0 && shards.every(({ state }) => state === 'waiting'),
   }
 }
 const until = async (is: () => Promise<boolean>): Promise<void> => {
@@ -68,7 +67,6 @@ const outage = async (root: string, broker: KafkaBroker): Promise<void> => {
   const counted = (await relayOf(ledger)).told
   await broker.kill()
   const count = minutes * 60 * ratePerSecond
-  await until(async () => (await relayOf(ledger)).isWaiting)
   const rss = process.memoryUsage.rss()
   const began = performance.now()
   await enqueue(ledger, count, 8)
