@@ -102,8 +102,12 @@ export class Campaign {
   private async strikes(): Promise<void> {
     const { house, options } = this
     const dice = new Dice(options.seed ^ 0x27d4eb2f)
-    for (let seed = options.seed; house.records.messages < options.messages; seed++) {
-      const strike = strikeOf(seed, options.kinds)
+    const isDone = (): boolean =>
+      house.records.messages >= options.messages && this.failOvers.length >= options.kinds.length
+    for (let seed = options.seed; !isDone(); seed++) {
+      // Each kind once, then as drawn.
+      const { kind: drawn, ...rest } = strikeOf(seed, options.kinds)
+      const strike = { ...rest, kind: options.kinds[this.failOvers.length] ?? drawn }
       const failOver = { kind: strike.kind, seed, ...worstOf(await struck(house, strike)) }
       this.failOvers.push(failOver)
       options.onStrike?.(failOver, house.records.messages)
