@@ -1,8 +1,10 @@
 // The log as a list of events: its order, its pages, and whom each event is about.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { memoryFinishedRegister } from '../../src/adapters/memory/finishedRegister.js'
 import { RefusedError, UnavailableError } from '../../src/api/errors.js'
-import { openLedger } from '../../src/api/openLedger.js'
+import { openLedger, openLedgerOn } from '../../src/api/openLedger.js'
 import type { Ledger, LogEvent } from '../../src/api/types/index.js'
+import { SparseLog } from '../support/sparseLog.js'
 
 let ledger: Ledger
 beforeEach(async () => {
@@ -10,10 +12,10 @@ beforeEach(async () => {
 })
 afterEach(() => ledger.close())
 
-const pages = async (limit: number): Promise<ReadonlyArray<LogEvent>> => {
+const pages = async (limit: number, of = ledger): Promise<ReadonlyArray<LogEvent>> => {
   const events: LogEvent[] = []
   for (let from = 0; ; ) {
-    const page = await ledger.events({ from, limit })
+    const page = await of.events({ from, limit })
     events.push(...page.events)
     if (page.atEnd) return events
     expect(page.next).toBeGreaterThan(from)
@@ -29,6 +31,17 @@ describe('the events of the log', () => {
     expect(all.map(({ position }) => position)).toEqual(all.map((_, index) => index))
     for (const limit of [1, 2, 3]) expect(await pages(limit)).toEqual(all)
     expect((await ledger.stats()).log.position).toBe(all.length - 1)
+  })
+
+  it('F1: have the positions that the log gave them, gaps and all, and pages may end inside of a batch', async () => {
+    const sparse = await openLedgerOn(new SparseLog().port, memoryFinishedRegister(), { logging: false })
+    const orders = await sparse.queue('orders')
+    await orders.enqueueBatch([1, 2, 3, 4, 5].map((payload) => ({ payload })))
+    const all = await pages(500, sparse)
+    expect(all.filter(({ type }) => type === 'MessageEnqueued')).toHaveLength(5)
+    expect(all.map(({ position }) => position)).toEqual(all.map((_, index) => 10 * (index + 1)))
+    for (const limit of [1, 2, 3]) expect(await pages(limit, sparse)).toEqual(all)
+    await sparse.close()
   })
 
   it('say which queue and message they are about, by an id that finds the history', async () => {

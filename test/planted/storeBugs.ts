@@ -77,6 +77,6 @@ export const STORE_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [
       { file: 'domain/batch.ts', from: 'positions?.[index] ?? position + index', to: 'position + index' },
     ],
-    foundBy: 'test/engine/logScanSparse.test.ts',
+    foundBy: 'test/api/logEvents.test.ts',
   },
 ]
