@@ -20,16 +20,19 @@ const PAGE_BYTES = 1024 * 1024
 const holder = new URL('../../support/embedded/holdLog.js', import.meta.url)
 const failingThread = new URL('../../support/embedded/failingSyncLogThread.js', import.meta.url)
 
-/** A ledger that was opened and closed once, on a disk whose n-th sync from now on fails. */
-const openedOnFailingDisk = async (directory: string, failAt: number): ReturnType<typeof openEmbeddedLog> => {
-  await (await openLog(directory)).close()
-  await writeFile(join(directory, 'fail-at'), String(failAt))
-  return openEmbeddedLog({ directory, segmentBytes: SMALL_SEGMENTS, logThreadProgram: failingThread })
-}
+/** A ledger that was opened and closed once, on a disk that fails as `fail-at` tells. */
+const openedOnFailingDisk = async (directory: string): ReturnType<typeof openEmbeddedLog> =>
+  openEmbeddedLog({ directory, segmentBytes: SMALL_SEGMENTS, logThreadProgram: failingThread })
 
-const failingLog = async (directory: string, failAt: number): Promise<EventLog> => {
-  const opened = await openedOnFailingDisk(directory, failAt)
+const failSync = (directory: string, n: number): Promise<void> =>
+  writeFile(join(directory, 'fail-at'), String(n))
+
+/** The n-th sync after the opening fails. */
+const failingLog = async (directory: string, n: number): Promise<EventLog> => {
+  await (await openLog(directory)).close()
+  const opened = await openedOnFailingDisk(directory)
   if (E.isLeft(opened)) throw new Error(JSON.stringify(opened.left))
+  await failSync(directory, n)
   return opened.right
 }
 
@@ -58,7 +61,7 @@ const fingerprint = async (directory: string): Promise<ReadonlyArray<string>> =>
 describe('R08: a sync fails', () => {
   it('what was in flight is unknown, what was not is refused for good, nothing is synced again, and no ack is lost', () =>
     withDirectory(async (directory) => {
-      const log = await failingLog(directory, 7)
+      const log = await failingLog(directory, 5)
       let head = NO_REVISION
       let fault: unknown
       const other = { answer: Promise.resolve<unknown>(undefined) }
@@ -92,8 +95,7 @@ describe('R08: a sync fails', () => {
 
   it('appends that were only waiting for the failed commit are definite failures', () =>
     withDirectory(async (directory) => {
-      // The opening has synced both slots of the head mark.
-      const log = await failingLog(directory, 3)
+      const log = await failingLog(directory, 1)
       const first = log.append('a', NO_REVISION, batchOf([enqueued(0)]))()
       // By the next turn of the loop the first one has left; these are gathered behind it.
       await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
@@ -113,7 +115,9 @@ describe('R08: a sync fails', () => {
 
   it('a log whose tail cannot be synced at the start does not open', () =>
     withDirectory(async (directory) => {
-      const answer = await openedOnFailingDisk(directory, 1)
+      await (await openLog(directory)).close()
+      await failSync(directory, 1)
+      const answer = await openedOnFailingDisk(directory)
       expect(answer).toMatchObject({
         left: { type: 'LogUnavailable', reason: expect.stringContaining('EIO') },
       })

@@ -1,6 +1,6 @@
-// The log thread on a disk whose n-th data sync fails, n standing in the file `fail-at` of the ledger's directory. Should
+// The log thread on a disk whose n-th data sync fails, counted from when the file `fail-at` with n is in the ledger's directory. Should
 // a file be synced again after that, `synced-again` appears there.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { workerData } from 'node:worker_threads'
 import { type Disk, realDisk } from '../../../src/adapters/embedded/disk.js'
@@ -8,12 +8,15 @@ import { type LogThreadData, runLogThread } from '../../../src/adapters/embedded
 
 const { recovery } = workerData as LogThreadData
 const directory = join(recovery.segmentsFolder, '..')
-const failAt = Number(readFileSync(join(directory, 'fail-at'), 'utf8'))
+const plan = join(directory, 'fail-at')
+let failAt = Number.POSITIVE_INFINITY
 let syncs = 0
 
 const failingDisk: Disk = {
   ...realDisk,
   datasync: (fd) => {
+    if (failAt === Number.POSITIVE_INFINITY && existsSync(plan))
+      failAt = syncs + Number(readFileSync(plan, 'utf8'))
     syncs += 1
     if (syncs > failAt) writeFileSync(join(directory, 'synced-again'), '')
     if (syncs === failAt) throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })
