@@ -33,10 +33,12 @@ export class Blobs {
       this.must(isSmall || isByOperator, `A12 message ${ordinal} has its ${payload.length} bytes in the log`)
       return event
     }
+    // With real processes the store is one of files, and nobody notes what is put there.
+    if (blobs === undefined) return event
     const { sha256, bytes } = attributes.blob
     const asked = this.payloads.get(sha256)
     this.must(payload === 'null', `A12 message ${ordinal} has a blob, and ${payload} in the log`)
-    this.must(blobs?.put.has(sha256) === true, `A12 message ${ordinal} names a blob that was never put`)
+    this.must(blobs.put.has(sha256), `A12 message ${ordinal} names a blob that was never put`)
     this.must(asked?.length === bytes, `A12 message ${ordinal} names a blob that nobody asked for`)
     return { ...event, payload: asked ?? payload }
   }
