@@ -35,6 +35,7 @@ type BatchClass = new (
   partition: unknown,
 ) => Readonly<{
   messages: ReadonlyArray<Message>
+  highWatermark: string
   lastOffset: () => string
   isEmptyIncludingFiltered: () => boolean
 }>
@@ -42,6 +43,7 @@ type BatchClass = new (
 const READ_COMMITTED = 1
 const MAX_WAIT_MS = 250
 const FETCH_BYTES = 4 * 1_048_576
+const UNKNOWN = Number.POSITIVE_INFINITY
 const MAKE_CLUSTER = 'private:Kafka:createCluster'
 
 export type FoundMessage = Readonly<{
@@ -52,12 +54,15 @@ export type FoundMessage = Readonly<{
 }>
 
 export type PartitionReader = Readonly<{
-  /** What is committed from `offset` on, and where to go on; perhaps nothing yet. */
+  /**
+   * What is committed from `offset` on, and where to go on; perhaps nothing yet. `high`: where the partition ends, with what is not
+   * committed; infinite = not known yet. The client's own look at offsets leaves out a transaction whose marks are still to come.
+   */
   read: (
     topic: string,
     partition: number,
     offset: number,
-  ) => Promise<Readonly<{ records: ReadonlyArray<FoundMessage>; next: number }>>
+  ) => Promise<Readonly<{ records: ReadonlyArray<FoundMessage>; next: number; high: number }>>
   close: () => Promise<void>
 }>
 
@@ -85,7 +90,7 @@ export const openPartitionReader = async (kafka: Kafka): Promise<PartitionReader
       const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))
       if (nodeId === undefined) {
         await cluster.refreshMetadata()
-        return { records: [], next: offset }
+        return { records: [], next: offset, high: UNKNOWN }
       }
       const broker = await cluster.findBroker({ nodeId })
       const partitions = [{ partition, fetchOffset: String(offset), maxBytes: FETCH_BYTES }]
@@ -97,10 +102,14 @@ export const openPartitionReader = async (kafka: Kafka): Promise<PartitionReader
         topics: [{ topic, partitions }],
       })
       const answer = responses[0]?.partitions[0]
-      if (answer === undefined) return { records: [], next: offset }
+      if (answer === undefined) return { records: [], next: offset, high: UNKNOWN }
       const batch = new Batch(topic, String(offset), answer)
       const isEmpty = batch.isEmptyIncludingFiltered()
-      return { records: batch.messages.map(found), next: isEmpty ? offset : Number(batch.lastOffset()) + 1 }
+      return {
+        records: batch.messages.map(found),
+        next: isEmpty ? offset : Number(batch.lastOffset()) + 1,
+        high: Number(batch.highWatermark),
+      }
     },
     close: () => cluster.disconnect(),
   }

@@ -20,9 +20,9 @@ export const readTopic = async (brokers: string, topic: string): Promise<Readonl
   const reader = await openPartitionReader(kafka)
   const told: ToldRecord[] = []
   try {
-    for (const { partition, high } of ends) {
-      for (let offset = 0; offset < Number(high); ) {
-        const { records, next } = await reader.read(topic, partition, offset)
+    for (const { partition } of ends) {
+      for (let [offset, end] = [0, Number.POSITIVE_INFINITY]; offset < end; ) {
+        const { records, next, high } = await reader.read(topic, partition, offset)
         for (const record of records) {
           const decoded = decodeRecord({ ...record, key: record.key ?? null })
           if (isLeft(decoded))
@@ -30,6 +30,7 @@ export const readTopic = async (brokers: string, topic: string): Promise<Readonl
           told.push({ ...decoded.right, topicPartition: partition, offset: record.offset })
         }
         offset = next
+        end = high
       }
     }
   } finally {
