@@ -20,6 +20,7 @@ export class RegisterFollower {
   private isCaughtUp = false
   private catchingUp: Promise<void> = Promise.resolve()
   private failures = 0
+  private cancelRetry = (): void => undefined
   private readonly stopped = new AbortController()
 
   constructor(
@@ -30,6 +31,7 @@ export class RegisterFollower {
 
   /** A term begins: what others wrote, or an earlier process left unnoted, is read from the log. */
   begin(): void {
+    this.cancelRetry()
     const { log, register } = this.deps
     this.isCaughtUp = false
     this.catchingUp = catchUp(log, register, this.stream, this.stopped.signal).then((reachedEnd) => {
@@ -80,6 +82,7 @@ export class RegisterFollower {
   /** No catching up begins any more, and the one that runs ends early. */
   stop(): void {
     this.stopped.abort()
+    this.cancelRetry()
   }
 
   async end(): Promise<void> {
@@ -93,9 +96,8 @@ export class RegisterFollower {
   /** What could not be read now may be read later. */
   private readonly fellBehind = (error: Error): void => {
     this.lags(error)
+    if (this.stopped.signal.aborted) return
     const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** this.failures++)
-    this.deps.clock.after(pauseMs, () => {
-      if (!this.stopped.signal.aborted) this.begin()
-    })
+    this.cancelRetry = this.deps.clock.after(pauseMs, () => this.begin())
   }
 }
