@@ -40,6 +40,7 @@ export default defineConfig({
   test: {
     // The suite also runs on small CI machines; more workers than this only add memory.
     maxWorkers: 2,
+    setupFiles: ['test/support/propertyRuns.ts'],
     passWithNoTests: true,
     // Its generated code registers itself globally: loaded once by the test runner and once by Node, it would not know itself.
     server: { deps: { external: [/@eventstore\/db-client/, /google-protobuf/] } },
