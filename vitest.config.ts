@@ -8,12 +8,16 @@ const SIM = 'test/**/*.sim.test.ts'
 
 /**
  * Suites of the engine and the library that also run on the log in EventStoreDB (test/support/testLog.ts): its adapter on an emulated
- * server, or, with LEDGERQ_TEST_LOG=wire, over gRPC on the server that EVENTSTORE_URL names.
+ * server, or, with LEDGERQ_TEST_LOG=wire, over gRPC on the server that EVENTSTORE_URL names. Not among them: what never asks a log, and
+ * test/worker/poison, which rests on the death of a process being certain (only a log in a directory makes it so).
  */
 const ON_EVENTSTORE = [
-  'test/engine/{cancelling,capacity,deathReasons,duplicates,groupsAfterRestart,limits,order,overflow}.test.ts',
-  'test/engine/{partitions,policyChange,recovery,recoveryFromDamagedSnapshots}.test.ts',
-  'test/api/{callbacks,dedup,editing,ledger,redriven,results,switches}.test.ts',
+  'test/engine/{cancelling,capacity,circuits,claimsInFlood,deathReasons,duplicates,followUps,fullLog}.test.ts',
+  'test/engine/{groupsAfterRestart,leaseTimes,limits,order,overflow,overrides,partitions,policyChange}.test.ts',
+  'test/engine/{rebuiltNumbers,recovery,recoveryFromDamagedSnapshots,replacing,replyBarrier,time}.test.ts',
+  'test/engine/viewsDuringWork.test.ts',
+  'test/api/{callbacks,clearRaces,dedup,editing,gateWaits,ledger,listing,operations,projections}.test.ts',
+  'test/api/{redriven,rerun,results,switches}.test.ts',
 ]
 
 const COMPILED_URL = /new URL\(\s*(['"])(\.{1,2}\/[^'"]+\.js)\1,\s*import\.meta\.url,?\s*\)/g

@@ -16,7 +16,7 @@ import type {
   Queue,
   SettlementRequest,
 } from '../../src/api/types/index.js'
-import { TestLedger } from '../support/ledger.js'
+import { calls, TestLedger } from '../support/ledger.js'
 
 type World = { test: TestLedger; queue: Queue<unknown>; views: MessageView[] }
 
@@ -260,8 +260,8 @@ describe('lists of messages', () => {
     const test = await TestLedger.open()
     const queue = await test.done(test.ledger.queue('orders', { maxSize: 200_000 }))
     await test.done(queue.enqueue('first', { type: 'rare' }))
-    const plain = Array.from({ length: 10_000 }, () => ({ payload: 0 }))
-    for (let n = 0; n < 11; n++) await test.done(queue.enqueueBatch(plain))
+    const plain = Array.from({ length: 110_000 }, () => ({ payload: 0 }))
+    for (const some of calls(plain)) await test.done(queue.enqueueBatch(some))
     const first = await test.done(queue.list({ type: 'rare' }))
     expect(first).toMatchObject({ messages: [], scanned: 100_000, cursor: expect.any(String) })
     const second = await test.done(queue.list({ type: 'rare', cursor: first.cursor ?? '' }))

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { fixed } from '../../domain/retry/index.js'
 import { NOTHING_DONE, type Pause, redrivenOf, runSteps } from '../../src/api/queue/operations.js'
 import type { Cleared, Queue, QueueSettings, Redriven } from '../../src/api/types/index.js'
-import { TestLedger } from '../support/ledger.js'
+import { calls, TestLedger } from '../support/ledger.js'
 
 const by = { who: 'ann', why: 'wrong prices' }
 
@@ -26,7 +26,9 @@ const enqueueEach = async (
   options: (n: number) => Parameters<Queue<unknown>['enqueue']>[1] = () => ({}),
 ): Promise<ReadonlyArray<string>> => {
   const items = Array.from({ length: count }, (_, n) => ({ payload: n, ...options(n) }))
-  return (await test.done(queue.enqueueBatch(items))).map((result) => ('id' in result ? result.id : ''))
+  const results = []
+  for (const some of calls(items)) results.push(...(await test.done(queue.enqueueBatch(some))))
+  return results.map((result) => ('id' in result ? result.id : ''))
 }
 /** Every message that is ready dies, of the failure type given for it. */
 const killAll = async (

@@ -1,6 +1,8 @@
 // Follow-ups: what the end of a message asked for becomes exactly one message each, whatever crashes in between.
+import { strict as assert } from 'node:assert'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { positionAt } from '../../domain/batch.js'
 import { partitionStream } from '../../domain/ids.js'
 import { fixed } from '../../domain/retry/index.js'
 import type { FollowUpRequest } from '../../src/api/types/followUps.js'
@@ -50,6 +52,20 @@ const ackWith = async (
   const [claimed] = await test.done(queue.claim({ worker: 'w' }))
   const [result] = await test.done(queue.settle([acking(claimed?.leaseToken, followUps)]))
   expect(result).toMatchObject({ ok: true })
+}
+
+/** All that is in the log, and where: not every log counts its positions one by one. */
+const recorded = async ({ inner }: TestLedger): Promise<Array<{ type: string; position: number }>> => {
+  const found: Array<{ type: string; position: number }> = []
+  for (let from = 0; ; ) {
+    const page = await inner.readAll(from, 1_000_000)()
+    assert.ok(page._tag === 'Right', JSON.stringify(page))
+    for (const batch of page.right.batches)
+      for (const [index, { type }] of batch.events.entries())
+        found.push({ type, position: positionAt(batch, index) })
+    from = page.right.next
+    if (page.right.atEnd) return found
+  }
 }
 
 describe('C9: follow-ups of a handler', () => {
@@ -280,14 +296,16 @@ describe('C9: crashes', () => {
       await test.done(orders.enqueue(null))
       await ackWith(test, orders, followUps)
       await test.clock.settle()
-      const { nextPosition } = test.inner.condition()
+      let appends = 0
+      test.inner.onAppended(() => appends++)
       await test.done(test.ledger.close())
-      expect(test.inner.condition().nextPosition - nextPosition).toBe(followUps.length)
+      expect(appends).toBe(followUps.length)
     }
   })
 
   it('C9: an enqueue of unknown outcome is asked again, and comes once, even if the message has finished meanwhile', async () => {
-    const { test, orders, payloadsIn } = await open()
+    // A guard would refuse before the repeats are used up.
+    const { test, orders, payloadsIn } = await open({ logGuard: false })
     const mails = await test.done(test.ledger.queue('mails', { dedupWindowMs: 0 }))
     await test.done(orders.enqueue(null))
     const [claimed] = await test.done(orders.claim({ worker: 'w' }))
@@ -331,12 +349,13 @@ describe('C9: targets that cannot take it', () => {
     ])
     await test.clock.advance(5_000)
     // What is not enqueued holds the cursor back.
-    expect((await cursor()).at(-1) ?? 0).toBeLessThan(10)
+    const success = (await recorded(test)).find(({ type }) => type === 'AttemptSucceeded')?.position ?? 0
+    expect((await cursor()).at(-1) ?? 0).toBeLessThanOrEqual(success)
     const seen: unknown[] = []
     full.process(({ payload }) => void seen.push(payload))
     await test.clock.advance(60_000)
     expect(seen).toEqual([0, 1, 2, 3, 4])
-    expect((await cursor()).at(-1) ?? 0).toBeGreaterThan(10)
+    expect((await cursor()).at(-1) ?? 0).toBeGreaterThan(success)
   })
 
   it('C9: where queues are not created by use, a target that does not exist is waited for, and that is told', async () => {

@@ -1,7 +1,7 @@
 // Nobody loses a lease because we were slow: leases begin when they are durable, and whoever may have spoken while this
 // process was held up is heard first (§4.10, §4.11).
 import { describe, expect, it } from 'vitest'
-import { ack, batchesOfQueue, extend, message, right, TestQueue } from '../support/ledger.js'
+import { ack, batchesOfQueue, calls, extend, message, right, TestQueue } from '../support/ledger.js'
 
 const LEASE_MS = 1_000
 
@@ -144,7 +144,8 @@ describe('a process that was held up (R20)', () => {
   it('R20: of more settlements than one turn decides none is overtaken by the expiry of its lease', async () => {
     const count = 6_000
     const queue = await TestQueue.open({ settings: { maxSize: count } })
-    await queue.enqueued(...Array.from({ length: count }, (_, n) => message(n)))
+    for (const some of calls(Array.from({ length: count }, (_, n) => message(n))))
+      await queue.enqueued(...some)
     const held = await queue.claimed({ max: count, leaseMs: LEASE_MS })
     const more = await queue.claimed({ max: count, leaseMs: LEASE_MS })
     const beats = [...held, ...more].map((delivery) => queue.settle(extend(delivery, LEASE_MS)))

@@ -67,7 +67,9 @@ describe('reply barrier (§4.4, I1)', () => {
     const queue = await TestQueue.open()
     const first = right(await queue.clock.settled(queue.enqueue(message(1), message(2))))
     expect(first.revision).toBe(3)
-    expect(first.value.map(({ position }) => position)).toEqual([first.position - 1, first.position])
+    // A log that does not count its positions may tell those of a whole append by its last.
+    const before = queue.inner.isSparse === true ? first.position : first.position - 1
+    expect(first.value.map(({ position }) => position)).toEqual([before, first.position])
     const again = right(await queue.clock.settled(queue.engine.look(0, () => undefined)))
     expect([again.revision, again.position]).toEqual([first.revision, first.position])
   })

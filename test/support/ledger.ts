@@ -55,6 +55,13 @@ export const failureOf = (reply: Reply<unknown>): Failure => {
   return reply.left
 }
 
+/** What one call may hold is less where an append has a limit: so many small messages fit any log. */
+const CALL_MESSAGES_MAX = 500
+export const calls = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(items.length / CALL_MESSAGES_MAX) }, (_, n) =>
+    items.slice(n * CALL_MESSAGES_MAX, (n + 1) * CALL_MESSAGES_MAX),
+  )
+
 /** Every batch of a stream, as it is in the log. */
 export const batchesOf = async (log: EventLog, stream: string): Promise<ReadonlyArray<RecordedBatch>> => {
   const batches: RecordedBatch[] = []
