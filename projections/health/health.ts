@@ -30,9 +30,19 @@ export type QueueCondition = Readonly<{
   sickProcessors: ReadonlyArray<string>
 }>
 
+/** Of a ledger that passes its events on to Kafka (F4). */
+export type RelayCondition = Readonly<{
+  topic: string
+  shards: ReadonlyArray<
+    Readonly<{ shard: number; state: string; reason: string | undefined; stillMs: number }>
+  >
+  openTransactions: ReadonlyArray<Readonly<{ topic: string; partition: number; offset: number }>>
+}>
+
 export type LedgerCondition = Readonly<{
   log: Readonly<{ state: string; reason: string | undefined }>
   queues: ReadonlyArray<QueueCondition>
+  relay?: RelayCondition | undefined
 }>
 
 /** Below so many ended messages a share says little. */
@@ -41,7 +51,10 @@ export const NEARLY_FULL = 0.9
 /** A claimable message that nobody has taken for so long: workers are missing, or stuck (E15). */
 export const OLD_AFTER_MS = 300_000
 
-export const judge = ({ log, queues }: LedgerCondition): Health => {
+/** For so long the relay has something to tell, and tells nothing. */
+export const RELAY_STILL_MS = 60_000
+
+export const judge = ({ log, queues, relay }: LedgerCondition): Health => {
   const reasons: HealthReason[] = []
   if (log.state !== 'open') {
     const message = `the log is ${log.state}${log.reason === undefined ? '' : `: ${log.reason}`}`
@@ -50,6 +63,7 @@ export const judge = ({ log, queues }: LedgerCondition): Health => {
     reasons.push({ level: 'degraded', code: 'log_no_room', message: log.reason })
   }
   for (const queue of queues) reasons.push(...reasonsOf(queue))
+  if (relay !== undefined) reasons.push(...relayReasons(relay))
   const status = reasons.some(({ level }) => level === 'unhealthy')
     ? 'unhealthy'
     : reasons.length > 0
@@ -99,6 +113,33 @@ const reasonsOf = (condition: QueueCondition): ReadonlyArray<HealthReason> => {
   for (const gate of condition.closedGates) reasons.push(degraded('gate_closed', `gate ${gate} is closed`))
   for (const name of condition.sickProcessors)
     reasons.push(degraded('processor_sick', `processor ${name} says it is not well`))
+  return reasons
+}
+
+/** Nothing but the topic waits for it, so it never makes a ledger unhealthy. Shards in the same trouble are told of once. */
+const relayReasons = ({ topic, shards, openTransactions }: RelayCondition): ReadonlyArray<HealthReason> => {
+  const reasons: HealthReason[] = []
+  const tell = (code: string, are: RelayCondition['shards'], what: string): void => {
+    const [first] = are
+    if (first === undefined) return
+    const names = are.map(({ shard }) => shard).join(', ')
+    const why = first.reason === undefined ? '' : `: ${first.reason}`
+    reasons.push({ level: 'degraded', code, message: `the relay to ${topic}, shard ${names} ${what}${why}` })
+  }
+  tell(
+    'relay_parked',
+    shards.filter(({ state }) => state === 'parked'),
+    'waits for somebody to act',
+  )
+  const still = shards.filter(({ state, stillMs }) => state !== 'parked' && stillMs >= RELAY_STILL_MS)
+  const seconds = Math.floor(Math.max(...still.map(({ stillMs }) => stillMs)) / 1_000)
+  tell('relay_still', still, `has events to tell, and has told none for ${seconds} s`)
+  for (const { topic: held, partition, offset } of openTransactions)
+    reasons.push({
+      level: 'degraded',
+      code: 'relay_transaction_open',
+      message: `partition ${partition} of ${held}: a transaction is open from offset ${offset} on, and nobody ends it; readers of committed records wait for it`,
+    })
   return reasons
 }
 

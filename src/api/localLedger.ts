@@ -53,6 +53,7 @@ import { ZoneHealth } from './queue/zoneHealth.js'
 import { refuseOtherNames } from './queueNames.js'
 import { recoverStopped, recoveryReport } from './recovery.js'
 import { errorOf } from './refusals.js'
+import { relayStatusOf } from './relayedLog.js'
 import type { Ledger, Queue, QueueOptions, WorkerLifecycle, WorkerStatus } from './types/index.js'
 
 const WHOLE_QUEUE = -1
@@ -353,6 +354,8 @@ export class LocalLedger implements Ledger {
       ...(relay === undefined ? {} : { relay }),
     }
   }
+
+  readonly relay: Ledger['relay'] = async () => relayStatusOf(this.log)
 
   readonly processFolder: Ledger['processFolder'] = (directory, options) =>
     processFolder(this, directory, options)

@@ -4,9 +4,11 @@ import { recordEncoder } from '../adapters/kafka/records.js'
 import { LEDGER_DEFAULT, TOPIC_DEFAULT } from '../config/kafkaSettings.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
+import type { FanOut, RelayStatus } from '../ports/fanOut.js'
 import { redaction } from '../relay/redaction.js'
 import { Relay } from '../relay/relay.js'
 import { systemClock } from '../runtime/systemClock.js'
+import { NotFoundError } from './errors.js'
 import { acceptedKafka, isEncrypted, type KafkaOptions } from './kafkaOptions.js'
 
 export type RelayOptions = Readonly<{
@@ -24,28 +26,36 @@ export type RelayedLog = Readonly<{
   start: (cluster: Tasks | undefined) => void
 }>
 
+/** @throws NotFoundError where the relay is not run by this process */
+export const relayStatusOf = (log: EventLog): RelayStatus => {
+  const { relay } = log.condition()
+  if (relay === undefined)
+    throw new NotFoundError('no_relay', 'this process does not pass its events on to Kafka')
+  return relay
+}
+
 type Options = RelayOptions & Readonly<{ clock?: Clock }>
 
-const startRelay = async (
-  log: EventLog,
-  kafka: KafkaOptions,
-  clock: Clock,
-  onTrouble: (message: string) => void,
-): Promise<Relay> => {
-  const { topic = TOPIC_DEFAULT, ledger = LEDGER_DEFAULT, redact = [], tls: _tls, sasl, ...options } = kafka
+export type OpenFanOut = (kafka: KafkaOptions) => Promise<FanOut>
+
+const openKafka: OpenFanOut = async (kafka) => {
+  const {
+    topic = TOPIC_DEFAULT,
+    ledger = LEDGER_DEFAULT,
+    redact: _redact,
+    tls: _tls,
+    sasl,
+    ...options
+  } = kafka
   // The package behind it is loaded only here: nobody else pays for it.
   const { openKafkaFanOut } = await import('../adapters/kafka/fanOut.js')
-  const fanOut = await openKafkaFanOut({
+  return openKafkaFanOut({
     ...options,
     topic,
     ledger,
     ssl: isEncrypted(kafka),
     ...(sasl === undefined ? {} : { sasl: sasl as Parameters<typeof openKafkaFanOut>[0]['sasl'] & object }),
   })
-  const encode = recordEncoder(ledger, redaction(redact))
-  const relay = new Relay({ topic, log, fanOut, clock, encode, onTrouble })
-  relay.start()
-  return relay
 }
 
 /** @throws RefusedError for what is not accepted */
@@ -53,13 +63,20 @@ export const relayedLog = (
   log: EventLog,
   { kafka: asked, clock = systemClock }: Options,
   onTrouble: (message: string) => void,
+  openFanOut: OpenFanOut = openKafka,
 ): RelayedLog => {
   if (asked === undefined) return { log, start: () => undefined }
   const kafka = acceptedKafka(asked)
   let relay: Relay | undefined
   let starting: Promise<unknown> = Promise.resolve()
   const run = async (): Promise<() => Promise<void>> => {
-    const started = await startRelay(log, kafka, clock, (message) => onTrouble(`Kafka relay: ${message}`))
+    const { topic = TOPIC_DEFAULT, ledger = LEDGER_DEFAULT, redact = [] } = kafka
+    const started = new Relay({
+      ...{ topic, log, clock, fanOut: await openFanOut(kafka) },
+      encode: recordEncoder(ledger, redaction(redact)),
+      onTrouble: (message) => onTrouble(`Kafka relay: ${message}`),
+    })
+    started.start()
     relay = started
     return async () => {
       await started.stop()

@@ -17,6 +17,7 @@ import { addMetricsCommand } from './metricsCommand.js'
 import { addProjectionCommands } from './projectionCommands.js'
 import { addProofCommands } from './proofCommands.js'
 import { addQueueCommands } from './queueCommands.js'
+import { addRelayCommands } from './relayCommand.js'
 import { addScheduleCommands } from './scheduleCommands.js'
 import { addServeCommand } from './serveCommand.js'
 import { addSwitchCommands } from './switchCommands.js'
@@ -55,6 +56,7 @@ export const programOf = (surroundings: Surroundings): Command => {
   addProofCommands(program, surroundings)
   addBlobCommands(program, surroundings)
   addClusterCommands(program, surroundings)
+  addRelayCommands(program, surroundings)
   addWorkerCommand(program, surroundings)
   addBenchCommand(program, surroundings)
   addMetricsCommand(program, surroundings)

@@ -12,6 +12,7 @@ import type {
   QueueOptions,
   QueueView,
   RecoveryReport,
+  RelayStatus,
   WorkerLifecycle,
 } from '../api/types/index.js'
 import { processFolder } from '../handlers/processFolder.js'
@@ -81,6 +82,7 @@ export const connectLedger = (options: ClientOptions): RemoteLedger => {
       (await call('GET', '/api/v1/events', { query: { from, limit } })) as EventsPage,
     stats: async () => (await call('GET', '/api/v1/stats')) as LedgerStats,
     health: async () => (await call('GET', '/api/v1/health')) as Awaited<ReturnType<Ledger['health']>>,
+    relay: async () => (await call('GET', '/api/v1/relay')) as RelayStatus,
     ...blobCalls(call),
     callbacks: callbacksOn((name) => ledger.queue(name)),
     close: async () => {

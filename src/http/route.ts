@@ -8,7 +8,8 @@ import type { QueueHandles } from './queueHandles.js'
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
 
-export type Answer = Readonly<{ status: number; body?: unknown }>
+/** `media`: of a body that is text, and no JSON. */
+export type Answer = Readonly<{ status: number; body?: unknown; media?: string }>
 
 export type Call<Body, Query> = Readonly<{
   params: Readonly<Record<string, string>>

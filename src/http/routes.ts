@@ -8,6 +8,7 @@ import { nodeRoutes } from './nodeRoutes.js'
 import { projectionRoutes } from './projectionRoutes.js'
 import { queueRoutes } from './queueRoutes.js'
 import { recoveryRoutes } from './recoveryRoutes.js'
+import { relayRoutes } from './relayRoutes.js'
 import { rerunRoutes } from './rerunRoutes.js'
 import type { Route } from './route.js'
 import { scheduleRoutes } from './scheduleRoutes.js'
@@ -31,5 +32,6 @@ export const ROUTES: ReadonlyArray<Route> = [
   ...recoveryRoutes,
   ...blobRoutes,
   ...clusterRoutes,
+  ...relayRoutes,
   ...nodeRoutes,
 ]

@@ -188,6 +188,7 @@ const addRoute = (app: FastifyInstance, desk: Desk, route: Route, { access, door
       const answer = await answerOf(desk, route, request, reply, door)
       const { status } = answer
       reply.code(status)
+      if ('media' in answer) return reply.type(answer.media ?? '').send(answer.body)
       const text =
         'text' in answer ? answer.text : answer.body === undefined ? '' : JSON.stringify(answer.body)
       if (text === '') return reply.send()

@@ -1,10 +1,12 @@
 // The server as a whole: figures, the events of its log, and whether it lives and is ready.
 import { UnavailableError } from '../api/errors.js'
+import { EXPOSITION_TYPE } from '../consumers/metrics/exposition.js'
 import { EventsQuery, NoQuery } from './codecs.js'
 import { gatheredStats } from './gathered.js'
 import { LIST_LIMIT_DEFAULT } from './limits.js'
 import { HttpProblem } from './problem.js'
 import { ok, type Route, route } from './route.js'
+import { shownSeries } from './serverSeries.js'
 
 const stats = route({
   method: 'GET',
@@ -51,4 +53,11 @@ const ready = route({
   },
 })
 
-export const systemRoutes: ReadonlyArray<Route> = [stats, events, live, ready]
+const metrics = route({
+  method: 'GET',
+  path: '/metrics',
+  summary: 'Numbers of this server for Prometheus',
+  answer: async ({ ledger }) => ({ status: 200, body: await shownSeries(ledger), media: EXPOSITION_TYPE }),
+})
+
+export const systemRoutes: ReadonlyArray<Route> = [stats, events, live, ready, metrics]

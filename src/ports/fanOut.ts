@@ -52,12 +52,17 @@ export type FanOutShard = Readonly<{
   close: () => Promise<void>
 }>
 
+/** Records from `offset` up to `end` are kept from readers of committed records. */
+export type HeldPlace = Readonly<{ topic: string; partition: number; offset: number; end: number }>
+
 export type FanOut = Readonly<{
   /** How many tell the topic side by side; fixed for as long as it lives. */
   shards: number
   open: (shard: number) => TaskEither<FanOutFault, FanOutShard>
   /** A number that grows whenever anybody tells this shard, and says nothing else. */
   activity: (shard: number) => TaskEither<FanOutFault, number>
+  /** Where readers of committed records stand now although there is more: what begins there is not committed, nor undone. */
+  held: () => TaskEither<FanOutFault, ReadonlyArray<HeldPlace>>
   close: () => Promise<void>
 }>
 
@@ -67,6 +72,8 @@ export type ShardState = 'starting' | 'telling' | 'waiting' | 'standby' | 'parke
 export type ShardStatus = Readonly<{
   shard: number
   state: ShardState
+  /** Since when it is in this state. */
+  since: string
   /** Why it does not tell. */
   reason: string | undefined
   /** Events told since the topic began. */
@@ -75,8 +82,23 @@ export type ShardStatus = Readonly<{
   position: number
   /** Positions of the log that it has not looked at yet. 0 = it has told all there is. */
   lag: number
+  /** The same in events; undefined for a log that does not number its events one after the other. */
+  lagEvents: number | undefined
   /** How old the newest event is that it has looked at, while there are newer ones. */
   behindMs: number
+  /** For how long it has not moved on although there is something to tell; 0 = there is nothing, or it moves. */
+  stillMs: number
+  /** What went wrong last, also when all is well again. */
+  lastFault: Readonly<{ type: string; reason: string; at: string }> | undefined
 }>
 
-export type RelayStatus = Readonly<{ topic: string; shards: ReadonlyArray<ShardStatus> }>
+/** A transaction that nobody ends, as far as can be seen. */
+export type OpenTransaction = HeldPlace & Readonly<{ forMs: number }>
+
+export type RelayStatus = Readonly<{
+  topic: string
+  /** Position of the next event of the log. */
+  head: number
+  shards: ReadonlyArray<ShardStatus>
+  openTransactions: ReadonlyArray<OpenTransaction>
+}>

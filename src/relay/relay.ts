@@ -4,15 +4,20 @@ import { isLeft } from 'fp-ts/lib/Either.js'
 import { positionAt } from '../../domain/batch.js'
 import type { RelayStatus, ShardStatus } from '../ports/fanOut.js'
 import { ShardRelay, type ShardRelayDeps } from './shardRelay.js'
+import { TransactionWatch, type TransactionWatchDeps } from './transactionWatch.js'
 
-export type RelayDeps = ShardRelayDeps & Readonly<{ topic: string }>
+export type RelayDeps = ShardRelayDeps & TransactionWatchDeps & Readonly<{ topic: string }>
+
+const iso = (ms: number): string => new Date(ms).toISOString()
 
 export class Relay {
   private readonly shards: ReadonlyArray<ShardRelay>
+  private readonly watch: TransactionWatch
   private forget: (() => void) | undefined
 
   constructor(private readonly deps: RelayDeps) {
     this.shards = Array.from({ length: deps.fanOut.shards }, (_, shard) => new ShardRelay(deps, shard))
+    this.watch = new TransactionWatch(deps)
   }
 
   start(): void {
@@ -20,12 +25,13 @@ export class Relay {
       for (const shard of this.shards) shard.nudge()
     })
     for (const shard of this.shards) shard.start()
+    this.watch.start()
   }
 
   /** Ends what is being told; the rest is told after the next start. */
   async stop(): Promise<void> {
     this.forget?.()
-    await Promise.all(this.shards.map((shard) => shard.stop()))
+    await Promise.all([...this.shards.map((shard) => shard.stop()), this.watch.stop()])
     await this.deps.fanOut.close()
   }
 
@@ -45,23 +51,38 @@ export class Relay {
   }
 
   status(): RelayStatus {
-    const { topic, log, clock } = this.deps
-    const { nextPosition } = log.condition()
-    const shards = this.shards.map((shard): ShardStatus => {
-      const lag = Math.max(0, nextPosition - shard.toldTo)
-      const { seenAtMs } = shard
-      const behindMs = lag === 0 || seenAtMs === undefined ? 0 : Math.max(0, clock.wallMs() - seenAtMs)
-      const { state, reason, committed } = shard
-      return {
-        shard: shard.shard,
-        state,
-        reason,
-        told: committed.told,
-        position: shard.toldTo,
-        lag,
-        behindMs,
-      }
-    })
-    return { topic, shards }
+    const { topic, log } = this.deps
+    const head = log.condition().nextPosition
+    return {
+      topic,
+      head,
+      shards: this.shards.map((shard) => this.statusOf(shard, head)),
+      openTransactions: this.watch.open(),
+    }
+  }
+
+  private statusOf(shard: ShardRelay, head: number): ShardStatus {
+    const { log, clock } = this.deps
+    const { state, reason, committed, seenAtMs, lastFault } = shard
+    const lag = Math.max(0, head - shard.toldTo)
+    const stillMs = lag === 0 ? 0 : shard.stillMs
+    // Before it has looked at any event, all that is known is for how long it has not.
+    const behindMs = seenAtMs === undefined ? stillMs : Math.max(0, clock.wallMs() - seenAtMs)
+    return {
+      shard: shard.shard,
+      state,
+      since: iso(shard.sinceMs),
+      reason,
+      told: committed.told,
+      position: shard.toldTo,
+      lag,
+      lagEvents: log.isSparse === true ? undefined : lag,
+      behindMs: lag === 0 ? 0 : behindMs,
+      stillMs,
+      lastFault:
+        lastFault === undefined
+          ? undefined
+          : { type: lastFault.type, reason: lastFault.reason, at: iso(lastFault.atMs) },
+    }
   }
 }

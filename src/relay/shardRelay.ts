@@ -41,6 +41,8 @@ const RECORDS_MAX = 5_000
 const PASSED_OVER_MAX = 100_000
 const BEGIN: ShardPosition = { next: 0, told: 0, last: undefined }
 
+export type ShardFault = Readonly<{ type: string; reason: string; atMs: number }>
+
 type TermFault = FanOutFault | ReadFault | RevisionMissing | Readonly<{ type: 'OtherLog'; reason: string }>
 
 export class ShardRelay {
@@ -51,12 +53,18 @@ export class ShardRelay {
   committed = BEGIN
   /** Everything of the shard below this position of the log is told. */
   toldTo = 0
-  isAtEnd = false
   /** Recorded time of the newest event it has looked at. */
   seenAtMs: number | undefined
+  /** When it came into its state. */
+  sinceMs: number
+  lastFault: ShardFault | undefined
   /** Terms since the start. */
   terms = 0
 
+  /** Tick since which it has not moved on, with something to tell; undefined = there is nothing. */
+  private stillSince: number | undefined
+  /** It begins again below where it has been already; that is no way forward. */
+  private furthest = 0
   private partitions: number | undefined
   private isStopping = false
   private failures = 0
@@ -72,9 +80,12 @@ export class ShardRelay {
     readonly shard: number,
   ) {
     this.times = { ...DEFAULT_TIMES, ...deps.times }
+    this.sinceMs = deps.clock.wallMs()
   }
 
   start(): void {
+    // How far it is, and so whether there is something to tell, is not known yet.
+    this.stillSince = this.deps.clock.tickMs()
     this.running = this.run()
   }
 
@@ -82,13 +93,19 @@ export class ShardRelay {
     this.isStopping = true
     this.nudge()
     await this.running
-    this.state = 'stopped'
+    this.enter('stopped', undefined)
   }
 
   /** There may be something new to tell, or a reason to look. */
   nudge(): void {
     this.isAwake = true
+    this.stillSince ??= this.deps.clock.tickMs()
     this.wake?.()
+  }
+
+  /** For how long it has had something to tell, and not moved on. */
+  get stillMs(): number {
+    return this.stillSince === undefined ? 0 : this.deps.clock.tickMs() - this.stillSince
   }
 
   /** Whether it tells this stream; true as long as that is not known. */
@@ -164,11 +181,18 @@ export class ShardRelay {
         this.recordsMax = Math.min(RECORDS_MAX, this.recordsMax * 2)
       }
       this.enter('telling', undefined)
-      this.toldTo = own.next
-      this.isAtEnd = own.atEnd
+      this.movedTo(own.next, own.atEnd)
       if (own.atEnd) await this.rest(this.times.lookMs, true)
     }
     return undefined
+  }
+
+  private movedTo(next: number, atEnd: boolean): void {
+    this.toldTo = next
+    // What came while it was read has called already.
+    if (atEnd && !this.isAwake) this.stillSince = undefined
+    else if (next > this.furthest) this.stillSince = this.deps.clock.tickMs()
+    this.furthest = Math.max(this.furthest, next)
   }
 
   private async publish(
@@ -212,20 +236,22 @@ export class ShardRelay {
   }
 
   private async afterFault(fault: TermFault): Promise<void> {
+    const reason = 'reason' in fault ? fault.reason : fault.type
+    this.lastFault = { type: fault.type, reason, atMs: this.deps.clock.wallMs() }
     switch (fault.type) {
       case 'FanOutFenced':
-        this.enter('standby', fault.reason)
+        this.enter('standby', reason)
         return this.standBy()
       case 'FanOutUnavailable':
       case 'LogUnavailable':
       case 'LogStopped': {
         const pauseMs = Math.min(this.times.retryMs * 2 ** this.failures, this.times.retryMsMax)
         this.failures = Math.min(this.failures + 1, 30)
-        this.enter('waiting', fault.reason)
+        this.enter('waiting', reason)
         return this.rest(pauseMs)
       }
       default:
-        this.enter('parked', 'reason' in fault ? fault.reason : fault.type)
+        this.enter('parked', reason)
         return this.rest(this.times.parkedMs)
     }
   }
@@ -242,12 +268,15 @@ export class ShardRelay {
       if (isLeft(activity)) continue
       const isQuiet = activity.right === seen
       seen = activity.right
+      // The other one moves on.
+      if (!isQuiet) this.stillSince = this.deps.clock.tickMs()
       if (isQuiet && before > this.toldTo) return
     }
   }
 
   private enter(state: ShardState, reason: string | undefined): void {
     const isNews = state !== this.state || (state === 'parked' && reason !== this.reason)
+    if (state !== this.state) this.sinceMs = this.deps.clock.wallMs()
     this.state = state
     this.reason = reason
     if (isNews && reason !== undefined) this.warn(`${state}: ${reason}`)

@@ -36,6 +36,7 @@ export const fakeLedger = (answers: Partial<Queue<unknown>>): Ledger => ({
   events: unexpected,
   health: unexpected,
   stats: unexpected,
+  relay: unexpected,
   collectBlobs: unexpected,
   processFolder: unexpected,
   workerStatuses: unexpected,

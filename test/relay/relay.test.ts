@@ -3,32 +3,13 @@
 import fc from 'fast-check'
 import { left } from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
-import { keepAll, recordEncoder } from '../../src/adapters/kafka/records.js'
 import type { EventLog } from '../../src/ports/eventLog.js'
-import { Relay } from '../../src/relay/relay.js'
 import { VirtualClock } from '../../src/testing/virtualClock.js'
 import { type Fate, FaultyFanOut } from '../support/kafka/faultyFanOut.js'
 import { appendMade, madeLog } from '../support/kafka/madeLog.js'
+import { hasToldAll, relayOn, until } from './virtualRelay.js'
 
 const STREAMS = 5
-const TURNS_MAX = 5_000
-
-const relayOn = (log: EventLog, fanOut: FaultyFanOut, clock: VirtualClock) => {
-  const troubles: string[] = []
-  const encode = recordEncoder('main', keepAll)
-  const onTrouble = (message: string): void => void troubles.push(message)
-  const relay = new Relay({ topic: 'events', log, fanOut, clock, encode, onTrouble })
-  return { relay, troubles }
-}
-
-/** Lets time pass until it is so. */
-const until = async (clock: VirtualClock, is: () => boolean): Promise<void> => {
-  for (let turn = 0; !is(); turn++) {
-    if (turn === TURNS_MAX) throw new Error('it never came so')
-    await clock.advance(1_000)
-  }
-}
-const hasToldAll = (relay: Relay): boolean => relay.status().shards.every(({ lag }) => lag === 0)
 
 /** Each stream's revisions in the order of the topic. */
 const toldStreams = ({ topic }: FaultyFanOut): Record<string, ReadonlyArray<number>> => {

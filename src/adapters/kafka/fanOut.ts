@@ -5,6 +5,7 @@ import type { Admin } from 'kafkajs'
 import type { FanOut, FanOutFault } from '../../ports/fanOut.js'
 import { type KafkaAddress, kafkaClient, REQUEST_TIMEOUT_MS, within } from './connection.js'
 import { faultOf } from './errors.js'
+import { heldPlaces } from './heldPlaces.js'
 import { positionsTopic } from './names.js'
 import { openShard } from './shard.js'
 import { ensureTopics } from './topics.js'
@@ -89,6 +90,14 @@ export const openKafkaFanOut = async (options: KafkaFanOutOptions): Promise<FanO
         )
         return Number(offsets.find(({ partition }) => partition === shard)?.high ?? 0)
       }),
+    held: () => async () => {
+      try {
+        const places = heldPlaces(kafka, [topic, positionsTopic(topic)])
+        return right(await within(requestTimeoutMs, 'looking for open transactions', places))
+      } catch (error) {
+        return left(faultOf(error))
+      }
+    },
     close: () => Promise.resolve(),
   }
 }

@@ -1,25 +1,8 @@
 // Committed records of one partition from an offset on, asked of its leader directly: the client's own consumer reads only as a member of
-// a group, which takes seconds to form, and leaves the group behind. The client's inner calls are used; its version is pinned.
+// a group, which takes seconds to form, and leaves the group behind.
 import { createRequire } from 'node:module'
 import type { Kafka } from 'kafkajs'
-import { invariant } from '../../../domain/invariant.js'
-
-type Fetched = Readonly<{ topicName: string; partitions: ReadonlyArray<Readonly<{ partition: number }>> }>
-type Broker = Readonly<{
-  fetch: (asked: unknown) => Promise<Readonly<{ responses: ReadonlyArray<Fetched> }>>
-}>
-type Cluster = Readonly<{
-  connect: () => Promise<void>
-  disconnect: () => Promise<void>
-  addTargetTopic: (topic: string) => Promise<void>
-  refreshMetadata: () => Promise<void>
-  findLeaderForPartitions: (
-    topic: string,
-    partitions: ReadonlyArray<number>,
-  ) => Readonly<Record<string, ReadonlyArray<number>>>
-  findBroker: (of: Readonly<{ nodeId: string }>) => Promise<Broker>
-}>
-type MakeCluster = (options: Readonly<{ allowAutoTopicCreation: false; isolationLevel: number }>) => Cluster
+import { makeCluster, READ_COMMITTED } from './cluster.js'
 
 type Message = Readonly<{
   offset: string
@@ -40,11 +23,9 @@ type BatchClass = new (
   isEmptyIncludingFiltered: () => boolean
 }>
 
-const READ_COMMITTED = 1
 const MAX_WAIT_MS = 250
 const FETCH_BYTES = 4 * 1_048_576
 const UNKNOWN = Number.POSITIVE_INFINITY
-const MAKE_CLUSTER = 'private:Kafka:createCluster'
 
 export type FoundMessage = Readonly<{
   offset: number
@@ -65,13 +46,6 @@ export type PartitionReader = Readonly<{
   ) => Promise<Readonly<{ records: ReadonlyArray<FoundMessage>; next: number; high: number }>>
   close: () => Promise<void>
 }>
-
-const makeCluster = (kafka: Kafka): Cluster => {
-  const name = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === MAKE_CLUSTER)
-  invariant(name !== undefined, 'another version of kafkajs than the one this was written for')
-  const make = (kafka as unknown as Record<symbol, MakeCluster>)[name] as MakeCluster
-  return make({ allowAutoTopicCreation: false, isolationLevel: READ_COMMITTED })
-}
 
 const found = ({ offset, key, value, headers = {} }: Message): FoundMessage => ({
   offset: Number(offset),

@@ -170,5 +170,6 @@ export const ledgerHealth = async (
     }),
   )
   const condition = log.condition()
-  return { ...judge({ log: reachOf(condition), queues }), position: condition.nextPosition - 1 }
+  const judged = judge({ log: reachOf(condition), queues, relay: condition.relay })
+  return { ...judged, position: condition.nextPosition - 1 }
 }

@@ -15,6 +15,7 @@ import type { CallbackOperations, FollowUpRequest, SettledOperations } from './f
 import type { LifecycleOperations } from './lifecycle.js'
 import type { HealthOperations, ProjectionOperations } from './projections.js'
 import type { RecoveryOperations } from './recovery.js'
+import type { RelayOperations } from './relay.js'
 import type { RerunOperations } from './rerun.js'
 import type { ScheduleOperations } from './schedules.js'
 import type { SelectionOperations } from './selection.js'
@@ -30,6 +31,7 @@ export type * from './followUps.js'
 export type * from './lifecycle.js'
 export type * from './projections.js'
 export type * from './recovery.js'
+export type * from './relay.js'
 export type * from './rerun.js'
 export type * from './schedules.js'
 export type * from './selection.js'
@@ -331,4 +333,5 @@ export type Ledger = Readonly<{
   HealthOperations &
   BlobOperations &
   ClusterOperations &
+  RelayOperations &
   CallbackOperations

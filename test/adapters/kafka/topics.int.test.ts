@@ -1,5 +1,5 @@
-// What people do to topics while a relay runs, and what the relay says of it: never a silent gap (R50). And an outage that lasts (R45),
-// through the library, as users have it.
+// What people do to topics while a relay runs, and what the relay says of it: never a silent gap (R50), nor readers that stand still
+// unnoticed (R51). And an outage that lasts (R45), through the library, as users have it.
 import { randomUUID } from 'node:crypto'
 import kafkajs, { type Admin } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -159,6 +159,42 @@ describe('a topic in trouble (R50)', () => {
       expect(after.length).toBeGreaterThanOrEqual(before.length)
       const places = after.map(({ stream, revision }) => `${stream} ${revision}`)
       expect(new Set(places).size).toBe(places.length)
+    },
+    LIMIT_MS,
+  )
+})
+
+describe('a transaction that somebody else leaves open (R51)', () => {
+  it(
+    'is told with its place, and readers and alarm go on when it is ended',
+    async () => {
+      const log = await madeLog(STREAMS, 4)
+      const running = await startRelay(log, broker.brokers, topic, {
+        ...{ partitions: 2, shards: 2 },
+        times: { ...times, openLookMs: 100, openAlarmMs: 1_000 },
+      })
+      ends.push(() => running.relay.stop())
+      await allTold(running)
+      const producer = (await kafkaClient({ brokers: [broker.brokers] })).producer({
+        transactionalId: `foreign-${topic}`,
+        transactionTimeout: 600_000,
+        maxInFlightRequests: 1,
+      })
+      await producer.connect()
+      ends.push(() => producer.disconnect())
+      const [end] = await admin.fetchTopicOffsets(topic)
+      const transaction = await producer.transaction()
+      const foreign = { partition: 0, key: 'foreign', value: 'never committed' }
+      await transaction.send({ topic, acks: -1, messages: [foreign] })
+      // The relay goes on: what it tells behind the open transaction is not seen by readers of committed records.
+      await appendMade(log, STREAMS, 4, 6)
+      await allTold(running)
+      await says(running.troubles, /partition 0 of topics-.*: a transaction is open from offset \d+ on/)
+      const { openTransactions } = running.relay.status()
+      expect(openTransactions).toMatchObject([{ topic, partition: 0, offset: Number(end?.high) }])
+      await transaction.abort()
+      await until(() => running.relay.status().openTransactions.length === 0)
+      await expectWhole(log)
     },
     LIMIT_MS,
   )

@@ -6,6 +6,7 @@ import type {
   FanOutFault,
   FanOutRecord,
   FanOutShard,
+  HeldPlace,
   ShardPosition,
 } from '../../../src/ports/fanOut.js'
 
@@ -54,6 +55,12 @@ export class FaultyFanOut implements FanOut {
     return right(term)
   }
 
+  /** What readers of committed records are kept from. */
+  heldPlaces: ReadonlyArray<HeldPlace> = []
+  /** Nobody answers questions; whatever is told goes on. */
+  isSilent = false
+  readonly held: FanOut['held'] = () => async () =>
+    this.isSilent ? left({ type: 'FanOutUnavailable', reason: 'no answer' }) : right(this.heldPlaces)
   readonly activity: FanOut['activity'] = () => async () => right(this.writes)
   readonly close: FanOut['close'] = () => Promise.resolve()
 

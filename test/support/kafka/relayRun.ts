@@ -8,6 +8,7 @@ import { keepAll, recordEncoder } from '../../../src/adapters/kafka/records.js'
 import type { EventLog } from '../../../src/ports/eventLog.js'
 import { Relay } from '../../../src/relay/relay.js'
 import type { RelayTimes } from '../../../src/relay/shardRelay.js'
+import type { WatchTimes } from '../../../src/relay/transactionWatch.js'
 import { systemClock } from '../../../src/runtime/systemClock.js'
 
 const LEDGER = 'main'
@@ -15,7 +16,7 @@ const LOOK_EVERY_MS = 20
 
 type RelayRun = Readonly<{ relay: Relay; troubles: ReadonlyArray<string> }>
 type RunOptions = Partial<KafkaFanOutOptions> &
-  Readonly<{ times?: Partial<RelayTimes>; onTrouble?: (message: string) => void }>
+  Readonly<{ times?: Partial<RelayTimes & WatchTimes>; onTrouble?: (message: string) => void }>
 
 export const startRelay = async (
   log: EventLog,
