@@ -168,7 +168,12 @@ describe('a re-run', () => {
     const { queue, done } = here
     await succeed(here, 1_000)
     queue.process(() => 'again')
-    const result = await done(queue.rerun({ onProgress: () => void queue.enqueue('new') }))
+    // Later is what came in a later millisecond.
+    const onProgress = (): void => {
+      here.test.clock.jumpWall(1)
+      void queue.enqueue('new')
+    }
+    const result = await done(queue.rerun({ onProgress }))
     expect(result).toMatchObject({ rerun: 1_000, cursor: undefined })
     await here.test.clock.settle()
     expect((await done(queue.stats())).succeeded).toBeGreaterThanOrEqual(2_000)
