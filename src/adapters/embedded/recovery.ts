@@ -107,8 +107,10 @@ class Recovery {
     this.checkMarkReached()
     this.checkHeadsReached()
     this.headsFromMarks()
-    const tail = this.tailSegment()
-    const discardedTailBytes = this.clearBehind(tail)
+    const found = this.current
+    const tail = found ?? this.newSegment()
+    // A segment of this very start was written full of zeros, and synced, before it got its name: no commit has reached it.
+    const discardedTailBytes = found === undefined ? 0 : this.clearBehind(tail)
     this.rewriteAboveMark()
     return {
       index: this.index,
@@ -296,8 +298,7 @@ class Recovery {
     })
   }
 
-  private tailSegment(): SegmentIndex {
-    if (this.current !== undefined) return this.current
+  private newSegment(): SegmentIndex {
     const number = (this.index.segments.at(-1)?.number ?? this.lastNumber) + 1
     const path = this.path(number)
     if (this.spares.includes(number)) {

@@ -185,7 +185,7 @@ describe('§5: a start', () => {
     expect(started(log.files, { segmentBytes: end }).found.tail.bytes).toBe(SMALL_SEGMENT_BYTES)
   })
 
-  it('makes the first segment whole before it has its name', () => {
+  it('makes the first segment whole before it has its name, and writes its zeros once', () => {
     const log = new SmallLog()
     log.files.delete(segmentPath(1))
     expect(started(log.files).calls).toEqual([
@@ -196,9 +196,10 @@ describe('§5: a start', () => {
       `sync ${ONE}.tmp`,
       `rename ${ONE}.tmp ${ONE}`,
       'sync folder segments',
-      ...clear(ONE, SEGMENT_HEADER_BYTES),
       ...markBoth(512),
     ])
+    // The next start finds it, and knows of no commit that it did not reach.
+    expect(started(log.files).calls).toEqual(expect.arrayContaining(clear(ONE, SEGMENT_HEADER_BYTES)))
   })
 
   it('keeps one prepared segment that is sound, and removes every other', () => {
