@@ -13,6 +13,7 @@ import {
   type Run,
   unitsOf,
 } from './membership.js'
+import { type Apart, isMisplaced, isSteady, NOBODY_APART } from './reach.js'
 
 type Events = ReadonlyArray<ClusterEvent>
 
@@ -32,17 +33,23 @@ export const join = (state: ClusterState, self: Omit<Member, 'joined'>): Either<
 }
 
 /** Goodbye: what the node owned goes to the others in the same breath. */
-export const leave = (state: ClusterState, self: Run, live: ReadonlySet<string>): Events => {
+export const leave = (
+  state: ClusterState,
+  self: Run,
+  live: ReadonlySet<string>,
+  apart: Apart = NOBODY_APART,
+): Events => {
   if (!isMember(state, self)) return []
   const left: ClusterEvent = { type: 'NodeLeft', node: self.node, incarnation: self.incarnation }
   const without = foldCluster(state, [left])
-  return [left, ...assignments(without, unitsOf(state, self), othersThan(self, live))]
+  return [left, ...assignments(without, unitsOf(state, self), othersThan(self, live), apart)]
 }
 
 export type LeadersView = Readonly<{
   self: Run
   /** Members of which something was heard lately. */
   live: ReadonlySet<string>
+  apart?: Apart
   /** All there are. */
   units: ReadonlySet<string>
   /** Assigned long enough ago to be missed if there is no such thing. */
@@ -50,7 +57,10 @@ export type LeadersView = Readonly<{
 }>
 
 /** Nothing for everybody but the oldest of the living: who died, what they leave, what is new, what is gone, what all understand. */
-export const lead = (state: ClusterState, { self, live, units, settled }: LeadersView): Events => {
+export const lead = (
+  state: ClusterState,
+  { self, live, apart = NOBODY_APART, units, settled }: LeadersView,
+): Events => {
   const leader = leaderOf(state, live)
   if (leader?.node !== self.node || leader.incarnation !== self.incarnation) return []
   const events: ClusterEvent[] = []
@@ -62,12 +72,16 @@ export const lead = (state: ClusterState, { self, live, units, settled }: Leader
   const free = [...units].filter((unit) => ownerOf(now, unit) === undefined)
   const level = Math.min(...[...now.members.values()].map((member) => member.level))
   if (Number.isFinite(level) && level > now.level) events.push({ type: 'LevelRaised', level })
-  return [...events, ...assignments(now, free, live)]
+  return [...events, ...assignments(now, free, live, apart)]
 }
 
 /** A unit that nobody owns yet, or any more; nothing where it has an owner. */
-export const claimUnit = (state: ClusterState, unit: string, live: ReadonlySet<string>): Events =>
-  ownerOf(state, unit) === undefined ? assignments(state, [unit], live) : []
+export const claimUnit = (
+  state: ClusterState,
+  unit: string,
+  live: ReadonlySet<string>,
+  apart: Apart = NOBODY_APART,
+): Events => (ownerOf(state, unit) === undefined ? assignments(state, [unit], live, apart) : [])
 
 /**
  * What a node with more than its share gives away next, and to whom; it has ended its work on it before it says so, so that nobody is
@@ -78,22 +92,45 @@ export const giveAway = (
   self: Run,
   live: ReadonlySet<string>,
   movable: (unit: string) => boolean,
+  apart: Apart = NOBODY_APART,
 ): Readonly<{ unit: string; to: Member }> | undefined => {
   const own = unitsOf(state, self)
   const others = othersThan(self, live)
   for (const unit of [...own].sort()) {
     if (!movable(unit)) continue
-    const to = leastLoaded(candidates(state, unit, others), loadsOf(state))
+    const steady = candidates(state, unit, others).filter(({ node }) => isSteady(apart, unit, node))
+    const to = leastLoaded(steady, loadsOf(state))
     if (to !== undefined && own.length - (loadsOf(state).get(to.node) ?? 0) > 1) return { unit, to }
   }
   return undefined
 }
 
+/** What a node has and others would have with better luck: it gives them all of it, however short its tenure. */
+export const misplaced = (
+  state: ClusterState,
+  self: Run,
+  live: ReadonlySet<string>,
+  apart: Apart,
+): ReadonlyArray<string> => {
+  const others = othersThan(self, live)
+  return unitsOf(state, self).filter(
+    (unit) =>
+      isMisplaced(apart, unit, self.node) &&
+      wellPlaced(apart, unit, candidates(state, unit, others)).length > 0,
+  )
+}
+
 /** Nothing where the unit is not the node's own any more. */
-export const handOver = (state: ClusterState, self: Run, unit: string, live: ReadonlySet<string>): Events => {
+export const handOver = (
+  state: ClusterState,
+  self: Run,
+  unit: string,
+  live: ReadonlySet<string>,
+  apart: Apart = NOBODY_APART,
+): Events => {
   const owner = ownerOf(state, unit)
   if (owner?.node !== self.node || owner.incarnation !== self.incarnation) return []
-  return assignments(state, [unit], othersThan(self, live))
+  return assignments(state, [unit], othersThan(self, live), apart)
 }
 
 export const decline = (state: ClusterState, self: Run, unit: string, reason: string): Events => {
@@ -123,6 +160,12 @@ const candidates = (
     ({ node, incarnation }) => live.has(node) && declined.get(unit)?.has(incarnation) !== true,
   )
 
+/** Those who can be reached, and of them those who could lately, if there are any. */
+const wellPlaced = (apart: Apart, unit: string, members: ReadonlyArray<Member>): ReadonlyArray<Member> => {
+  const steady = members.filter(({ node }) => isSteady(apart, unit, node))
+  return steady.length > 0 ? steady : members.filter(({ node }) => !isMisplaced(apart, unit, node))
+}
+
 /** Of equals the one whose name comes first, so that all decide alike. */
 const leastLoaded = (
   members: ReadonlyArray<Member>,
@@ -136,10 +179,13 @@ const assignments = (
   state: ClusterState,
   units: ReadonlyArray<string>,
   live: ReadonlySet<string>,
+  apart: Apart,
 ): Events => {
   const loads = loadsOf(state)
   return [...units].sort().flatMap((unit): Events => {
-    const to = leastLoaded(candidates(state, unit, live), loads)
+    const able = candidates(state, unit, live)
+    // Better with one that few can reach than with nobody.
+    const to = leastLoaded(wellPlaced(apart, unit, able), loads) ?? leastLoaded(able, loads)
     if (to === undefined) return []
     loads.set(to.node, (loads.get(to.node) ?? 0) + 1)
     return [{ type: 'UnitAssigned', unit, node: to.node, incarnation: to.incarnation }]

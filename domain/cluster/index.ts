@@ -1,5 +1,5 @@
 // Membership and assignment: the only import path from outside.
-export { claimUnit, decline, giveAway, handOver, join, lead, leave } from './decide.js'
+export { claimUnit, decline, giveAway, handOver, join, lead, leave, misplaced } from './decide.js'
 export type { ClusterEvent } from './events.js'
 export {
   type ClusterState,
@@ -16,3 +16,13 @@ export {
   taskUnit,
   unitsOf,
 } from './membership.js'
+export {
+  type Apart,
+  apartOf,
+  isSilent,
+  type Link,
+  type LinkTimes,
+  lookedAt,
+  newLink,
+  type Said,
+} from './reach.js'

@@ -37,5 +37,6 @@ export const takeSeat = ({ log, options }: Seat, deps: SeatDeps): ClusterNode =>
   }
   const queues = (): ReadonlySet<string> => present(catalog())
   const peers = new Peers(node, options.secret)
-  return new ClusterNode({ ...rest, log, heartbeats, self, times, peers, queues, cannotLead })
+  const reaches: ClusterNodeDeps['reaches'] = (member) => peers.reaches(member, times.deadAfterMs)
+  return new ClusterNode({ ...rest, log, heartbeats, self, times, peers, reaches, queues, cannotLead })
 }

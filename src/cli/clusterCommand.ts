@@ -1,6 +1,6 @@
 // ledgerq cluster: the nodes on one log, and which of them leads what.
 import type { Command } from 'commander'
-import type { ClusterReport, UnitReport } from '../api/types/index.js'
+import type { ClusterReport, NodeReport, UnitReport } from '../api/types/index.js'
 import { contextOf, type Surroundings } from './context.js'
 import { table } from './table.js'
 
@@ -9,12 +9,17 @@ const whyNobody = ({ declined = {} }: UnitReport): string =>
     .map(([node, reason]) => `${node}: ${reason}`)
     .join('; ')
 
+const stateOf = ({ isLive, silentMs, unreachedBy = [] }: NodeReport): string => {
+  if (!isLive) return `silent for ${silentMs} ms`
+  return unreachedBy.length === 0 ? 'lives' : `lives, out of reach of ${unreachedBy.join(', ')}`
+}
+
 const reportText = ({ nodes, units, level }: ClusterReport): string => {
   const ofNodes = table(nodes, [
     { title: 'node', cell: ({ node, isLeader }) => (isLeader ? `${node} *` : node) },
     { title: 'address', cell: ({ address }) => address },
     { title: 'version', cell: ({ version }) => version },
-    { title: 'state', cell: ({ isLive, silentMs }) => (isLive ? 'lives' : `silent for ${silentMs} ms`) },
+    { title: 'state', cell: stateOf },
     { title: 'leads', cell: ({ units: count }) => count, align: 'right' },
   ])
   const ofUnits = table(units, [

@@ -1,13 +1,13 @@
 // This process as a node among several on one log: says that it lives, listens whether the others do, reads and writes the cluster
 // stream, and holds what it owns. Nothing here is needed for safety, which is the expected revision's (§4.2, §4.13): a node that is
 // wrong about itself appends to streams that others have taken, is refused, and asks here whether it is still the owner.
-import { isLeft, isRight } from 'fp-ts/lib/Either.js'
+import { isRight } from 'fp-ts/lib/Either.js'
 import {
+  type Apart,
   type ClusterEvent,
   type ClusterState,
   claimUnit,
   decline,
-  giveAway,
   handOver,
   isMember,
   join,
@@ -26,17 +26,18 @@ import {
 import type { Delivered, NamedFollowUp } from '../engine/followUpDelivery.js'
 import type { Clock } from '../ports/clock.js'
 import type { EventLog } from '../ports/eventLog.js'
-import type { Beat, Heartbeats } from '../ports/heartbeats.js'
+import type { Heartbeats } from '../ports/heartbeats.js'
 import type { Ids } from '../ports/ids.js'
 import { errorFrom } from '../runtime/tell.js'
 import { answeredWithin } from './answeredWithin.js'
 import { type ClusterReport, clusterReport } from './clusterReport.js'
 import { ClusterStream } from './clusterStream.js'
 import { ClusterTasks, NotRunHere, type StartTask } from './clusterTasks.js'
+import { GivingAway } from './givingAway.js'
 import { HeldUnits, type UnitWork } from './heldUnits.js'
-import { Liveness } from './liveness.js'
 import type { ClusterTimes } from './options.js'
 import type { Peers } from './peers.js'
+import { SignsOfLife } from './signsOfLife.js'
 import { Tenures } from './tenures.js'
 
 /** Up to which level of events this program understands. Raised with each kind or version of an event that older ones do not know. */
@@ -54,6 +55,8 @@ export type ClusterNodeDeps = Readonly<{
   queues: () => ReadonlySet<string>
   refreshQueues: () => Promise<unknown>
   peers: Peers
+  /** Whether the other answers, over the network. Never rejects. */
+  reaches: (member: Member) => Promise<boolean>
   /** Enqueues follow-ups into a queue that this node leads. */
   deliver: (queue: string, followUps: ReadonlyArray<NamedFollowUp>) => Promise<Delivered>
   work: (queue: string) => UnitWork
@@ -65,13 +68,12 @@ export type ClusterNodeDeps = Readonly<{
 export class ClusterNode {
   readonly self: Omit<Member, 'joined'>
   private readonly stream: ClusterStream
-  private readonly liveness: Liveness
+  private readonly signs: SignsOfLife
   private readonly held: HeldUnits
   private readonly tasks = new ClusterTasks()
   private readonly listeners = new Set<() => void>()
   private readonly tenures: Tenures
-  private readonly givingAway = new Set<string>()
-  private beats = 0
+  private readonly away: GivingAway
   /** Begin of the last turn that went through: until so long after it nobody takes this node for dead. */
   private confirmedTick = Number.NEGATIVE_INFINITY
   private hasJoined = false
@@ -94,8 +96,11 @@ export class ClusterNode {
     this.stream = new ClusterStream(deps)
     this.stream.whenChanged = () => this.changed()
     this.tenures = new Tenures(clock.tickMs)
-    this.liveness = new Liveness(times.deadAfterMs, 2 * times.heartbeatMs)
+    this.signs = new SignsOfLife({ ...deps, tickMs: clock.tickMs })
     this.held = new HeldUnits(clock.tickMs, times.heartbeatMs, (unit, error) => this.failed(unit, error))
+    const { stream, held, signs } = this
+    const tell = (message: string): void => deps.onTrouble(message, '', false)
+    this.away = new GivingAway({ self: this.self, stream, held, signs, tenureMs: times.tenureMs, tell })
   }
 
   /** Joins. Rejects when the log does not answer, or when this program is too old for what the members have written (R65). */
@@ -122,9 +127,13 @@ export class ClusterNode {
     return this.deps.clock.tickMs()
   }
 
+  private get apart(): Apart {
+    return this.signs.apart(this.live())
+  }
+
   /** Members that live, as far as this node can tell. */
   live(): ReadonlySet<string> {
-    const live = [...this.state.members.keys()].filter((node) => this.liveness.isLive(node))
+    const live = [...this.state.members.keys()].filter((node) => this.signs.isLive(node))
     return new Set([...live, ...(isMember(this.state, this.self) ? [this.self.node] : [])])
   }
 
@@ -141,7 +150,7 @@ export class ClusterNode {
   /** Whether this node may answer for the queue now. */
   ownsQueue(queue: string): boolean {
     const unit = queueUnit(queue)
-    return this.isTrusted && this.owns(unit) && !this.givingAway.has(unit)
+    return this.isTrusted && this.owns(unit) && !this.away.has(unit)
   }
 
   /** What was assigned to this node is open. */
@@ -168,7 +177,8 @@ export class ClusterNode {
   async assignQueue(queue: string): Promise<Member | undefined> {
     if (this.ownerOfQueue(queue) === undefined) {
       await this.stream.refresh()
-      await this.stream.change((state) => claimUnit(state, queueUnit(queue), this.live()))
+      const live = this.live()
+      await this.stream.change((state) => claimUnit(state, queueUnit(queue), live, this.apart))
     }
     return this.ownerOfQueue(queue)
   }
@@ -192,18 +202,25 @@ export class ClusterNode {
     })
   }
 
+  /** No call of this node gets to it now: whatever is meant for it need not be sent. */
+  isOutOfReach({ node }: Member): boolean {
+    return this.signs.isOutOfReach(node)
+  }
+
   /** Says no more of itself: nobody need wait for it to lead something. */
   get hasEnded(): boolean {
     return this.phase === 'ended'
   }
 
   report(): ClusterReport {
+    const live = this.live()
     return clusterReport(this.state, {
       node: this.self.node,
-      live: this.live(),
-      silentMs: (node) => this.liveness.silentMs(node),
+      live,
+      silentMs: (node) => this.signs.silentMs(node),
+      unreachedBy: (node) => this.signs.unreachedBy(node, live),
       tenureMs: (unit) => this.tenures.ms(unit),
-      leader: leaderOf(this.state, this.live())?.node,
+      leader: leaderOf(this.state, live)?.node,
     })
   }
 
@@ -221,12 +238,11 @@ export class ClusterNode {
     }
     await Promise.all(
       this.held.units.map(async (unit) => {
-        this.givingAway.add(unit)
-        await this.held.release(unit)
-        await tell((state) => handOver(state, this.self, unit, this.live()))
+        await this.away.end(unit)
+        await tell((state) => handOver(state, this.self, unit, this.live(), this.apart))
       }),
     )
-    await tell((state) => leave(state, this.self, this.live()))
+    await tell((state) => leave(state, this.self, this.live(), this.apart))
     await this.end()
   }
 
@@ -256,7 +272,7 @@ export class ClusterNode {
   private async turn(): Promise<void> {
     const startTick = this.now
     try {
-      await this.within(this.beat())
+      await this.within(this.signs.beat([...this.state.members.values()]))
       await this.within(this.stream.refresh())
       await this.within(this.look())
       if (isMember(this.state, this.self)) this.confirmedTick = startTick
@@ -279,12 +295,6 @@ export class ClusterNode {
     return answeredWithin(this.deps.clock, this.deps.times.deadAfterMs, answer)
   }
 
-  private async beat(): Promise<void> {
-    const { node, incarnation } = this.self
-    const done = await this.deps.heartbeats.beat(node, { incarnation, count: ++this.beats })()
-    if (isLeft(done)) throw new Error(done.left.reason)
-  }
-
   private async look(): Promise<void> {
     const tick = this.now
     this.refreshingQueues ??= this.deps
@@ -298,25 +308,19 @@ export class ClusterNode {
       .finally(() => {
         this.refreshingQueues = undefined
       })
-    const others = [...this.state.members.keys()].filter((node) => node !== this.self.node)
-    const beats = new Map<string, Beat | undefined>()
-    await Promise.all(
-      others.map(async (node) => {
-        const last = await this.deps.heartbeats.last(node)()
-        if (isRight(last)) beats.set(node, last.right)
-      }),
-    )
-    this.liveness.looked(this.now, others, beats)
+    await this.signs.look([...this.state.members.values()])
   }
 
   private async decide(): Promise<void> {
     if (!isMember(this.state, this.self)) await this.join()
     if (this.phase !== 'running') return
+    const { apart } = this
     const live = this.live()
     await this.stream.change((state) => {
       const events = lead(state, {
         self: this.self,
         live,
+        apart,
         units: new Set([...this.deps.queues()].map(queueUnit)),
         // A queue that was to be created when this was assigned would be known by now.
         settled: (unit) =>
@@ -324,9 +328,9 @@ export class ClusterNode {
           this.tenures.wasOlder(unit, this.deps.times.tenureMs, this.queuesKnownAt),
       })
       if (events.length > 0) return events
-      return this.tasks.names.flatMap((task) => claimUnit(state, taskUnit(task), live)).slice(0, 1)
+      return this.tasks.names.flatMap((task) => claimUnit(state, taskUnit(task), live, apart)).slice(0, 1)
     })
-    await this.balance(live)
+    await this.away.balance(live, apart)
   }
 
   private async join(): Promise<void> {
@@ -351,21 +355,6 @@ export class ClusterNode {
     })
   }
 
-  /** One at a time, by the one who has too many: its work on it ends before anybody else begins. */
-  private async balance(live: ReadonlySet<string>): Promise<void> {
-    const { tenureMs } = this.deps.times
-    const next = giveAway(this.state, this.self, live, (unit) => this.held.heldMs(unit) > tenureMs)
-    if (next === undefined || this.givingAway.size > 0) return
-    const { unit } = next
-    this.givingAway.add(unit)
-    try {
-      await this.held.release(unit)
-      await this.stream.change((state) => handOver(state, this.self, unit, live))
-    } finally {
-      this.givingAway.delete(unit)
-    }
-  }
-
   private changed(): void {
     this.tenures.note(this.state)
     if (this.hasJoined) this.hold()
@@ -375,7 +364,7 @@ export class ClusterNode {
 
   private hold(): void {
     const isLeaving = this.phase !== 'running'
-    const owned = unitsOf(this.state, this.self).filter((unit) => !this.givingAway.has(unit))
+    const owned = unitsOf(this.state, this.self).filter((unit) => !this.away.has(unit))
     // One that is on its way out takes nothing up; what it has it hands over itself.
     if (!isLeaving) this.held.want(new Set(owned), (unit) => this.workOf(unit))
     else if (!isMember(this.state, this.self)) this.held.want(new Set(), (unit) => this.workOf(unit))

@@ -9,6 +9,8 @@ export type NodeReport = Readonly<{
   isLive: boolean
   /** Since its last sign of life was seen. */
   silentMs: number
+  /** Nodes that live and cannot reach it. */
+  unreachedBy: ReadonlyArray<string>
   /** Says who died and who owns what. */
   isLeader: boolean
   units: number
@@ -38,6 +40,7 @@ type View = Readonly<{
   live: ReadonlySet<string>
   leader: string | undefined
   silentMs: (node: string) => number
+  unreachedBy: (node: string) => ReadonlyArray<string>
   tenureMs: (unit: string) => number
 }>
 
@@ -56,6 +59,7 @@ export const clusterReport = (state: ClusterState, view: View): ClusterReport =>
         level,
         isLive: view.live.has(node),
         silentMs: view.silentMs(node),
+        unreachedBy: view.unreachedBy(node),
         isLeader: view.leader === node,
         units: unitsOf(state, member).length,
       }

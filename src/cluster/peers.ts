@@ -26,6 +26,7 @@ const digest = (text: string): Buffer => createHash('sha256').update(text, 'utf8
 export class Peers {
   private readonly exchanges = new Map<string, Exchange>()
   private readonly expected: Buffer
+  private readonly calls = new AbortController()
 
   constructor(
     private readonly node: string,
@@ -56,6 +57,16 @@ export class Peers {
     return exchange.send({ ...outgoing, headers: { ...headers, ...own, ...of }, signal })
   }
 
+  /** Whether it answers at all, over the way that requests take. Never rejects. */
+  async reaches(member: Member, timeoutMs: number): Promise<boolean> {
+    const { signal } = this.calls
+    const asked = { method: 'GET', path: '/livez', body: undefined, timeoutMs, signal }
+    return this.send(member, asked, undefined).then(
+      ({ status }) => status === 200,
+      () => false,
+    )
+  }
+
   /** Connections to nodes that are gone are closed. */
   keepOnly(members: Iterable<Member>): void {
     const addresses = new Set([...members].map(({ address }) => address))
@@ -67,6 +78,7 @@ export class Peers {
   }
 
   close(): void {
+    this.calls.abort(new Error('this node ends'))
     this.keepOnly([])
   }
 }

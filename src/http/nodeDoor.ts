@@ -126,6 +126,8 @@ export class NodeDoor {
     owner: Member,
     asked: Asked,
   ): Promise<Passed | undefined> {
+    // Definite, and sooner than by sending it.
+    if (this.node.isOutOfReach(owner)) return undefined
     const stillFits = (): boolean => this.node.ownerOfQueue(queue)?.incarnation === owner.incarnation
     try {
       const timeoutMs = FORWARD_TIMEOUT_MS + (route.waits === true ? LONG_POLL_MS_MAX : 0)

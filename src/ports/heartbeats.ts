@@ -7,6 +7,10 @@ export type Beat = Readonly<{
   incarnation: string
   /** Rises with each beat of an incarnation. */
   count: number
+  /** Other nodes that no call of this one gets through to, though they may live. */
+  unreached?: ReadonlyArray<string>
+  /** Those again, and those that were among them until lately. */
+  unsteady?: ReadonlyArray<string>
 }>
 
 export type Heartbeats = Readonly<{

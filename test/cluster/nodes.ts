@@ -57,6 +57,7 @@ export class TestNode {
       },
       times: more.times ?? TIMES,
       peers: new Peers(name, 'a secret of the nodes'),
+      reaches: async ({ node }) => house.canReach(name, node),
       queues: () => house.queues,
       refreshQueues: () => (house.isCatalogAway ? Promise.reject(new Error('away')) : Promise.resolve()),
       deliver: () => Promise.resolve({ done: [], unclear: [], failure: undefined }),
@@ -115,11 +116,17 @@ export class House {
   readonly queues = new Set<string>()
   readonly nodes: TestNode[] = []
   isCatalogAway = false
+  /** Ways between nodes that are cut, as `from to`. */
+  readonly cut = new Set<string>()
   private runs = 0
 
   get heartbeats(): Heartbeats {
     if (this.log.heartbeats === undefined) throw new Error('the memory log carries signs of life')
     return this.log.heartbeats
+  }
+
+  canReach(from: string, to: string): boolean {
+    return !this.cut.has(`${from} ${to}`)
   }
 
   opened(queue: string, node: TestNode): void {

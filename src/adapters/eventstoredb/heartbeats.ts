@@ -12,12 +12,21 @@ import { type FoundEvent, JSON_CONTENT } from './storedEvents.js'
 const BEATS_KEPT = 3
 const RULES = JSON.stringify({ $maxCount: BEATS_KEPT })
 
+const isNames = (value: unknown): value is ReadonlyArray<string> =>
+  Array.isArray(value) && value.every((name) => typeof name === 'string')
+
 const beatIn = ({ data }: FoundEvent): Beat | undefined => {
   try {
     const beat: unknown = JSON.parse(Buffer.from(data).toString('utf8'))
     if (!isFields(beat)) return undefined
-    const { incarnation, count } = beat
-    return typeof incarnation === 'string' && typeof count === 'number' ? { incarnation, count } : undefined
+    const { incarnation, count, unreached, unsteady } = beat
+    if (typeof incarnation !== 'string' || typeof count !== 'number') return undefined
+    return {
+      incarnation,
+      count,
+      ...(isNames(unreached) ? { unreached } : {}),
+      ...(isNames(unsteady) ? { unsteady } : {}),
+    }
   } catch {
     return undefined
   }

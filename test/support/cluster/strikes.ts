@@ -11,9 +11,13 @@ export const STRIKES = [
   'log cut',
   'log silent',
   'log answers lost',
+  /** So for a moment, then its connections are reset: what was committed meanwhile is never answered, nor can it be asked for again. */
+  'log answers dropped',
   /** The others cannot reach it, and it can reach them. */
   'peers cut',
   'peers silent',
+  /** Only one node can be reached by the others; all of them reach it, the log and their clients. */
+  'others cut',
   /** Neither the log, nor the others, nor clients. */
   'alone',
   /** SIGTERM: its queues are handed over first. */
@@ -56,6 +60,7 @@ export const TAKEOVERS: ReadonlyArray<StrikeKind> = [
   'log cut',
   'log silent',
   'log answers lost',
+  'log answers dropped',
   'alone',
   'two killed',
 ]

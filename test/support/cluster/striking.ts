@@ -16,7 +16,13 @@ const LOOK_EVERY_MS = 10
 const SLOW_LOG_MS = 300
 
 /** `held`: writes go on through others before it is healed; otherwise only after. */
-type Blow = Readonly<{ victims: ReadonlyArray<ClusterNode>; held: boolean; heal: () => Promise<void> }>
+type Blow = Readonly<{
+  victims: ReadonlyArray<ClusterNode>
+  held: boolean
+  heal: () => Promise<void>
+  /** Every node serves meanwhile, also those that are struck. */
+  answersAnywhere?: boolean
+}>
 
 /** Answers how long each queue took no write. Throws {@link BrokenPromises}. */
 export const struck = async (house: ClusterHouse, strike: Strike): Promise<ReadonlyArray<Pause>> => {
@@ -27,13 +33,18 @@ export const struck = async (house: ClusterHouse, strike: Strike): Promise<Reado
   probes.go(house.ledgersBut(new Set(chosen)))
   await moment(dice.random() * 50)
   let begin = performance.now()
-  const { victims, held, heal } = await blowOf(house, strike, chosen, dice)
+  const { victims, held, heal, answersAnywhere } = await blowOf(house, strike, chosen, dice)
   if (!held) {
     await moment(house.options.times.deadAfterMs * dice.pick([0.2, 0.8, 1.5]))
     begin = performance.now()
     await heal()
   }
   await resumed(house, strike, begin)
+  if (answersAnywhere === true)
+    for (const ledger of house.ledgersBut(new Set())) {
+      probes.go([ledger])
+      await resumed(house, strike, performance.now())
+    }
   if (held) {
     // Long enough for the leases that it gave to run out elsewhere.
     await moment(dice.random() * 2 * LEASE_MS)
@@ -98,10 +109,22 @@ const blowOf = async (
       return doors(['log'], { way: 'silent' })
     case 'log answers lost':
       return doors(['log'], { way: 'asksOnly' })
+    case 'log answers dropped':
+      await victim?.become('log', { way: 'asksOnly' })
+      await moment(house.options.times.deadAfterMs * dice.pick([0.1, 0.3]))
+      return doors(['log'], { way: 'shut' })
     case 'peers cut':
-      return { ...(await doors(['peers'], { way: 'shut' })), held: false }
+      return { ...(await doors(['peers'], { way: 'shut' })), answersAnywhere: true }
     case 'peers silent':
-      return { ...(await doors(['peers'], { way: 'silent' })), held: false }
+      return { ...(await doors(['peers'], { way: 'silent' })), answersAnywhere: true }
+    case 'others cut': {
+      const others = house.nodes.filter((node) => node !== victim)
+      for (const node of others) await node.become('peers', { way: 'shut' })
+      const heal = async (): Promise<void> => {
+        for (const node of others) await node.heal()
+      }
+      return { ...blow, victims: others, heal, answersAnywhere: true }
+    }
     case 'alone':
       return doors(['log', 'peers', 'clients'], { way: dice.pick(['shut', 'silent'] as const) })
     case 'told to end':
