@@ -27,7 +27,7 @@ const withLedger = async (
   if (data === undefined) return use(context.ledger.collectBlobs)
   const { withLogOf } = await import('./logFiles.js')
   // Opening would make a new log of an empty directory: that is refused here, and the log is free again behind it.
-  await withLogOf(context, data, async () => undefined)
+  await withLogOf(data, async () => undefined)
   const { openLedger } = await import('../api/openLedger.js')
   const ledger = await openLedger({ log: { kind: 'embedded', path: resolve(data) } })
   try {

@@ -12,11 +12,6 @@ import type { EventSource } from './logTail.js'
 import { facts, grouped } from './table.js'
 import { byteBar, chainHeads } from './verified.js'
 
-type DataOptions = Readonly<{ data?: string }>
-
-const directoryOf = (context: Context, options: DataOptions): string =>
-  resolve(options.data ?? context.config.dataDirectory)
-
 type Fault = Readonly<{
   type: string
   reason?: string
@@ -42,8 +37,8 @@ const failed = (fault: Fault, directory: string): CommandFailed => {
   return new CommandFailed(code, `${directory}: ${fault.reason ?? fault.type}.`)
 }
 
-export const verifyLog = async (context: Context): Promise<void> => {
-  const directory = directoryOf(context, {})
+export const verifyLog = async (context: Context, place: string): Promise<void> => {
+  const directory = resolve(place)
   const bar = byteBar(context.terminal)
   const verified = await verify(directory, bar.onProgress)
   bar.stop()
@@ -69,12 +64,8 @@ const described = (directory: string, verified: Verified): string => {
 }
 
 /** The events of a directory, for as long as `use` runs. */
-export const withLogOf = async (
-  context: Context,
-  data: string,
-  use: (events: EventSource) => Promise<void>,
-): Promise<void> => {
-  const directory = directoryOf(context, { data })
+export const withLogOf = async (data: string, use: (events: EventSource) => Promise<void>): Promise<void> => {
+  const directory = resolve(data)
   // Opening would make a new log of an empty directory.
   const identity = await identify(directory)
   if (isLeft(identity)) throw failed(identity.left, directory)

@@ -9,6 +9,7 @@ import { openSource } from '../transfer/places.js'
 import type { ChainSource } from '../transfer/sides.js'
 import type { Context } from './context.js'
 import { CommandFailed, EXIT } from './exitCode.js'
+import { logPlace } from './logPlace.js'
 import { placeOf, told } from './logTransfer.js'
 import { facts, shortJson, table } from './table.js'
 
@@ -65,8 +66,7 @@ const builtFrom = async (
 }
 
 export const proveMessage = async (context: Context, id: string, options: ProveOptions): Promise<void> => {
-  const { logAddress, dataDirectory } = context.config
-  const place = placeOf(options.log ?? logAddress ?? dataDirectory, options.prefix)
+  const place = placeOf(logPlace(options.log, context.config), options.prefix)
   const wanted = wantedOf(id, options.queue)
   const proof = await told(context, context.process.stopping(), async () => {
     const source = await openSource(place)

@@ -8,9 +8,14 @@ import { CommandFailed, EXIT } from './exitCode.js'
 import { facts } from './table.js'
 import { byteBar, chainHeads } from './verified.js'
 
-export const verifyStore = async (context: Context, address: string): Promise<void> => {
+export const verifyStore = async (
+  context: Context,
+  address: string,
+  prefix: string | undefined,
+): Promise<void> => {
   const bar = byteBar(context.terminal)
-  const verified = await verifyEventStore({ connectionString: clientAddress(address) }, bar.onProgress)
+  const store = { connectionString: clientAddress(address), ...(prefix === undefined ? {} : { prefix }) }
+  const verified = await verifyEventStore(store, bar.onProgress)
   bar.stop()
   const where = maskedAddress(address)
   if (isLeft(verified)) throw failed(verified.left, where)

@@ -37,7 +37,7 @@ export const tailLog = async (context: Context, options: TailOptions): Promise<v
   if (options.follow === true)
     throw new UsageError('--follow: a directory that no server uses gets no new events; leave out --data.')
   const { withLogOf } = await import('./logFiles.js')
-  await withLogOf(context, options.data, (events) => tail(context, options, events))
+  await withLogOf(options.data, (events) => tail(context, options, events))
 }
 
 /** A window is fixed at the start: on a busy server the end runs away. */

@@ -11,6 +11,7 @@ import { isDirectory, openSource, openTarget, openTargetToLook, type Place } fro
 import type { ChainSource, ChainTarget } from '../transfer/sides.js'
 import type { Context } from './context.js'
 import { CommandFailed, EXIT, type ExitCode, UsageError } from './exitCode.js'
+import { checkedPlace, logPlace } from './logPlace.js'
 import { facts, grouped } from './table.js'
 import { printable } from './terminal.js'
 import { chainHeads } from './verified.js'
@@ -138,9 +139,8 @@ const standardOutput: Sink = {
 }
 
 export const exportLog = async (context: Context, options: ExportOptions): Promise<void> => {
-  const { logAddress, dataDirectory } = context.config
+  const place = placeOf(logPlace(options.log, context.config), options.prefix)
   const signal = context.process.stopping()
-  const place = placeOf(options.log ?? logAddress ?? dataDirectory, options.prefix)
   const isStream = options.to === '-'
   const result = await told(context, signal, async () => {
     const source = await openSource(place)
@@ -171,10 +171,10 @@ export type ImportOptions = Readonly<{
 }>
 
 export const importLog = async (context: Context, options: ImportOptions): Promise<void> => {
+  const from = placeOf(checkedPlace('--from', options.from), options.fromPrefix)
+  const to = placeOf(checkedPlace('--log', options.log), options.prefix)
   const signal = context.process.stopping()
   const { dryRun = false, withoutBlobs = false, verify } = options
-  const from = placeOf(options.from, options.fromPrefix)
-  const to = placeOf(options.log, options.prefix)
   const how = { dryRun, withoutBlobs, verify }
   const moveOnce = async (): Promise<Moved> => {
     if (from.where === to.where && from.prefix === to.prefix)

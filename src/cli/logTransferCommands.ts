@@ -1,6 +1,7 @@
 // ledgerq log export | import: a ledger moves from one store to another, or into a file and out of it (F5).
 import { type Command, Option } from 'commander'
 import { contextOf, type Surroundings } from './context.js'
+import { LOG_PLACE } from './logPlace.js'
 import type { ExportOptions, ImportOptions } from './logTransfer.js'
 
 export const addLogTransferCommands = (log: Command, surroundings: Surroundings): void => {
@@ -8,7 +9,7 @@ export const addLogTransferCommands = (log: Command, surroundings: Surroundings)
     .command('export')
     .description('the whole ledger into one file, proved; also while a server uses it; repeated: what is new')
     .requiredOption('--to <file>', 'the file; - is standard output')
-    .option('--log <place>', 'a directory, or an esdb:// address (LEDGERQ_LOG, LEDGERQ_DATA, ./data)')
+    .option('--log <place>', LOG_PLACE)
     .option('--prefix <prefix>', "of the ledger's streams in a database (ledgerq)")
     .option('--no-compress', 'records as they are')
     .option('--without-blobs', 'leave large payloads behind')

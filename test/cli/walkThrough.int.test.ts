@@ -106,7 +106,7 @@ describe('the walk-through', () => {
 
     server.process.kill('SIGTERM')
     expect((await server.ended).code).toBe(0)
-    const verified = await run(['log', 'verify', '--data', data])
+    const verified = await run(['log', 'verify', '--log', data])
     expect(verified).toMatchObject({
       code: 0,
       out: expect.stringMatching(/^sound [\s\S]*partition-orders~1\.0/),

@@ -1,5 +1,5 @@
 // ledgerq log export | import as they are typed: what is said, and how they end.
-import { readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openEmbeddedLog } from '../../src/adapters/embedded/eventLog.js'
@@ -93,6 +93,26 @@ describe('ledgerq log export and import', () => {
     )
     expect(unreachable.code).toBe(1)
     expect(unreachable.err).not.toContain('secret')
+  })
+
+  it('F5: take the same places as `log verify`, and refuse the address of anything else instead of making a directory of it', async () => {
+    const [home, away] = [await golden(), await folder()]
+    const verified = await typed('log', 'verify', '--log', home)
+    expect(verified).toMatchObject({ code: 0, out: expect.stringMatching(/^sound +\//) })
+    expect((await typed('log', 'verify', '--data', home)).out).toBe(verified.out)
+    expect(await typed('log', 'verify', '--log', join(away, 'nowhere'))).toMatchObject({ code: 3 })
+    const refused = {
+      code: 2,
+      err: expect.stringMatching(/accepted are a directory and an esdb:\/\/ address/),
+    }
+    for (const place of ['http://127.0.0.1:2113', '']) {
+      expect(await typed('log', 'verify', '--log', place)).toMatchObject(refused)
+      expect(await typed('log', 'export', '--log', place, '--to', join(away, 'x'))).toMatchObject(refused)
+      expect(await typed('log', 'import', '--from', home, '--log', place)).toMatchObject(refused)
+      expect(await typed('log', 'import', '--from', place, '--log', join(away, 'y'))).toMatchObject(refused)
+      expect(await typed('message', 'prove', 'orders.0.1', '--log', place)).toMatchObject(refused)
+    }
+    expect(await readdir(away)).toEqual([])
   })
 
   it('write to standard output what a file would hold, and talk beside it', async () => {

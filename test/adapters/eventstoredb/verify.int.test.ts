@@ -208,6 +208,8 @@ describe('F5: ledgerq log verify --log', () => {
       0,
       expect.stringMatching(/sound[\s\S]*partition-orders~1\.0 +11/),
     ])
+    const elsewhere = await ran(['log', 'verify', '--log', connectionString, '--prefix', 'shop'])
+    expect([elsewhere.code, elsewhere.err]).toEqual([3, expect.stringMatching(/no stream shop~ledger/)])
     const asJson = await ran(['log', 'verify', '--json'], { LEDGERQ_LOG: connectionString })
     expect(JSON.parse(asJson.out)).toMatchObject({ events: 16, streams: [{ head: 3 }, { head: 11 }] })
     emulator.store.tamper(NAMED, 4, { data: Buffer.from(keptOf(emulator, 4).data.replace('漢', '漣')) })
