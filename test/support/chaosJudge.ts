@@ -14,13 +14,14 @@ const partition = 0
 const askedMessage = ({
   payload,
   priority = 0,
+  id: callerId,
   dedupKey,
   idempotencyKey,
   dedupMode,
 }: Asked): AskedMessage => ({
   payload,
   priority,
-  callerId: undefined,
+  callerId,
   attributes: {
     ...(dedupKey === undefined ? {} : { dedupKey }),
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),

@@ -97,8 +97,11 @@ export class Load {
     const many = dice.chance(0.2) ? dice.pick([2, 5, 20]) : 1
     const items = Array.from({ length: many }, () => {
       const n = this.records.number()
-      const key = many === 1 && dice.chance(0.3) ? { idempotencyKey: `key-${n}` } : {}
-      return { payload: { n }, ...wishes(dice), ...key }
+      const wished = wishes(dice)
+      if (many > 1) return { payload: { n }, ...wished }
+      if (dice.chance(0.3)) return { payload: { n }, ...wished, idempotencyKey: `key-${n}` }
+      const isNamed = n % 3 === 0 && wished.dedupKey === undefined
+      return { payload: { n }, ...wished, ...(isNamed ? { id: `own-${n}` } : {}) }
     })
     const asked = items.map(
       ({ payload, delayMs: _delayMs, ttlMs: _ttlMs, group: _group, tenant: _tenant, ...rest }) => ({
@@ -134,12 +137,11 @@ export class Load {
     try {
       return await queue.enqueue(payload, options)
     } catch (error) {
-      if (
-        options.idempotencyKey !== undefined &&
-        options.dedupKey === undefined &&
-        toldOf(error) === 'unknown'
-      )
+      const isUnknown = toldOf(error) === 'unknown'
+      if (options.idempotencyKey !== undefined && options.dedupKey === undefined && isUnknown)
         this.unanswered.push({ kind: 'enqueue', payload, options })
+      // At once, while the first may still be on its way (R35); those with a key are asked for again much later.
+      if (options.id !== undefined && isUnknown) await this.repeat({ kind: 'enqueue', payload, options })
       throw error
     }
   }
@@ -347,6 +349,7 @@ export class Load {
     if (call.kind === 'enqueue') {
       const repeat = {
         payload: JSON.stringify(call.payload),
+        callerId: call.options.id,
         told: 'unknown' as Told,
         id: undefined as string | undefined,
       }

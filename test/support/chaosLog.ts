@@ -195,12 +195,13 @@ export class ChaosLog {
             `1 the ack of ${queue} ${ordinal}/${fence} is lost`,
           )
     }
-    for (const { payload, told, id } of records.repeats) {
+    for (const { payload, told, id, callerId } of records.repeats) {
       const there = found.payloads.get(payload) ?? []
       ensure(there.length <= 1, `1 ${payload} was repeated with its key, and is there ${there.length} times`)
       if (told !== 'ok' || id === undefined) continue
-      const named = there[0] === `work/${ordinalOf(id)}`
-      ensure(named, `1 ${payload} was repeated with its key: told ${id}, and the log has ${there[0]}`)
+      // One that its caller has named is told by that name.
+      const isNamed = id === callerId ? there.length === 1 : there[0] === `work/${ordinalOf(id)}`
+      ensure(isNamed, `1 ${payload} was repeated with its key: told ${id}, and the log has ${there[0]}`)
     }
     for (const { lease, n } of records.started.slice(0, started)) {
       const payload = found.starts.get(`${lease.queue}/${lease.ordinal}/${lease.fence}`)

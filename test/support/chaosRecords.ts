@@ -19,6 +19,8 @@ export const ordinalOf = (id: string): number => Number.parseInt(id.split('.').a
 export type Asked = Readonly<{
   payload: string
   priority?: number
+  /** The message's own, given by whoever enqueues it. */
+  id?: string
   dedupKey?: string
   idempotencyKey?: string
   dedupMode?: 'replace' | 'debounce'
@@ -61,7 +63,12 @@ export type Clear = {
   done: number
 }
 /** The same call again, after an answer that said too little: with its key it is the same message. */
-export type Repeat = { readonly payload: string; told: Told; id: string | undefined }
+export type Repeat = {
+  readonly payload: string
+  readonly callerId: string | undefined
+  told: Told
+  id: string | undefined
+}
 /** One with a payload that lies beside the log, named by its caller. */
 type Big = { readonly id: string; told: Told }
 type Started = Readonly<{ lease: Lease; n: number; running: number; inDoubt: boolean }>
