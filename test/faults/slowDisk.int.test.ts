@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { withDirectory } from '../support/embedded/ledgerDirectory.js'
 import { batchesOfDirectory, FaultClient, judge, NOTHING_WRONG } from '../support/faultClient.js'
 import { startFaultServer } from '../support/faultServer.js'
@@ -12,10 +12,12 @@ import { figure } from '../support/figure.js'
 
 /** One sync takes longer than a lease. */
 const SYNC_MS = 1_500
+/** One that ends when the test says so. */
+const HELD_MS = 3_600_000
 const LEASE_MS = 1_000
 const BATCH = 1_000
 /** More messages than may wait to be decided. */
-const BATCHES = 110
+const BATCHES = 130
 
 describe('R12: a sync that takes seconds', () => {
   it('R12: nobody loses a lease, the loop turns, batches grow, and what is too much is refused for good', () =>
@@ -36,13 +38,17 @@ describe('R12: a sync that takes seconds', () => {
       const alive = await Promise.all(Array.from({ length: 20 }, () => client.ask('GET', '/livez')))
       expect(alive.map((answer) => answer?.status)).toEqual(alive.map(() => 200))
       expect(await beating).toMatchObject({ json: { results: [{ ok: true }] } })
-      const acking = client.ack(first)
-      // While the ack is on its way everything else waits for the next flight.
-      const flood = Array.from({ length: BATCHES }, () => client.enqueueMany(BATCH))
-      expect(await acking).toBe(true)
+      expect(await client.ack(first)).toBe(true)
       const [second] = await client.claim({ worker: 'b', leaseMs: 60_000 })
+      // While one append is on its way everything else waits for the next flight, until no more may wait.
+      writeFileSync(join(directory, 'sync-ms'), String(HELD_MS))
+      const alone = client.enqueue()
+      expect(await client.ask('GET', '/livez')).toMatchObject({ status: 200 })
+      const flood = Array.from({ length: BATCHES }, () => client.enqueueMany(BATCH))
+      await vi.waitUntil(() => client.refused.size > 0, { timeout: 100_000 })
       await rm(join(directory, 'sync-ms'))
       const answers = await Promise.all(flood)
+      expect(await alone).toMatchObject({ status: 201 })
       if (second === undefined) throw new Error('nothing was claimed')
       expect(await client.ack(second)).toBe(true)
       const { p99Ms, maxMs } = (await server.suffer({ what: 'loopDelays' })) as {
