@@ -105,7 +105,7 @@ export class ShardRelay {
 
   /** For how long it has had something to tell, and not moved on. */
   get stillMs(): number {
-    return this.stillSince === undefined ? 0 : this.deps.clock.tickMs() - this.stillSince
+    return this.stillSince === undefined ? 0 : Math.floor(this.deps.clock.tickMs() - this.stillSince)
   }
 
   /** Whether it tells this stream; true as long as that is not known. */
@@ -219,20 +219,18 @@ export class ShardRelay {
   private async otherLog({ last, next }: ShardPosition): Promise<TermFault | undefined> {
     if (last === undefined) return undefined
     const { log } = this.deps
-    const found = await log.readAll(last.position, 1)()
-    if (isLeft(found)) return found.left
-    const where = `${last.stream}, revision ${last.revision}`
-    if (found.right.batches.some((batch) => isSameEvent(batch, last))) return undefined
-    const head = await log.head(last.stream)()
+    const { stream, revision } = last
+    const where = `${stream}, revision ${revision}`
+    const head = await log.head(stream)()
     if (isLeft(head)) return head.left
-    const isShorter = head.right < last.revision
-    // It may have been truncated since; then the stream goes on above it.
-    const isTruncated = !isShorter && !found.right.batches.some(({ stream }) => stream === last.stream)
-    if (isTruncated) return undefined
-    const reason = isShorter
-      ? `the log ends before ${where}, which the topic holds already: it is an older copy, or another log (position ${next})`
-      : `the log holds another event as ${where} than the topic`
-    return { type: 'OtherLog', reason }
+    if (head.right < revision) {
+      const reason = `the log ends before ${where}, which the topic holds already: it is an older copy, or another log (position ${next})`
+      return { type: 'OtherLog', reason }
+    }
+    const found = await log.read(stream, revision, 1)()
+    if (isLeft(found)) return found.left.type === 'RevisionTruncated' ? undefined : found.left
+    if (found.right.batches.some((batch) => isSameEvent(batch, last))) return undefined
+    return { type: 'OtherLog', reason: `the log holds another event as ${where} than the topic` }
   }
 
   private async afterFault(fault: TermFault): Promise<void> {

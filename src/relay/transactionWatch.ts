@@ -48,7 +48,7 @@ export class TransactionWatch {
   open(): ReadonlyArray<OpenTransaction> {
     const now = this.deps.clock.tickMs()
     return [...this.seen.values()].flatMap(({ place, sinceTick, isTold }) =>
-      isTold ? [{ ...place, forMs: now - sinceTick }] : [],
+      isTold ? [{ ...place, forMs: Math.floor(now - sinceTick) }] : [],
     )
   }
 

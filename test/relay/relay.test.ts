@@ -128,14 +128,13 @@ describe('the relay (F4)', () => {
     await until(clock, () => hasToldAll(first.relay))
     await first.relay.stop()
     const log = await madeLog(STREAMS, 10)
-    const renamed = (batchId: string): string => `other-${batchId}`
-    const readAll: EventLog['readAll'] = (from, bytes) => async () => {
-      const page = await log.readAll(from, bytes)()
+    const read: EventLog['read'] = (stream, from, bytes) => async () => {
+      const page = await log.read(stream, from, bytes)()
       if (page._tag === 'Left') return page
-      const batches = page.right.batches.map((batch) => ({ ...batch, batchId: renamed(batch.batchId) }))
+      const batches = page.right.batches.map((batch) => ({ ...batch, batchId: `other-${batch.batchId}` }))
       return { ...page, right: { ...page.right, batches } }
     }
-    const second = relayOn({ ...log, readAll }, fanOut, clock)
+    const second = relayOn({ ...log, read }, fanOut, clock)
     second.relay.start()
     await until(clock, () => second.troubles.length > 0)
     await second.relay.stop()

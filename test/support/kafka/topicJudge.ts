@@ -6,6 +6,7 @@ import { kafkaClient } from '../../../src/adapters/kafka/connection.js'
 import { openPartitionReader } from '../../../src/adapters/kafka/partitionReader.js'
 import { decodeRecord, type LedgerRecord } from '../../../src/adapters/kafka/records.js'
 import type { EventLog } from '../../../src/ports/eventLog.js'
+import type { FanOutRecord } from '../../../src/ports/fanOut.js'
 
 type ToldRecord = LedgerRecord & Readonly<{ topicPartition: number; offset: number }>
 const PAGE_BYTES = 1_048_576
@@ -38,6 +39,14 @@ export const readTopic = async (brokers: string, topic: string): Promise<Readonl
   }
   return told
 }
+
+/** The same of a fan-out in memory, in the order it was taken. */
+export const toldTo = (topic: ReadonlyArray<FanOutRecord>): ReadonlyArray<ToldRecord> =>
+  topic.map((record, offset) => {
+    const decoded = decodeRecord(record)
+    if (isLeft(decoded)) throw new Error(`record ${offset}: ${decoded.left.reason}`)
+    return { ...decoded.right, topicPartition: record.partition, offset }
+  })
 
 type Expected = Readonly<{ value: string; position: number; batchId: string; at: number }>
 
