@@ -2,7 +2,13 @@
 import * as t from 'io-ts'
 import { firstVersion } from '../eventCodec.js'
 import { ActorCodec } from '../message/codecs.js'
-import { configFromV1, StoredQueueConfigCodec, SwitchesCodec, storedConfigV1 } from '../queue/codecs.js'
+import {
+  configFromV1,
+  LayoutsCodec,
+  StoredQueueConfigCodec,
+  SwitchesCodec,
+  storedConfigV1,
+} from '../queue/codecs.js'
 import { NO_SWITCHES } from '../queue/index.js'
 import { IntegerCodec, JsonCodec, NaturalCodec, orUndefined, storedRecord } from '../storedFields.js'
 
@@ -28,6 +34,7 @@ export const partitionCodecs = {
     config: configFromV1(v1.config),
     switches: NO_SWITCHES,
   })),
+  LayoutsAdopted: firstVersion('LayoutsAdopted', storedRecord('LayoutsAdopted', { layouts: LayoutsCodec })),
   CapacityReached: firstVersion(
     'CapacityReached',
     storedRecord('CapacityReached', { size: NaturalCodec, maxSize: NaturalCodec }),

@@ -2,7 +2,7 @@
 
 import type { CircuitEvent } from '../circuit/index.js'
 import type { Actor, MessageEvent } from '../message/index.js'
-import type { QueueConfig, Switches } from '../queue/index.js'
+import type { Layouts, QueueConfig, Switches } from '../queue/index.js'
 
 /** First event of a writer's term. A greater epoch than any before it; attempts of lost workers are failed right after it. */
 export type PartitionOpened = Readonly<{
@@ -20,6 +20,12 @@ export type ConfigAdopted = Readonly<{
   paused: boolean
   switches: Switches
 }>
+
+/**
+ * What is new to a partition of a queue that was resized (ADR 0013): whether it drains, and who shares the limits with it. Always right
+ * before the `ConfigAdopted` it belongs to. An event of its own, so that the log of a queue that never was resized stays as it was.
+ */
+export type LayoutsAdopted = Readonly<{ type: 'LayoutsAdopted'; layouts: Layouts }>
 
 /** The partition has reached `maxSize`; told again only after it was below nine tenths of it (A9). */
 export type CapacityReached = Readonly<{ type: 'CapacityReached'; size: number; maxSize: number }>
@@ -52,6 +58,7 @@ export type PartitionEvent =
   | MessageEvent
   | PartitionOpened
   | ConfigAdopted
+  | LayoutsAdopted
   | CapacityReached
   | CircuitEvent
   | MessageCarriedForward

@@ -12,6 +12,7 @@ import {
   storedRecord,
 } from '../storedFields.js'
 import type { QueueConfig } from './config.js'
+import type { Layouts } from './layouts.js'
 import { LimitsCodec, NO_LIMITS } from './limits.js'
 import { DEDUP_MODES, GROUP_HEADS, LEASE_MS_MAX, OVERFLOWS, QUEUE_ORDERS } from './settingRules.js'
 import type { Switches } from './switches.js'
@@ -106,6 +107,10 @@ export const SwitchesCodec: t.Type<Switches, unknown> = storedRecord('Switches',
   forcedCircuits: t.readonly(t.record(t.string, t.keyof({ open: null, closed: null }))),
 })
 
+export const LayoutsCodec: t.Type<Layouts, unknown> = t.readonlyArray(
+  storedRecord('Layout', { first: NaturalCodec, partitions: NaturalCodec, isDrained: t.boolean }),
+)
+
 const by = { by: orUndefined(ActorCodec) }
 const ofQueue = { queue: t.string, generation: NaturalCodec }
 
@@ -126,6 +131,11 @@ export const queueCodecs = {
     ...v1,
     config: configFromV1(v1.config),
   })),
+  QueueResized: firstVersion(
+    'QueueResized',
+    storedRecord('QueueResized', { partitions: NaturalCodec, ...by }),
+  ),
+  LayoutDrained: firstVersion('LayoutDrained', storedRecord('LayoutDrained', { first: NaturalCodec })),
   QueuePaused: firstVersion('QueuePaused', storedRecord('QueuePaused', by)),
   QueueResumed: firstVersion('QueueResumed', storedRecord('QueueResumed', by)),
   GroupPaused: firstVersion('GroupPaused', storedRecord('GroupPaused', ofGroup)),

@@ -29,7 +29,7 @@ export type Overflow = (typeof OVERFLOWS)[number]
 export type BandShares = Readonly<{ high: number; normal: number; low: number }>
 
 export type QueueConfig = Readonly<{
-  /** Fixed when the queue is created. More than 1: order, dedup and capacity hold within a partition only. */
+  /** Of the active layout; changed by a resize only. More than 1: order, dedup and capacity hold within a partition only. */
   partitions: number
   /** Waiting and running messages per partition; what happens above it is `overflow` (A9). */
   maxSize: number
@@ -157,10 +157,11 @@ export type QueueSettingsRefusal = Readonly<{
 const refuse = (field: string, value: unknown, accepted: string): Either<QueueSettingsRefusal, never> =>
   left({ type: 'QueueSettingsInvalid', field, value, accepted })
 
-/** Settings over a base (the defaults, or the configuration in force). */
+/** Settings over a base (the defaults, or the configuration in force). `sharers`: partitions that share limits, if not those. */
 export const configure = (
   settings: QueueSettings,
   base: QueueConfig = DEFAULT_QUEUE_CONFIG,
+  sharers?: number,
 ): Either<QueueSettingsRefusal, QueueConfig> => {
   for (const key of Object.keys(settings)) {
     if (!Object.hasOwn(base, key)) {
@@ -184,7 +185,7 @@ export const configure = (
   }
   // Each field has just been checked.
   const config = merged as QueueConfig
-  return combinationProblem(config) ?? right(config)
+  return sharesProblem(config.limits, sharers ?? config.partitions) ?? right(config)
 }
 
 /** What a policy leaves out is filled in, and what is wrong in one is named. */
@@ -220,10 +221,11 @@ const circuitOver = (
 }
 
 /** Limits over several partitions are split into fixed shares, and a share of nothing would never start anything. */
-const combinationProblem = ({
-  limits,
-  partitions,
-}: QueueConfig): Either<QueueSettingsRefusal, never> | undefined => {
+export const sharesProblem = (
+  limits: Limits,
+  sharers: number,
+  sharer = 'partition',
+): Either<QueueSettingsRefusal, never> | undefined => {
   const capped = [
     ['limits.concurrencyMax', limits.concurrencyMax],
     ['limits.rate.count', limits.rate?.count],
@@ -232,8 +234,8 @@ const combinationProblem = ({
     ['limits.perTenant.rate.count', limits.perTenant?.rate?.count],
   ] as const
   for (const [field, value] of capped) {
-    if (value !== undefined && value < partitions) {
-      return refuse(field, value, `at least ${partitions}, one for each partition`)
+    if (value !== undefined && value < sharers) {
+      return refuse(field, value, `at least ${sharers}, one for each ${sharer}`)
     }
   }
   return undefined

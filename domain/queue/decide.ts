@@ -12,6 +12,7 @@ import {
   type QueueSettingsRefusal,
 } from './config.js'
 import type { CatalogEvent, ControlEvent, SwitchEvent } from './events.js'
+import { type Layouts, layoutsAtCreation, sharersIn, withDrained, withLayout } from './layouts.js'
 import {
   type ForcedCircuit,
   NO_SWITCHES,
@@ -107,6 +108,7 @@ const enterInto = (next: Map<string, QueueEntry>, event: CatalogEvent): void => 
  */
 export type QueueControl = Readonly<{
   config: QueueConfig
+  layouts: Layouts
   paused: boolean
   switches: Switches
   revision: number
@@ -115,6 +117,7 @@ export type QueueControl = Readonly<{
 
 export const controlAtCreation = (config: QueueConfig): QueueControl => ({
   config,
+  layouts: layoutsAtCreation(config.partitions),
   paused: false,
   switches: NO_SWITCHES,
   revision: -1,
@@ -126,14 +129,14 @@ export const configureQueue = (
   settings: QueueSettings,
   by: Actor | undefined,
 ): Either<QueueSettingsRefusal, ReadonlyArray<ControlEvent>> => {
-  const config = configure(settings, control.config)
+  const config = configure(settings, control.config, sharersIn(control.layouts))
   if (config._tag === 'Left') return config
   if (config.right.partitions !== control.config.partitions) {
     return left({
       type: 'QueueSettingsInvalid',
       field: 'partitions',
       value: config.right.partitions,
-      accepted: `${control.config.partitions}: the number of partitions is fixed when the queue is created`,
+      accepted: `${control.config.partitions}, as it is; another number is a resize: ledgerq queue resize NAME --partitions ${config.right.partitions}`,
     })
   }
   if (differingField(config.right, control.config) === undefined) return right([])
@@ -196,6 +199,13 @@ export const evolveControl = (control: QueueControl, event: ControlEvent): Queue
   switch (event.type) {
     case 'QueueConfigured':
       return adopted(control, { config: event.config })
+    case 'QueueResized':
+      return adopted(control, {
+        config: { ...control.config, partitions: event.partitions },
+        layouts: withLayout(control.layouts, event.partitions),
+      })
+    case 'LayoutDrained':
+      return adopted(control, { layouts: withDrained(control.layouts, event.first) })
     case 'QueuePaused':
       return adopted(control, { paused: true })
     case 'QueueResumed':

@@ -25,6 +25,10 @@ export type QueueConfigured = Readonly<{
   config: QueueConfig
   by: Actor | undefined
 }>
+/** From here on the queue has this many partitions, with new numbers; those before take nothing new (ADR 0013). */
+export type QueueResized = Readonly<{ type: 'QueueResized'; partitions: number; by: Actor | undefined }>
+/** The layout that begins with this partition holds no message any more: its share of the limits goes to the others. */
+export type LayoutDrained = Readonly<{ type: 'LayoutDrained'; first: number }>
 export type QueuePaused = Readonly<{ type: 'QueuePaused'; by: Actor | undefined }>
 export type QueueResumed = Readonly<{ type: 'QueueResumed'; by: Actor | undefined }>
 export type GroupPaused = Readonly<{ type: 'GroupPaused'; group: string; by: Actor | undefined }>
@@ -41,4 +45,11 @@ export type CircuitForced = Readonly<{
 }>
 
 export type SwitchEvent = GroupPaused | GroupResumed | GateClosed | GateOpened | CircuitForced
-export type ControlEvent = QueueConfigured | QueuePaused | QueueResumed | SwitchEvent | ScheduleEvent
+export type ControlEvent =
+  | QueueConfigured
+  | QueueResized
+  | LayoutDrained
+  | QueuePaused
+  | QueueResumed
+  | SwitchEvent
+  | ScheduleEvent

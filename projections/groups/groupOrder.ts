@@ -42,6 +42,11 @@ export class GroupOrder {
     return this.numbers.size
   }
 
+  /** Whether it has members; dead letters are none. */
+  has(name: string): boolean {
+    return this.numbers.has(name)
+  }
+
   /** Puts the slot where its ordinal belongs. */
   join(slot: number, name: string): void {
     const group = this.named(name)

@@ -80,6 +80,11 @@ export class LaneBook {
     return lane
   }
 
+  /** Of each tenant that has a name: how many of its messages run. */
+  *tenantsRunning(): Iterable<number> {
+    for (const { name, running } of this.tenants.values()) if (name !== undefined) yield running
+  }
+
   private sweep(): void {
     for (const [key, lane] of this.byKey) {
       const { number, tenant } = lane

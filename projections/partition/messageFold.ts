@@ -12,7 +12,6 @@ import {
   type MessageEnqueued,
   type MessageEvent,
   type MessagePurged,
-  type MessageRedriven,
   NO_WISHES,
   type Outcome,
   type RetryScheduled,
@@ -29,6 +28,7 @@ import * as L from '../messageTable/layout.js'
 import type { MessageTable } from '../messageTable/messageTable.js'
 import { CallerIds } from './callerIds.js'
 import { ClaimIds } from './claimIds.js'
+import { DeadGroups } from './deadGroups.js'
 import { FinishedRing } from './finishedRing.js'
 import type { Measures } from './measures.js'
 import type { Placement } from './placement.js'
@@ -39,6 +39,7 @@ export class MessageFold {
   readonly dedup = new DedupWindow(this.key)
   readonly callerIds: CallerIds
   readonly deadLetters = new SortedOrdinals()
+  readonly deadGroups = new DeadGroups()
   readonly finished = new FinishedRing()
   readonly claimIds = new ClaimIds()
   nextOrdinal = 1
@@ -134,7 +135,7 @@ export class MessageFold {
         return previous
       case 'MessageRedriven':
         this.expect(slot, L.TAG_DEAD, event, revision)
-        this.redriven(slot, event, at)
+        this.redriven(slot, at)
         return previous
       case 'MessagePurged':
         this.purged(slot, event, revision, at)
@@ -293,7 +294,7 @@ export class MessageFold {
     table.setDouble(slot, L.DUE_AT, at)
     table.setFlag(slot, L.FLAG_IN_DOUBT, false)
     this.placement.leaveGroup(slot)
-    this.deadLetters.add(event.ordinal)
+    this.addDead(slot)
     const kind = table.int(slot, L.KIND)
     measures.kinds.add(kind, K.WAITING, -1)
     measures.kinds.add(kind, K.DEAD, 1)
@@ -303,9 +304,9 @@ export class MessageFold {
     measures.rates.note(R.RATE_DEAD_LETTERED)
   }
 
-  private redriven(slot: number, event: MessageRedriven, at: EpochMs): void {
+  private redriven(slot: number, at: EpochMs): void {
     const { table, measures } = this
-    this.deadLetters.delete(event.ordinal)
+    this.endDead(slot)
     const kind = table.int(slot, L.KIND)
     measures.kinds.add(kind, K.DEAD, -1)
     measures.kinds.add(kind, K.WAITING, 1)
@@ -327,13 +328,23 @@ export class MessageFold {
     counts.purged++
     if (event.cause === 'overflow') counts.overflowed++
     if (this.table.int(slot, L.TAG) === L.TAG_DEAD) {
-      this.deadLetters.delete(event.ordinal)
+      this.endDead(slot)
       counts.dead--
       return this.finish(slot, 'purged', 0, at, K.DEAD)
     }
     this.expect(slot, L.TAG_WAITING, event, revision)
     this.placement.stopWaiting(slot)
     this.finish(slot, 'purged', 0, at, K.WAITING)
+  }
+
+  addDead(slot: number): void {
+    this.deadLetters.add(this.table.double(slot, L.ORDINAL))
+    this.deadGroups.add(this.table.cold(slot).wishes.group)
+  }
+
+  private endDead(slot: number): void {
+    this.deadLetters.delete(this.table.double(slot, L.ORDINAL))
+    this.deadGroups.remove(this.table.cold(slot).wishes.group)
   }
 
   private expect(slot: number, tag: number, event: MessageEvent, revision: number): void {

@@ -6,6 +6,9 @@ import { Defect, invariant } from '../../domain/invariant.js'
 import { ABSENT, type Message } from '../../domain/message/index.js'
 import {
   DEFAULT_QUEUE_CONFIG,
+  isDraining,
+  type Layouts,
+  layoutsAtCreation,
   NO_SWITCHES,
   type QueueConfig,
   type Switches,
@@ -49,6 +52,8 @@ export class PartitionState {
   }
 
   config: QueueConfig = DEFAULT_QUEUE_CONFIG
+  /** Empty = none adopted yet. */
+  layouts: Layouts = []
   switches: Switches = NO_SWITCHES
   controlRevision = Number.NaN
   paused = false
@@ -70,6 +75,26 @@ export class PartitionState {
   }
   set nextFence(fence: number) {
     this.messages.nextFence = fence
+  }
+
+  /** New messages belong elsewhere, unless they belong to what is here (ADR 0013). */
+  get isDraining(): boolean {
+    return isDraining(this.layouts, this.partition)
+  }
+
+  /** See {@link Placement.isOverShare}. */
+  get isOverShare(): boolean {
+    return this.placement.isOverShare
+  }
+
+  /** No live message, and no dead letter. */
+  get isEmpty(): boolean {
+    return this.size === 0 && this.counts.dead === 0
+  }
+
+  /** Whether it has members here, dead letters among them. */
+  holdsGroup(group: string): boolean {
+    return this.groups.has(group) || this.messages.deadGroups.has(group)
   }
 
   /** Waiting and running messages: what counts against `maxSize`. */
@@ -127,13 +152,21 @@ export class PartitionState {
         invariant(event.epoch > this.epoch, `I2 epoch ${event.epoch} at revision ${revision} is not new`)
         this.epoch = event.epoch
         return
-      case 'ConfigAdopted':
+      case 'LayoutsAdopted':
+        this.layouts = event.layouts
+        // A newcomer has no configuration yet: it comes next.
+        if (!Number.isNaN(this.controlRevision)) this.adopt(at)
+        return
+      case 'ConfigAdopted': {
+        const isFirst = Number.isNaN(this.controlRevision)
+        if (this.layouts.length === 0) this.layouts = layoutsAtCreation(event.config.partitions)
         this.config = event.config
         this.controlRevision = event.controlRevision
         this.paused = event.paused
         this.switches = event.switches
-        this.adopt(at)
+        this.adopt(at, isFirst && this.layouts.length > 1)
         return
+      }
       case 'CircuitOpened':
       case 'CircuitHalfOpened':
       case 'CircuitClosed':
@@ -182,10 +215,11 @@ export class PartitionState {
   }
 
   /** What hangs off the configuration and the switches in force. */
-  private adopt(at: EpochMs): void {
-    const { config, switches } = this
+  private adopt(at: EpochMs, isNewcomer = false): void {
+    const { config, switches, partition } = this
+    const layouts = this.layouts.length === 0 ? layoutsAtCreation(config.partitions) : this.layouts
     this.circuits.adopt(config.circuit, switches.forcedCircuits)
-    this.placement.configure(config, switches, this.partition, at)
+    this.placement.configure({ config, layouts, switches, partition, isNewcomer }, at)
   }
 
   /** The message in its readable form; what has left the table is known for a while by the ring of finished ones. */
@@ -224,12 +258,12 @@ export class PartitionState {
    * recorded time.
    */
   relink(): void {
-    const { table, callerIds, deadLetters } = this
+    const { table, callerIds } = this
     for (let slot = 0; slot < table.slotCount; slot++) {
       if (table.int(slot, L.TAG) === L.TAG_FREE) continue
       const { callerId } = table.cold(slot)
       if (callerId !== undefined) callerIds.add(callerId, slot)
-      if (table.int(slot, L.TAG) === L.TAG_DEAD) deadLetters.add(table.double(slot, L.ORDINAL))
+      if (table.int(slot, L.TAG) === L.TAG_DEAD) this.messages.addDead(slot)
     }
     this.adopt(this.lastAt)
     this.placement.relink(this.lastAt)

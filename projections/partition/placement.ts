@@ -1,7 +1,14 @@
 // Where each live message of a partition stands: among the ready ones of its lane, the due times or the leases, and in its
 // group. All of it follows from the records, the configuration and the time, so a snapshot carries none of it (`relink`) but
 // the meters of rates. Which of them are next is decided here; what an event makes of a record is decided in messageFold.ts.
-import { DEFAULT_QUEUE_CONFIG, type QueueConfig, type Switches } from '../../domain/queue/index.js'
+import {
+  DEFAULT_QUEUE_CONFIG,
+  type Layouts,
+  type QueueConfig,
+  type Switches,
+  shareIn,
+  sharersIn,
+} from '../../domain/queue/index.js'
 import { type EpochMs, NO_INSTANT } from '../../domain/time.js'
 import type { CircuitBoard } from '../circuits/circuitBoard.js'
 import { SlotHeap } from '../dueTimes/slotHeap.js'
@@ -13,6 +20,15 @@ import { LimitMeters } from '../limits/limitMeters.js'
 import * as L from '../messageTable/layout.js'
 import type { MessageTable } from '../messageTable/messageTable.js'
 import type { Counts } from './counts.js'
+
+/** What placement hangs off. `isNewcomer`: a resize made this partition, and this is the first that it adopts. */
+export type Adopted = Readonly<{
+  config: QueueConfig
+  layouts: Layouts
+  switches: Switches
+  partition: number
+  isNewcomer: boolean
+}>
 
 export class Placement {
   readonly limits = new LimitMeters()
@@ -46,10 +62,10 @@ export class Placement {
   }
 
   /** Takes over what the partition has adopted. Another order means that all that is ready is sorted anew, in one go. */
-  configure(config: QueueConfig, switches: Switches, partition: number, at: EpochMs): void {
+  configure({ config, layouts, switches, partition, isNewcomer }: Adopted, at: EpochMs): void {
     const { config: before, groups } = this
     this.config = config
-    this.limits.configure(config.limits, config.partitions, partition, at)
+    this.limits.configure(config.limits, sharersIn(layouts), shareIn(layouts, partition), at, isNewcomer)
     this.doors.closedGates = new Set(switches.closedGates)
     if (before.order !== config.order || !sameShares(before, config)) this.sortAnew()
     for (const number of groups.pause(new Set(switches.pausedGroups))) this.regroup(number)
@@ -213,6 +229,11 @@ export class Placement {
     if (!this.table.hasFlag(slot, L.FLAG_READY)) return false
     if (this.limits.queueOpensAt(this.counts.processing, at) > at) return false
     return this.doors.admitsOneOf(this.laneOf(slot), at)
+  }
+
+  /** More run than may start by now: until they end, nobody else may have the room that they take. */
+  get isOverShare(): boolean {
+    return this.limits.isOverShare(this.counts.processing, this.book.tenantsRunning())
   }
 
   /** Where the waiting message in this slot is to run now (C7); undefined when it names no zone. */

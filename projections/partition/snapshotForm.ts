@@ -4,7 +4,7 @@
 //   then the keys that are remembered (dedup/keyBlocks.ts).
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
 import { parsePartitionStream } from '../../domain/ids.js'
-import type { QueueConfig, Switches } from '../../domain/queue/index.js'
+import { type Layouts, layoutsAtCreation, type QueueConfig, type Switches } from '../../domain/queue/index.js'
 import type { CircuitBoardSnapshot } from '../circuits/circuitBoard.js'
 import type { DedupCapture } from '../dedup/keyBlocks.js'
 import type { MeterList } from '../limits/limitMeters.js'
@@ -24,6 +24,8 @@ type Header = {
   slots: number
   chunks: number
   config: QueueConfig
+  /** Absent = the queue has not been resized. */
+  layouts?: Layouts
   controlRevision: number | null
   paused: boolean
   epoch: number
@@ -108,6 +110,7 @@ const headerOf = (state: PartitionState, stream: string, dedup: DedupCapture): H
     slots: table.slotCount,
     chunks: table.chunks.length,
     config: state.config,
+    ...(state.layouts.length > 1 ? { layouts: state.layouts } : {}),
     controlRevision: Number.isNaN(state.controlRevision) ? null : state.controlRevision,
     paused: state.paused,
     epoch: state.epoch,
@@ -217,6 +220,8 @@ export class SnapshotLoader {
     const { state } = this
     state.config = header.config
     state.controlRevision = header.controlRevision ?? Number.NaN
+    state.layouts =
+      header.layouts ?? (header.controlRevision === null ? [] : layoutsAtCreation(header.config.partitions))
     state.paused = header.paused
     state.epoch = header.epoch
     state.nextOrdinal = header.nextOrdinal

@@ -29,6 +29,8 @@ export const stateHash = (state: PartitionState): string => {
   rest.number(state.paused ? 1 : 0)
   rest.number(state.toldFull ? 1 : 0)
   rest.text(canonicalText(state.switches))
+  // Queues that never were resized keep the hash that they had.
+  if (state.layouts.length > 1) rest.text(canonicalText(state.layouts))
   rest.text(canonicalText(state.limits.list(state.lastAt)))
   rest.text(canonicalText([...state.circuits.snapshot()].sort(([a], [b]) => (a < b ? -1 : 1))))
   // Due times are a matter of the clock, so the states that depend on it are hashed as one number.

@@ -71,6 +71,7 @@ export class StreamTotals {
         this.circuitOpenings++
         return
       case 'ConfigAdopted':
+      case 'LayoutsAdopted':
       case 'CapacityReached':
       case 'CircuitHalfOpened':
       case 'CircuitClosed':

@@ -222,8 +222,11 @@ export class LocalLedger implements Ledger {
     const { log, register, settled } = this
     const { blobs, clock } = this.deps
     const { scheduler, startWorker, startBatchWorker, workerHost: workers } = this
+    const { cluster } = this
     const starts = { startWorker, startBatchWorker, workers }
-    return queueHandle<A>({ engine, log, register, settled, blobs, clock, scheduler, ...starts }, codec)
+    const clusterLevel = cluster && (() => cluster.state.level)
+    const places = { engine, log, register, settled, blobs, clock, scheduler, clusterLevel }
+    return queueHandle<A>({ ...places, ...starts }, codec)
   }
 
   private readonly workerDeps: WorkerHost['workerDeps'] = (engine, name) => {

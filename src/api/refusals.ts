@@ -1,6 +1,6 @@
 // From typed refusals to what callers see: one stable code, one sentence and the facts for each. The only place where
 // these codes are written down; HTTP maps them to statuses.
-import type { QueueRefusal } from '../../domain/queue/index.js'
+import type { QueueRefusal, ResizeRefusal } from '../../domain/queue/index.js'
 import type { DoorRefusal } from '../door/newMessage.js'
 import type { Failure, PartitionRefusal } from '../engine/replies.js'
 import { AppendFailed } from '../engine/streamFold.js'
@@ -20,7 +20,16 @@ type ClusterRefusal = Readonly<{
   address: string | undefined
 }>
 
-export type Refusal = PartitionRefusal | QueueRefusal | DoorRefusal | ClusterRefusal
+/** Some of its nodes could not read what would be written. */
+type LevelRefusal = Readonly<{ type: 'ClusterTooOld'; level: number; needed: number }>
+
+export type Refusal =
+  | PartitionRefusal
+  | QueueRefusal
+  | ResizeRefusal
+  | DoorRefusal
+  | ClusterRefusal
+  | LevelRefusal
 
 export const errorOf = (refusal: Refusal): LedgerqError => {
   const { code, message } = describeRefusal(refusal)
@@ -45,6 +54,10 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
       return { code: 'too_many_schedules', message: `a queue has at most ${refusal.max} schedules` }
     case 'QueueNotFound':
       return { code: 'queue_not_found', message: `there is no queue "${refusal.queue}"` }
+    case 'TooManyResizes':
+      return { code: 'too_many_resizes', message: resizesText(refusal.max) }
+    case 'ClusterTooOld':
+      return { code: 'cluster_too_old', message: levelText(refusal) }
     case 'QueueElsewhere':
       return { code: 'queue_elsewhere', message: elsewhereText(refusal.queue, refusal.node, refusal.address) }
     case 'QueueExists':
@@ -57,10 +70,7 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
         message: `the queue holds ${refusal.size} messages, at most ${refusal.maxSize} are accepted (maxSize)`,
       }
     case 'LoadShed':
-      return {
-        code: 'load_shed',
-        message: `the queue is under load (${refusal.size} of ${refusal.maxSize} messages): priorities below ${refusal.shedBelowPriority} are turned away for now (shedAbovePercent)`,
-      }
+      return { code: 'load_shed', message: loadShedText(refusal) }
     case 'Overloaded':
       return {
         code: 'overloaded',
@@ -99,10 +109,7 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
         message: `the message is ${situation(refusal.now)}; only waiting messages and dead letters can be purged`,
       }
     case 'LeaseLimitReached':
-      return {
-        code: 'lease_limit_reached',
-        message: `the attempt has held its lease for ${refusal.heldMs} ms, at most ${refusal.messageTimeoutMs} ms are granted (messageTimeoutMs)`,
-      }
+      return { code: 'lease_limit_reached', message: leaseLimitText(refusal) }
     case 'FollowUpsInvalid':
       return { code: 'invalid', message: `followUps: ${refusal.problem}` }
     case 'TooManySwitches':
@@ -119,6 +126,25 @@ export const describeRefusal = (refusal: Refusal): { code: string; message: stri
       return { code: 'message_not_expired', message: `the message is ${situation(refusal.now)}` }
   }
 }
+
+const loadShedText = ({
+  size,
+  maxSize,
+  shedBelowPriority,
+}: Extract<PartitionRefusal, { type: 'LoadShed' }>): string =>
+  `the queue is under load (${size} of ${maxSize} messages): priorities below ${shedBelowPriority} are turned away for now (shedAbovePercent)`
+
+const leaseLimitText = ({
+  heldMs,
+  messageTimeoutMs,
+}: Extract<PartitionRefusal, { type: 'LeaseLimitReached' }>): string =>
+  `the attempt has held its lease for ${heldMs} ms, at most ${messageTimeoutMs} ms are granted (messageTimeoutMs)`
+
+const resizesText = (max: number): string =>
+  `a queue is resized at most ${max} times; further on a new queue takes over`
+
+const levelText = ({ level, needed }: LevelRefusal): string =>
+  `all nodes of the cluster have to understand level ${needed} for that, and it is at level ${level}: update the older ones`
 
 const elsewhereText = (queue: string, node: string | undefined, address: string | undefined): string =>
   node === undefined

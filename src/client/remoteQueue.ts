@@ -169,6 +169,8 @@ export const remoteQueue = <A>(
     },
     configure: async (settings, by) =>
       (await call('PUT', path, { body: { ...accepted('settings', settings), ...actor(by) } })) as QueueView,
+    resize: async (partitions, by) =>
+      (await call('POST', `${path}:resize`, { body: { partitions, ...actor(by) } })) as QueueView,
     view,
     whenSettled: () =>
       Promise.reject(

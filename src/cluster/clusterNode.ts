@@ -41,7 +41,7 @@ import { SignsOfLife } from './signsOfLife.js'
 import { Tenures } from './tenures.js'
 
 /** Up to which level of events this program understands. Raised with each kind or version of an event that older ones do not know. */
-export const LEVEL = 1
+export const LEVEL = 2
 
 export type ClusterNodeDeps = Readonly<{
   /** Not guarded: what it says of the connection is for itself to judge. */

@@ -1,5 +1,6 @@
 // New messages: which are duplicates of an earlier one, which take its place, and what happens when there is no room. All of
-// a call or nothing of it: whatever can refuse it is asked before its first event.
+// a call or nothing of it: whatever can refuse it is asked before its first event. A partition that drains takes only what belongs
+// to something that it holds: what it does not hold now it never gets again, so that each key has one home at a time (ADR 0013).
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { decideMessage } from '../../domain/message/index.js'
 import { NO_INSTANT } from '../../domain/time.js'
@@ -14,6 +15,32 @@ const KEPT_IF_DUE_WITHIN_MS = 60_000
 
 /** Where an accepted message stands: its ordinal, and its place in the batch (-1 = a duplicate, nothing was written). */
 export type Placed = Readonly<{ ordinal: number; index: number; replaced?: true }>
+
+/** As `decideEnqueue`; undefined = not here, ask the next layout. */
+export const decideOffer = (
+  context: DecisionContext,
+  messages: ReadonlyArray<NewMessage>,
+): PartitionRefusal | ReadonlyArray<Placed | undefined> => {
+  if (!context.state.isDraining) return decideEnqueue(context, messages)
+  const isHere = messages.map((message) => isHeld(context, message))
+  const placed = decideEnqueue(
+    context,
+    messages.filter((_, i) => isHere[i]),
+  )
+  if ('type' in placed) return placed
+  let next = 0
+  return isHere.map((here) => (here ? placed[next++] : undefined))
+}
+
+/**
+ * A key whose message nobody can join any more (it runs or has run, and the latest is to be seen) holds nothing: otherwise a key that
+ * is debounced again and again would never leave.
+ */
+const isHeld = (context: DecisionContext, message: NewMessage): boolean => {
+  const group = message.attributes?.group
+  if (group !== undefined && context.state.holdsGroup(group)) return true
+  return duplicateOf(context, message) !== undefined
+}
 
 export const decideEnqueue = (
   context: DecisionContext,
@@ -121,7 +148,7 @@ const expiresAtOf = ({ state, batch }: DecisionContext, message: NewMessage): nu
 const replace = (context: DecisionContext, ordinal: number, message: NewMessage): Placed | undefined => {
   const { state, batch, payloads } = context
   const slot = state.table.slotOf(ordinal)
-  if (slot < 0) return undefined
+  if (slot < 0 || wouldBringGroup(context, slot, message)) return undefined
   const keepsDue = message.dedupMode === 'replace' && message.delayMs === 0 && message.notBefore === 0
   const decision = decideMessage(
     {
@@ -142,6 +169,13 @@ const replace = (context: DecisionContext, ordinal: number, message: NewMessage)
   const index = batch.events.length
   for (const event of decision.right) batch.add(event)
   return { ordinal, index, replaced: true }
+}
+
+/** A draining partition gets no group that it does not hold: that group is at home elsewhere. The message stays what it is. */
+const wouldBringGroup = ({ state }: DecisionContext, slot: number, { attributes }: NewMessage): boolean => {
+  const group = attributes?.group
+  if (!state.isDraining || group === undefined) return false
+  return group !== state.table.cold(slot).wishes.group && !state.holdsGroup(group)
 }
 
 const duplicateOf = (context: DecisionContext, message: NewMessage): number | undefined => {

@@ -5,6 +5,7 @@ import type { FollowUp } from '../../domain/message/index.js'
 import type { QueueEngine } from './queueEngine.js'
 import type { Failure } from './replies.js'
 import type { NewMessage } from './requests.js'
+import { isFailure } from './routing.js'
 
 export type NamedFollowUp = Readonly<{
   /** Its name, as the caller's id of the message that it becomes. */
@@ -50,7 +51,7 @@ const deliverShare = async (
   share: ReadonlyArray<Numbered>,
   progress: Progress,
 ): Promise<void> => {
-  const missing = await missingOf(engine, partition, share)
+  const missing = await missingOf(engine, share)
   if (typeof missing === 'string') {
     progress.failure ??= missing
     return
@@ -59,43 +60,66 @@ const deliverShare = async (
   for (const numbered of share) if (!isMissing.has(numbered)) progress.done.push(numbered.index)
   for (let rest = missing, size = rest.length; rest.length > 0; ) {
     const some = rest.slice(0, size)
-    const reply = await engine.enqueue(
-      partition,
+    const routed = await engine.enqueueRouted(
       some.map(({ one }) => messageOf(one)),
+      some.map(() => partition),
     )
-    if (!isLeft(reply)) {
-      for (const { index } of some) progress.done.push(index)
-      rest = rest.slice(size)
-    } else if (reply.left.kind === 'refused' && size > 1) {
-      // All or nothing: there may be room for some of them.
-      size = size >> 1
-    } else {
-      if (reply.left.kind === 'unknown') for (const { index } of some) progress.unclear.push(index)
-      progress.failure ??= reasonOf(reply.left)
-      return
+    const refused: Numbered[] = []
+    for (const [n, numbered] of some.entries()) {
+      const one = routed[n]
+      if (one === undefined || !isFailure(one)) progress.done.push(numbered.index)
+      else if (one.kind === 'refused' && size > 1) refused.push(numbered)
+      else {
+        if (one.kind === 'unknown') progress.unclear.push(numbered.index)
+        progress.failure ??= reasonOf(one)
+      }
     }
+    if (progress.failure !== undefined) return
+    rest = [...refused, ...rest.slice(size)]
+    // All or nothing: there may be room for some of them.
+    if (refused.length > 0) size = size >> 1
   }
 }
 
 /** Those of which it is not known that they were enqueued before; a text when that cannot be told now. */
 const missingOf = async (
   engine: QueueEngine,
-  partition: number,
   share: ReadonlyArray<Numbered>,
 ): Promise<ReadonlyArray<Numbered> | string> => {
-  const repeats = share.filter(({ one }) => one.isRepeat)
-  if (repeats.length === 0) return share
-  if (!(await engine.partition(partition).finished.isReady())) return 'its register of finished messages lags'
-  // First among the live, then among the finished: nobody else uses these names, so none can slip through between.
-  const live = await engine.look(partition, (state) => repeats.map(({ one }) => state.callerIds.get(one.id)))
-  if (isLeft(live)) return reasonOf(live.left)
   const found = new Set<Numbered>()
-  for (const [n, numbered] of repeats.entries()) {
-    const isKnown =
-      live.right.value[n] !== undefined || (await engine.hasFinished(partition, numbered.one.id))
-    if (isKnown) found.add(numbered)
+  for (const [partition, repeats] of homesOfRepeats(engine, share)) {
+    if (!(await engine.partition(partition).finished.isReady()))
+      return 'its register of finished messages lags'
+    // First among the live, then among the finished: nobody else uses these names, so none can slip through between.
+    const live = await engine.look(partition, (state) =>
+      repeats.map(({ one }) => state.callerIds.get(one.id)),
+    )
+    if (isLeft(live)) return reasonOf(live.left)
+    for (const [n, numbered] of repeats.entries()) {
+      const isKnown =
+        live.right.value[n] !== undefined || (await engine.hasFinished(partition, numbered.one.id))
+      if (isKnown) found.add(numbered)
+    }
   }
   return share.filter((numbered) => !found.has(numbered))
+}
+
+/** Registers know names for longer than partitions do: all layouts are asked, those too that have nothing to say to a message. */
+const homesOfRepeats = (
+  { layouts }: QueueEngine,
+  share: ReadonlyArray<Numbered>,
+): ReadonlyMap<number, Numbered[]> => {
+  const homes = new Map<number, Numbered[]>()
+  for (const numbered of share) {
+    if (!numbered.one.isRepeat) continue
+    for (const layout of layouts.inUse) {
+      const home = layouts.homeIn(layout, numbered.one.id)
+      const there = homes.get(home)
+      if (there === undefined) homes.set(home, [numbered])
+      else there.push(numbered)
+    }
+  }
+  return homes
 }
 
 const messageOf = ({ id, origin, followUp }: NamedFollowUp): NewMessage => {

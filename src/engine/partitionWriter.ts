@@ -10,10 +10,11 @@ import type { PartitionState } from '../../projections/partition/index.js'
 import type { Clock } from '../ports/clock.js'
 import type { Appended, AppendFault, EventLog } from '../ports/eventLog.js'
 import type { Ids } from '../ports/ids.js'
+import { adoptControl } from './adoptControl.js'
 import { Alarm } from './alarm.js'
 import { AppendLoop, describeAppendFault } from './appendLoop.js'
 import { ClaimDesk } from './claimDesk.js'
-import { decideEnqueue } from './decideEnqueue.js'
+import { decideOffer } from './decideEnqueue.js'
 import {
   type DecisionContext,
   decideExpiries,
@@ -104,7 +105,7 @@ export class PartitionWriter {
       const batch = this.openBatch()
       const { node, incarnation } = this.deps
       batch.add({ type: 'PartitionOpened', epoch: this.state.epoch + 1, node, incarnation })
-      this.adoptControl(batch)
+      adoptControl(batch, this.state, this.control)
       this.attemptsLost = failLostAttempts(this.context(batch), isCertainlyDead)
       batch.waiting.push((outcome) =>
         outcome.ok
@@ -248,7 +249,7 @@ export class PartitionWriter {
   private decide(batch: OpenBatch): void {
     const context = this.context(batch)
     const tick = this.deps.clock.tickMs()
-    this.adoptControl(batch)
+    adoptControl(batch, this.state, this.control)
     const enough = (): boolean =>
       batch.events.length >= STEP_EVENTS_MAX || batch.roughBytes >= BATCH_BYTES_SOFT_MAX
     for (const request of takeWhile(this.intake.settlements, enough)) {
@@ -277,34 +278,28 @@ export class PartitionWriter {
     const { batch } = context
     this.intake.enqueueTaken(request)
     if (!hasRoomFor(this.deps.log, batch.roughBytes, request)) return request.answer(unavailable(LOG_FULL))
-    const placed = batch.whole(() => decideEnqueue(context, request.messages))
+    const placed = batch.whole(() => decideOffer(context, request.messages))
     if ('type' in placed) {
       this.whenDurable(batch)((outcome) =>
         request.answer(outcome.ok ? refused(placed) : { _tag: 'Left', left: outcome.failure }),
       )
       return
     }
-    const ids = placed.map(({ ordinal }, i) => messageIdOf(context, ordinal, request.messages[i]?.callerId))
-    this.answerWhenDurable(batch, request.answer, (at) =>
-      placed.map(({ index, replaced }, i) => ({
-        id: ids[i] ?? '',
-        position: index < 0 ? Math.max(0, this.appends.durablePosition) : at(index),
-        duplicate: index < 0 || replaced === true,
-        ...(replaced === undefined ? {} : { replaced }),
-      })),
+    const ids = placed.map(
+      (one, i) => one && messageIdOf(context, one.ordinal, request.messages[i]?.callerId),
     )
-  }
-
-  private adoptControl(batch: OpenBatch): void {
-    const { control, state } = this
-    if (state.controlRevision === control.revision) return
-    batch.add({
-      type: 'ConfigAdopted',
-      controlRevision: control.revision,
-      config: control.config,
-      paused: control.paused,
-      switches: control.switches,
-    })
+    this.answerWhenDurable(batch, request.answer, (at) =>
+      placed.map((one, i) => {
+        if (one === undefined) return undefined
+        const { index, replaced } = one
+        return {
+          id: ids[i] ?? '',
+          position: index < 0 ? Math.max(0, this.appends.durablePosition) : at(index),
+          duplicate: index < 0 || replaced === true,
+          ...(replaced === undefined ? {} : { replaced }),
+        }
+      }),
+    )
   }
 
   /** Registers for the moment when everything decided so far is durable. */

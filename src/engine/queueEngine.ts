@@ -1,7 +1,7 @@
 // One queue: its control stream and its partitions. Routes each request to the partition that owns it (§4.1), and puts
 // together what several of them answer.
-import { isLeft, left } from 'fp-ts/lib/Either.js'
-import { controlStream, type PartitionRef, partitionOf } from '../../domain/ids.js'
+import { isLeft } from 'fp-ts/lib/Either.js'
+import { controlStream, type PartitionRef } from '../../domain/ids.js'
 import type { Actor } from '../../domain/message/index.js'
 import {
   type ControlEvent,
@@ -14,47 +14,33 @@ import type { PartitionState } from '../../projections/partition/index.js'
 import { holdsBlobs, withPayloads } from './blobPayloads.js'
 import { type CallBounds, callBounds } from './callBounds.js'
 import { type DecisionContext, decideOperation } from './decideRequests.js'
+import { type LayoutedQueue, LayoutsInUse } from './layoutsInUse.js'
 import { Partition, type PartitionDeps, type PartitionEvents } from './partition.js'
-import { type Answered, answered, type Failure, type Reply, unknown } from './replies.js'
-import type {
-  Claimed,
-  ClaimRequest,
-  Enqueued,
-  NewMessage,
-  OperatorCommand,
-  Settled,
-  Settlement,
-} from './requests.js'
+import { type ClaimWish, type InPartition, QueueClaims } from './queueClaims.js'
+import { type Answered, answered, type Reply, unknown } from './replies.js'
+import type { Claimed, NewMessage, OperatorCommand, Settled, Settlement } from './requests.js'
+import { enqueueRouted, keyOf, type Routed, type RoutedQueue } from './routing.js'
 import { inShares } from './settlementShares.js'
 import { StreamFold } from './streamFold.js'
 
-/** A claim looks again at partitions that do not answer after this. */
-const UNAVAILABLE_PAUSE_MS = 250
-
 type CancelListener = (partition: number, ordinal: number) => void
-type ClaimWish = Omit<ClaimRequest, 'answer'>
-type InPartition = Claimed & { partition: number }
-
-const inPartition = (
-  { value, revision, position }: Answered<Claimed>,
-  partition: number,
-): Reply<InPartition> => answered({ ...value, partition }, revision, position)
 
 export class QueueEngine {
   readonly partitions: Partition[] = []
   /** Called after each change of the control stream. */
   whenControlChanged: () => void = () => undefined
   private readonly cancelListeners = new Set<CancelListener>()
-  /** Claims under way, by their id. */
-  private readonly claiming = new Map<string, Promise<unknown>>()
   private nextPartition = 0
   /** Of one call into one partition. */
   readonly callBounds: CallBounds
+  readonly layouts = new LayoutsInUse(this.layouted())
+  private readonly claims = new QueueClaims(this)
 
   private constructor(
     readonly entry: QueueEntry,
     private readonly controlFold: StreamFold<QueueControl, ControlEvent>,
     private readonly deps: PartitionDeps,
+    private readonly events: PartitionEvents,
   ) {
     this.callBounds = callBounds(deps.log.limits)
   }
@@ -67,12 +53,46 @@ export class QueueEngine {
       controlAtCreation(entry.created),
       (state, events: ReadonlyArray<ControlEvent>) => events.reduce(evolveControl, state),
     )
-    const engine = new QueueEngine(entry, control, deps)
-    for (let partition = 0; partition < entry.created.partitions; partition++) {
-      const ref: PartitionRef = { queue, generation, partition }
-      engine.partitions.push(await Partition.open(ref, control.state, deps, events, engine.readControl))
-    }
+    const engine = new QueueEngine(entry, control, deps, events)
+    await engine.layouts.advance()
+    // Who led the queue before may have resized it while its partitions were taken over, and cannot any more.
+    if (deps.stillLeads !== undefined) await engine.readControl()
+    await engine.layouts.advance()
+    engine.layouts.keepUp()
     return engine
+  }
+
+  private layouted(): LayoutedQueue {
+    const engine = this
+    return {
+      partitions: engine.partitions,
+      get control() {
+        return engine.control
+      },
+      get clock() {
+        return engine.deps.clock
+      },
+      openNext: async () => {
+        const { queue, generation } = engine.entry
+        const ref: PartitionRef = { queue, generation, partition: engine.partitions.length }
+        const { control, deps, readControl } = engine
+        engine.partitions.push(await Partition.open(ref, control, deps, engine.heard, readControl))
+      },
+      look: (partition, look) => engine.look(partition, look),
+      changeControl: (decide) => engine.changeControl(decide),
+      changed: () => engine.claimsChanged(),
+    }
+  }
+
+  private readonly heard: PartitionEvents = {
+    onDurable: (ref, batch) => {
+      this.events.onDurable(ref, batch)
+      this.layouts.note(ref.partition)
+    },
+    onTrouble: (ref, message, final) => {
+      this.events.onTrouble(ref, message, final)
+      this.layouts.note(ref.partition)
+    },
   }
 
   get name(): string {
@@ -92,18 +112,27 @@ export class QueueEngine {
 
   private tellControl(control: QueueControl): QueueControl {
     for (const partition of this.partitions) partition.setControl(control)
+    this.layouts.keepUp()
     this.whenControlChanged()
     return control
   }
 
-  /** Which partition a new message goes to; messages that name nothing go round. */
-  route(message: NewMessage): number {
-    if (this.partitions.length === 1) return 0
-    const { callerId, attributes } = message
-    const key = attributes?.group ?? attributes?.dedupKey ?? callerId ?? attributes?.idempotencyKey
-    if (key !== undefined) return partitionOf(key, this.partitions.length)
-    this.nextPartition = (this.nextPartition + 1) % this.partitions.length
-    return this.nextPartition
+  /** Which partition of the active layout a new message goes to; messages that name nothing go round (routing.ts). */
+  readonly route = (message: NewMessage): number => {
+    const { active } = this.layouts
+    if (active.partitions === 1) return active.first
+    const key = keyOf(message)
+    if (key !== undefined) return this.layouts.homeIn(active, key)
+    this.nextPartition = (this.nextPartition + 1) % active.partitions
+    return active.first + this.nextPartition
+  }
+
+  /** Wherever each of them belongs; by index. */
+  enqueueRouted(
+    messages: ReadonlyArray<NewMessage>,
+    homes?: ReadonlyArray<number>,
+  ): Promise<ReadonlyArray<Routed>> {
+    return enqueueRouted(this, messages, homes)
   }
 
   partition(number: number): Partition {
@@ -112,7 +141,8 @@ export class QueueEngine {
     return partition
   }
 
-  enqueue(partition: number, messages: ReadonlyArray<NewMessage>): Promise<Reply<ReadonlyArray<Enqueued>>> {
+  /** Undefined = not here (decideEnqueue.ts). */
+  readonly enqueue: RoutedQueue['enqueue'] = (partition, messages) => {
     return new Promise((resolve) => {
       this.partition(partition).use((writer) => writer.enqueue({ messages, answer: resolve }), resolve)
     })
@@ -213,102 +243,16 @@ export class QueueEngine {
   }
 
   /** Claims from one partition after the other, beginning with another one each time; waits for all of them at once. */
-  async claim(wish: ClaimWish): Promise<Reply<InPartition>> {
-    if (this.partitions.length === 1) return this.claimInPartition(0, wish)
-    const { claimId } = wish
-    if (claimId === undefined) return this.claimFromAny(wish)
-    // A repeat that overtakes the first could be given other messages, of another partition: it waits for it (R28).
-    const first = this.claiming.get(claimId) ?? Promise.resolve()
-    const reply = first.catch(() => undefined).then(() => this.claimFromAny(wish))
-    this.claiming.set(claimId, reply)
-    try {
-      return await reply
-    } finally {
-      if (this.claiming.get(claimId) === reply) this.claiming.delete(claimId)
-    }
-  }
-
-  private async claimInPartition(partition: number, wish: ClaimWish): Promise<Reply<InPartition>> {
-    const reply = await this.claimFrom(partition, wish)
-    return isLeft(reply) ? reply : inPartition(reply.right, partition)
-  }
-
-  private async claimFromAny(wish: ClaimWish): Promise<Reply<InPartition>> {
-    const untilTick = this.deps.clock.tickMs() + wish.waitMs
-    for (;;) {
-      // In each round: a partition that was being opened may turn out to know the claim, and has no more for it.
-      const known = wish.claimId === undefined ? undefined : await this.partitionOfClaim(wish.claimId)
-      if (known !== undefined) return this.claimInPartition(known, wish)
-      const reply = await this.claimOnce(wish)
-      const leftMs = untilTick - this.deps.clock.tickMs()
-      if (leftMs <= 0 || wish.cancelled()) return reply
-      // Whoever hears of in-doubt messages has to make room for them first: it must not go on waiting.
-      if (!isLeft(reply) && (reply.right.value.deliveries.length > 0 || reply.right.value.inDoubtWaiting))
-        return reply
-      if (isLeft(reply) && reply.left.kind === 'unknown') return reply
-      await this.untilReady(wish, leftMs)
-    }
-  }
-
-  /** Asks each partition once; the first that has something is the answer. */
-  private async claimOnce(wish: ClaimWish): Promise<Reply<InPartition>> {
-    let inDoubtWaiting = false
-    let failure: Failure | undefined
-    let last: Answered<Claimed> | undefined
-    for (let n = 0; n < this.partitions.length; n++) {
-      const partition = this.nextClaimed()
-      const reply = await this.claimFrom(partition, { ...wish, waitMs: 0 })
-      if (isLeft(reply)) {
-        // It may have started what was asked for: nobody else is asked, and nobody is told that nothing happened (I1).
-        if (reply.left.kind === 'unknown') return reply
-        failure = reply.left
-        continue
-      }
-      last = reply.right
-      inDoubtWaiting ||= last.value.inDoubtWaiting
-      if (last.value.deliveries.length > 0) return inPartition(last, partition)
-    }
-    if (last === undefined) return left(failure ?? { kind: 'unavailable', reason: 'no partition answers' })
-    return inPartition({ ...last, value: { deliveries: [], alone: false, inDoubtWaiting } }, 0)
-  }
-
-  /** Resolves when one of the partitions has something; the others stop waiting then. */
-  private async untilReady(wish: ClaimWish, waitMs: number): Promise<void> {
-    let over = false
-    const cancelled = (): boolean => over || wish.cancelled()
-    const waiting = this.partitions.map(async (_, number) => {
-      const empty = { ...wish, claimId: undefined, max: () => 0, waitMs, cancelled }
-      // A partition that is being opened answers at once: asking it again and again would burn a processor.
-      if (isLeft(await this.claimFrom(number, empty)))
-        await this.pause(Math.min(waitMs, UNAVAILABLE_PAUSE_MS))
-    })
-    await Promise.race(waiting)
-    over = true
-    this.claimsChanged()
-  }
-
-  /** On the clock of this ledger. */
-  pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.deps.clock.after(ms, resolve))
-  }
-
-  /** Where the messages of this claim came from (R28); they come from one partition. */
-  private async partitionOfClaim(claimId: string): Promise<number | undefined> {
-    const replies = await Promise.all(
-      this.partitions.map((_, number) =>
-        this.look(number, (state) => state.claimIds.find(claimId) !== undefined),
-      ),
-    )
-    const found = replies.findIndex((reply) => !isLeft(reply) && reply.right.value)
-    return found < 0 ? undefined : found
+  claim(wish: ClaimWish): Promise<Reply<InPartition>> {
+    return this.claims.claim(wish)
   }
 
   /** This message and no other; refused when it cannot be claimed now. */
-  async claimOne(
-    { partition, ordinal }: Readonly<{ partition: number; ordinal: number }>,
+  claimOne(
+    place: Readonly<{ partition: number; ordinal: number }>,
     wish: ClaimWish,
   ): Promise<Reply<InPartition>> {
-    return this.claimInPartition(partition, { ...wish, ordinal })
+    return this.claims.claimOne(place, wish)
   }
 
   claimFrom(partition: number, wish: ClaimWish): Promise<Reply<Claimed>> {
@@ -336,6 +280,15 @@ export class QueueEngine {
     return (await this.deps.register.findCallerId(stream, callerId)) !== undefined
   }
 
+  /** On the clock of this ledger. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.deps.clock.after(ms, resolve))
+  }
+
+  tickMs(): number {
+    return this.deps.clock.tickMs()
+  }
+
   /** Lets waiting claims notice that they were cancelled. */
   claimsChanged(): void {
     for (const partition of this.partitions) {
@@ -346,13 +299,8 @@ export class QueueEngine {
     }
   }
 
-  private claimTurn = 0
-  private nextClaimed(): number {
-    this.claimTurn = (this.claimTurn + 1) % this.partitions.length
-    return this.claimTurn
-  }
-
   async close(): Promise<void> {
+    await this.layouts.close()
     await Promise.all(this.partitions.map((partition) => partition.close()))
   }
 }

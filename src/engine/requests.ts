@@ -95,7 +95,8 @@ export type ClaimRequest = Readonly<{
 
 export type EnqueueRequest = Readonly<{
   messages: ReadonlyArray<NewMessage>
-  answer: Answer<ReadonlyArray<Enqueued>>
+  /** Undefined = not here: the partition drains, and holds nothing that the message belongs to. */
+  answer: Answer<ReadonlyArray<Enqueued | undefined>>
 }>
 
 export type SettleRequest = Readonly<{

@@ -154,6 +154,8 @@ export const DiscardBody = closedRecord('a discard', { ids: listOf(text, 1, BATC
 /** The settings of a queue, beside who asks for them. */
 export const QueueBody = closedRecord('queue settings', {}, { ...QueueSettingsCodec.props, by })
 
+export const ResizeBody = closedRecord('a resize', { partitions: t.number }, { by })
+
 // Queries are text: numbers and flags are read from it.
 const numberText = (name: string, from: number, to: number): t.Type<number, string, unknown> => {
   const range = to === Number.MAX_SAFE_INTEGER ? `from ${from}` : `from ${from} to ${to}`

@@ -1,6 +1,6 @@
 // Queues as resources: their settings, pause, and dead letters.
 
-import { DeleteQuery, DiscardBody, NoQuery, OperatorBody, QueueBody } from './codecs.js'
+import { DeleteQuery, DiscardBody, NoQuery, OperatorBody, QueueBody, ResizeBody } from './codecs.js'
 import { gatheredQueues } from './gathered.js'
 import { queueNotFound } from './queueHandles.js'
 import { type Answer, actorOf, done, ok, type Route, route } from './route.js'
@@ -26,6 +26,18 @@ const putQueue = route({
     const queue = await queues.find(name(call))
     if (Object.keys(settings).length === 0) return ok(existing)
     return ok(await queue.configure(settings, actorOf(by, call.from)))
+  },
+})
+
+const resize = route({
+  method: 'POST',
+  path: `${QUEUE}:resize`,
+  summary: 'Another number of partitions, while it works: new ones are opened, those before drain',
+  body: ResizeBody,
+  query: NoQuery,
+  answer: async ({ queues }, call) => {
+    const { partitions, by } = call.body
+    return ok(await (await queues.find(name(call))).resize(partitions, actorOf(by, call.from)))
   },
 })
 
@@ -107,6 +119,7 @@ const discard = route({
 export const queueRoutes: ReadonlyArray<Route> = [
   listQueues,
   putQueue,
+  resize,
   getQueue,
   deleteQueue,
   pause,

@@ -28,6 +28,10 @@ const ofQueue = (queue: string | undefined, event: LedgerEvent): EventLine | und
       return line('info', 'queue deleted', { queue: event.queue, ...by(event.by) })
     case 'QueueConfigured':
       return line('info', 'queue configured', { queue, ...by(event.by) })
+    case 'QueueResized':
+      return line('info', 'queue resized', { queue, partitions: event.partitions, ...by(event.by) })
+    case 'LayoutDrained':
+      return line('info', 'older partitions drained', { queue, first: event.first })
     case 'QueuePaused':
       return line('info', 'queue paused', { queue, ...by(event.by) })
     case 'QueueResumed':

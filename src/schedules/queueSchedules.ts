@@ -14,6 +14,7 @@ import { type EpochMs, NO_INSTANT } from '../../domain/time.js'
 import { errorOfFailure } from '../api/refusals.js'
 import type { QueueEngine } from '../engine/queueEngine.js'
 import type { Failure } from '../engine/replies.js'
+import { isFailure } from '../engine/routing.js'
 import type { Clock } from '../ports/clock.js'
 import { instantsOf, nextTickOf } from './nextTicks.js'
 import { tickMessage } from './tickMessage.js'
@@ -215,8 +216,8 @@ export class QueueSchedules {
       ticks.enqueue.map(async (instant) => {
         if (await this.isThere(plan, instant)) return
         const message = tickMessage(plan.state.schedule, instant)
-        const reply = await this.engine.enqueue(this.engine.route(message), [message])
-        if (isLeft(reply)) throw errorOfFailure(reply.left)
+        const [routed] = await this.engine.enqueueRouted([message])
+        if (routed !== undefined && isFailure(routed)) throw errorOfFailure(routed)
       }),
     )
   }

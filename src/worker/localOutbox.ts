@@ -28,13 +28,12 @@ export class OutcomeLost extends Error {
 }
 
 export class LocalOutbox {
-  private readonly waiting: Settlement[][]
+  /** By partition; there may be more of them later. */
+  private readonly waiting: Settlement[][] = []
   private flushing = false
   private unsettled = 0
 
-  constructor(private readonly deps: LocalOutboxDeps) {
-    this.waiting = deps.engine.partitions.map(() => [])
-  }
+  constructor(private readonly deps: LocalOutboxDeps) {}
 
   /** Nothing is waiting for the log, or for its answer. */
   get isEmpty(): boolean {
@@ -42,6 +41,7 @@ export class LocalOutbox {
   }
 
   add(partition: number, settlement: Settlement): void {
+    while (this.waiting.length <= partition) this.waiting.push([])
     this.waiting[partition]?.push(settlement)
     this.wakeSoon()
   }

@@ -56,7 +56,8 @@ export class LocalWorker<A> implements Worker<A> {
   private readonly leases: LeaseKeeper
   private readonly processors: Processors<A>
   private readonly quietWait: QuietWait
-  private readonly idPrefixes: string[]
+  /** By partition, as they come. */
+  private readonly idPrefixes: Array<string | undefined> = []
   private readonly classifier: (error: unknown) => FailureType
   private readonly report: (error: unknown) => void
   private readonly outcomes = { ack: 0, fail: 0, release: 0, extend: 0 }
@@ -83,7 +84,6 @@ export class LocalWorker<A> implements Worker<A> {
     this.processors = new Processors<A>({ clock, setZoneHealth, report }, options)
     const { classifier } = this
     this.handler = new WorkerHandler<A>(handlers, options, this.processors, { classifier, report })
-    this.idPrefixes = engine.partitions.map(({ ref }) => generatedIdPrefix(ref))
     this.quietWait = new QuietWait(clock, () => this.isQuiet)
     this.outbox = new LocalOutbox({
       engine,
@@ -243,6 +243,7 @@ export class LocalWorker<A> implements Worker<A> {
     this.attempts.add(attempt)
     this.leases.watch(attempt)
     if (this.deps.one !== undefined) this.deliveryOfOne = delivery
+    this.idPrefixes[partition] ??= generatedIdPrefix(this.deps.engine.partition(partition).ref)
     const message = new ReceivedMessage<A>(delivery, this.idPrefixes[partition] ?? '', this.codec)
     if (this.stopping) return this.handBack(attempt)
     let value: unknown

@@ -180,20 +180,20 @@ describe('a cluster', () => {
     await house.clock.advance(2 * TIMES.heartbeatMs)
     const old = house.make('b')
     await expect(old.cluster.start()).rejects.toThrow(
-      'this program understands events up to level 1, and the cluster writes level 3: use a newer version',
+      'this program understands events up to level 2, and the cluster writes level 3: use a newer version',
     )
   })
 
   it('F8: newer kinds may be written only when all members understand them', async () => {
     const house = new House()
-    const a = await house.join('a', { level: 2 })
+    const a = await house.join('a', { level: 3 })
     const b = await house.join('b')
     await house.clock.advance(2 * TIMES.heartbeatMs)
-    expect(a.cluster.state.level).toBe(1)
+    expect(a.cluster.state.level).toBe(2)
     const left = b.cluster.leave()
     await house.clock.advance(2 * TIMES.heartbeatMs)
     await left
-    expect(a.cluster.state.level).toBe(2)
+    expect(a.cluster.state.level).toBe(3)
   })
 
   it('F4: a task runs on one node at a time, and on the next one when that dies', async () => {

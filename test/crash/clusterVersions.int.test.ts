@@ -16,8 +16,8 @@ const KNOWS_NO_CANCELLATION: SourceEdit = {
 /** From before the level of events that the cluster writes by now. */
 const UNDERSTANDS_LESS: SourceEdit = {
   file: '/src/cluster/clusterNode.js',
-  find: 'LEVEL = 1',
-  replace: 'LEVEL = 0',
+  find: 'LEVEL = 2',
+  replace: 'LEVEL = 1',
 }
 
 let house: ClusterHouse
@@ -76,7 +76,7 @@ test(
     const started = older.launch([UNDERSTANDS_LESS])
     expect(await started.ended).not.toBe(0)
     await older.ended()
-    expect(started.complaints()).toMatch(/understands events up to level 0.*level 1: use a newer version/)
+    expect(started.complaints()).toMatch(/understands events up to level 1.*level 2: use a newer version/)
     await older.start()
     await house.whole()
   },

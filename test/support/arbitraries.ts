@@ -308,6 +308,12 @@ export const events: { readonly [Type in LedgerEvent['type']]: Arbitrary<OfType<
     paused: fc.boolean(),
     switches,
   }),
+  LayoutsAdopted: event('LayoutsAdopted', {
+    layouts: fc.array(
+      fc.record({ first: natural, partitions: natural, isDrained: fc.boolean() }, { noNullPrototype: true }),
+      { maxLength: 5 },
+    ),
+  }),
   CapacityReached: event('CapacityReached', { size: natural, maxSize: natural }),
   CircuitOpened: event('CircuitOpened', {
     circuit: text,
@@ -326,6 +332,8 @@ export const events: { readonly [Type in LedgerEvent['type']]: Arbitrary<OfType<
   QueueCreated: event('QueueCreated', { queue: text, generation: natural, config: queueConfig, by }),
   QueueDeleted: event('QueueDeleted', { queue: text, generation: natural, by }),
   QueueConfigured: event('QueueConfigured', { config: queueConfig, by }),
+  QueueResized: event('QueueResized', { partitions: natural, by }),
+  LayoutDrained: event('LayoutDrained', { first: natural }),
   QueuePaused: event('QueuePaused', { by }),
   ScheduleSet: event('ScheduleSet', { schedule, after: instant, by }),
   ScheduleRemoved: event('ScheduleRemoved', { name: text, by }),

@@ -89,6 +89,7 @@ export class PartitionModel {
       case 'CircuitClosed':
         this.circuits.apply(event, at)
         return NO_REVISION
+      case 'LayoutsAdopted':
       case 'PrefixCarried':
       case 'MessageCarriedForward':
         throw new Error(`${event.type} is no event of this model`)

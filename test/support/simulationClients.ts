@@ -193,11 +193,11 @@ const enqueued = (
   messages: ReadonlyArray<NewMessage>,
 ): Promise<Reply<ReadonlyArray<Enqueued>>> => {
   if (blobs === undefined || !messages.some((one) => belongsInBlob(blobs, one)))
-    return engine.enqueue(partition, messages)
+    return engine.enqueue(partition, messages) as Promise<Reply<ReadonlyArray<Enqueued>>>
   const putAll = async (): Promise<Reply<ReadonlyArray<Enqueued>>> => {
     const sent: NewMessage[] = []
     for (const one of messages) sent.push(belongsInBlob(blobs, one) ? await inBlob(blobs, one) : one)
-    return engine.enqueue(partition, sent)
+    return engine.enqueue(partition, sent) as Promise<Reply<ReadonlyArray<Enqueued>>>
   }
   return putAll().catch((error: unknown): Reply<never> => {
     if (!(error instanceof UnavailableError)) throw error

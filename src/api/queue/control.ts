@@ -1,6 +1,15 @@
 // A queue as a whole: its settings and its pause, and what an operator asks of one message.
-import { isLeft, right } from 'fp-ts/lib/Either.js'
-import { configureQueue, pauseQueue, resumeQueue } from '../../../domain/queue/index.js'
+import { type Either, isLeft, right } from 'fp-ts/lib/Either.js'
+import {
+  type ControlEvent,
+  configureQueue,
+  pauseQueue,
+  type QueueControl,
+  type QueueRefusal,
+  type ResizeRefusal,
+  resizeQueue,
+  resumeQueue,
+} from '../../../domain/queue/index.js'
 import type { QueueEngine } from '../../engine/queueEngine.js'
 import { accepted } from '../acceptedOptions.js'
 import { actorOf } from '../actor.js'
@@ -15,9 +24,31 @@ export const queueView = ({ name, entry, control }: QueueEngine): QueueView => (
   config: control.config,
 })
 
-type ControlOperations = Pick<Queue<unknown>, 'pause' | 'resume' | 'configure' | 'view'>
+type ControlOperations = Pick<Queue<unknown>, 'pause' | 'resume' | 'configure' | 'resize' | 'view'>
 
-export const controlOperations = (engine: QueueEngine): ControlOperations => ({
+/** From this level of a cluster on all of its nodes understand queues that were resized (R65). */
+const RESIZE_LEVEL = 2
+
+export type ControlDeps = Readonly<{
+  engine: QueueEngine
+  /** Of the cluster that this node is in. */
+  clusterLevel?: (() => number) | undefined
+}>
+
+const changed = async (
+  engine: QueueEngine,
+  decide: (control: QueueControl) => Either<QueueRefusal | ResizeRefusal, ReadonlyArray<ControlEvent>>,
+): Promise<QueueView> => {
+  const change = engine.changeControl((control) => {
+    const events = decide(control)
+    if (isLeft(events)) throw errorOf(events.left)
+    return events.right
+  })
+  await withPublicErrors(change)
+  return queueView(engine)
+}
+
+export const controlOperations = ({ engine, clusterLevel }: ControlDeps): ControlOperations => ({
   pause: async (by) => {
     const actor = actorOf(by)
     await withPublicErrors(engine.changeControl((control) => pauseQueue(control, actor)))
@@ -29,13 +60,16 @@ export const controlOperations = (engine: QueueEngine): ControlOperations => ({
   configure: async (settings, by) => {
     accepted('settings', settings)
     const actor = actorOf(by)
-    const change = engine.changeControl((control) => {
-      const events = configureQueue(control, settings, actor)
-      if (isLeft(events)) throw errorOf(events.left)
-      return events.right
-    })
-    await withPublicErrors(change)
-    return queueView(engine)
+    return changed(engine, (control) => configureQueue(control, settings, actor))
+  },
+  resize: async (partitions, by) => {
+    const actor = actorOf(by)
+    const level = clusterLevel?.() ?? RESIZE_LEVEL
+    if (level < RESIZE_LEVEL) throw errorOf({ type: 'ClusterTooOld', level, needed: RESIZE_LEVEL })
+    const view = await changed(engine, (control) => resizeQueue(control, partitions, actor))
+    // It is recorded, and goes on by itself where a partition does not answer now.
+    await engine.layouts.advance().catch(() => undefined)
+    return view
   },
   view: () => Promise.resolve(queueView(engine)),
 })

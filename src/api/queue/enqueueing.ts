@@ -8,7 +8,9 @@ import { withDedup } from '../../door/contentKey.js'
 import { newMessage } from '../../door/newMessage.js'
 import { type Blobs, belongsInBlob } from '../../engine/blobPayloads.js'
 import type { QueueEngine } from '../../engine/queueEngine.js'
+import type { Failure } from '../../engine/replies.js'
 import type { NewMessage } from '../../engine/requests.js'
+import { homesOf, isFailure } from '../../engine/routing.js'
 import { inBlob } from '../blobs.js'
 import { LedgerqError } from '../errors.js'
 import { errorOf, errorOfFailure } from '../refusals.js'
@@ -18,9 +20,6 @@ import { type SettledDeps, tellListeners, withoutListeners } from './settled.js'
 export type EnqueueDeps = SettledDeps & Readonly<{ engine: QueueEngine; blobs?: Blobs | undefined }>
 
 const PROBLEMS_MAX = 3
-
-/** What of a batch goes to one partition. */
-type Share = { indexes: number[]; messages: NewMessage[]; bytes: number }
 
 /** A class for the sake of the hot path: its calls are made per message. */
 export class Enqueuer<A> {
@@ -60,16 +59,19 @@ export class Enqueuer<A> {
     return blobs === undefined ? Promise.resolve(message) : inBlob(blobs, message)
   }
 
+  /** Most queues have one layout, and their messages one home: straight to its writer. */
   private send(message: NewMessage): Promise<Enqueued> {
+    const { engine } = this
+    if (!engine.layouts.isOne) return this.sendRouted(message)
     return new Promise((resolve, reject) => {
-      const { engine } = this
       engine.partition(engine.route(message)).use(
         (writer) =>
           writer.enqueue({
             messages: [message],
             answer: (reply) => {
-              if (isLeft(reply)) reject(errorOfFailure(reply.left))
-              else resolve(reply.right.value[0] as Enqueued)
+              if (isLeft(reply)) return reject(errorOfFailure(reply.left))
+              const [enqueued] = reply.right.value
+              resolve(enqueued ?? this.sendRouted(message))
             },
           }),
         (reply) => {
@@ -77,6 +79,12 @@ export class Enqueuer<A> {
         },
       )
     })
+  }
+
+  private async sendRouted(message: NewMessage): Promise<Enqueued> {
+    const [routed] = await this.engine.enqueueRouted([message])
+    if (routed === undefined || isFailure(routed)) throw errorOfFailure(routed ?? NO_ANSWER)
+    return routed
   }
 
   /** The message as the writer takes it, or why it is refused. */
@@ -94,10 +102,11 @@ export class Enqueuer<A> {
   }
 
   readonly enqueueBatch = async (items: ReadonlyArray<BatchItem<A>>): Promise<ReadonlyArray<BatchResult>> => {
-    const results: BatchResult[] = new Array<BatchResult>(items.length)
-    const byPartition = new Map<number, Share>()
-    const large: Array<{ share: Share; place: number }> = []
-    const { bytesMax, bytesOf } = this.engine.callBounds
+    const { engine } = this
+    const messages: NewMessage[] = []
+    const homes: number[] = []
+    const large: number[] = []
+    const share = new CallShares(engine)
     for (let index = 0; index < items.length; index++) {
       const item = (items[index] ?? {}) as BatchItem<A>
       const message = this.accept(item.payload, optionsOf(item))
@@ -105,34 +114,44 @@ export class Enqueuer<A> {
         // One bad message fails the call before anything is recorded: nothing is half done.
         throw new LedgerqErrorAt(message, index)
       }
-      const partition = this.engine.route(message)
-      let share = byPartition.get(partition)
-      if (share === undefined) {
-        share = { indexes: [], messages: [], bytes: 0 }
-        byPartition.set(partition, share)
-      }
-      share.indexes.push(index)
-      if (belongsInBlob(this.deps.blobs, message)) large.push({ share, place: share.messages.length })
-      else share.bytes += bytesOf(message)
-      share.messages.push(message)
+      const isLarge = belongsInBlob(this.deps.blobs, message)
+      if (isLarge) large.push(index)
+      homes.push(share.add(message, isLarge))
+      messages.push(message)
     }
-    for (const { share, place } of large) {
-      const message = share.messages[place]
-      if (message !== undefined) share.messages[place] = await this.checkedIn(message)
+    for (const index of large) {
+      const message = messages[index]
+      if (message !== undefined) messages[index] = await this.checkedIn(message)
     }
-    for (const { bytes } of byPartition.values()) {
+    share.refuseTooLarge()
+    const routed = await engine.enqueueRouted(messages, homes)
+    return routed.map((one) => (isFailure(one) ? { error: errorView(errorOfFailure(one)) } : one))
+  }
+}
+
+/** Never met: each message that is routed has an answer. */
+const NO_ANSWER: Failure = { kind: 'unknown', reason: 'the message has no answer' }
+
+/** What of a batch may come to one partition, in bytes: all of it or nothing goes into one append. */
+class CallShares {
+  private readonly bytes = new Map<number, number>()
+
+  constructor(private readonly engine: QueueEngine) {}
+
+  /** Answers where it goes in the active layout. */
+  add(message: NewMessage, isLarge: boolean): number {
+    const { engine, bytes } = this
+    const homes = homesOf(engine, message)
+    // What is large is a reference by then.
+    const size = isLarge ? 0 : engine.callBounds.bytesOf(message)
+    for (const home of homes) bytes.set(home, (bytes.get(home) ?? 0) + size)
+    return homes[homes.length - 1] ?? 0
+  }
+
+  refuseTooLarge(): void {
+    const { bytesMax } = this.engine.callBounds
+    for (const bytes of this.bytes.values())
       if (bytes > bytesMax) throw errorOf({ type: 'BatchTooLarge', bytes, bytesMax })
-    }
-    await Promise.all(
-      [...byPartition].map(async ([partition, { indexes, messages }]) => {
-        const reply = await this.engine.enqueue(partition, messages)
-        indexes.forEach((index, i) => {
-          if (isLeft(reply)) results[index] = { error: errorView(errorOfFailure(reply.left)) }
-          else results[index] = reply.right.value[i] as Enqueued
-        })
-      }),
-    )
-    return results
   }
 }
 

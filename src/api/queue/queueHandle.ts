@@ -11,7 +11,7 @@ import { LedgerqError } from '../errors.js'
 import type { BatchHandler, Handlers, Queue, WorkerLifecycle } from '../types/index.js'
 import type { StartBatchWorker } from './batches.js'
 import { settleMessages } from './claims.js'
-import { controlOperations, operateOn } from './control.js'
+import { type ControlDeps, controlOperations, operateOn } from './control.js'
 import { discardEach as discardNamed } from './discarding.js'
 import { editMessage } from './editing.js'
 import { type EnqueueDeps, Enqueuer, encodedPayload } from './enqueueing.js'
@@ -28,6 +28,7 @@ import { switchOperations } from './switches.js'
 import { claimHere, processOneHere, type StartWorker, type WorkerHost } from './workers.js'
 
 export type QueueHandleDeps = EnqueueDeps &
+  ControlDeps &
   Readonly<{
     clock: Clock
     scheduler: Scheduler
@@ -46,7 +47,7 @@ export const queueHandle = <A>(deps: QueueHandleDeps, codec: Codec<A>): Queue<A>
     ...messageOperations(deps, codec, enqueuer),
     ...workerOperations(deps, codec),
     ...selectionOperations(deps),
-    ...controlOperations(engine),
+    ...controlOperations(deps),
     ...projectionOperations(deps),
     ...scheduleOperations<A>({
       engine,

@@ -8,6 +8,7 @@ import type { MessageFilter } from '../../../projections/queries/messageFilter.j
 import type { CallBounds } from '../../engine/callBounds.js'
 import type { PastEvent } from '../../engine/history.js'
 import type { NewMessage } from '../../engine/requests.js'
+import { isFailure } from '../../engine/routing.js'
 import { errorOf, errorOfFailure } from '../refusals.js'
 import type { MessageView, Rerun, RerunOptions } from '../types/index.js'
 import { checkedFilter, pageByTime } from './listing.js'
@@ -146,12 +147,15 @@ const enqueueAgain = async (
   let [done, repeated] = [0, 0]
   for (const [partition, messages] of shares) {
     for (const call of inCalls(messages, engine.callBounds)) {
-      const reply = await engine.enqueue(partition, call)
-      if (isLeft(reply)) throw partly(errorOfFailure(reply.left), { rerun: done, repeated }, done)
-      for (const { duplicate } of reply.right.value) {
-        if (duplicate) repeated++
+      const homes = call.map(() => partition)
+      const routed = await engine.enqueueRouted(call, homes)
+      for (const one of routed) {
+        if (isFailure(one)) continue
+        if (one.duplicate) repeated++
         else done++
       }
+      const failure = routed.find(isFailure)
+      if (failure !== undefined) throw partly(errorOfFailure(failure), { rerun: done, repeated }, done)
     }
   }
   return { done, repeated }

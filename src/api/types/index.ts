@@ -301,6 +301,11 @@ export type Queue<A> = Readonly<{
   pause: (by?: Actor) => Promise<void>
   resume: (by?: Actor) => Promise<void>
   configure: (settings: QueueSettings, by?: Actor) => Promise<QueueView>
+  /**
+   * Another number of partitions, while the queue works: new ones are opened, and those before take nothing new and drain. Resolves when
+   * it is recorded.
+   */
+  resize: (partitions: number, by?: Actor) => Promise<QueueView>
   view: () => Promise<QueueView>
   stats: () => Promise<QueueStats>
 }> &

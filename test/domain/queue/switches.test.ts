@@ -147,14 +147,14 @@ describe('§4.2 a schedule', () => {
   })
 })
 
-it('says that the number of partitions was fixed when the queue was created', () => {
+it('4.1: says that another number of partitions is a resize', () => {
   expect(configureQueue(atFirst, { partitions: 2 }, by)).toEqual({
     _tag: 'Left',
     left: {
       type: 'QueueSettingsInvalid',
       field: 'partitions',
       value: 2,
-      accepted: '1: the number of partitions is fixed when the queue is created',
+      accepted: '1, as it is; another number is a resize: ledgerq queue resize NAME --partitions 2',
     },
   })
 })
