@@ -21,6 +21,7 @@ class Freezer {
   private ice: Promise<void> | undefined
   /** Steps until it freezes. */
   stepsLeft = Number.POSITIVE_INFINITY
+  stepsDone = 0
 
   freeze(): void {
     this.ice ??= new Promise((done) => {
@@ -33,6 +34,7 @@ class Freezer {
     this.release()
   }
   async step(): Promise<void> {
+    this.stepsDone++
     if (--this.stepsLeft < 0) this.freeze()
     await this.ice
   }
@@ -210,6 +212,11 @@ describe('the relay of a cluster (F4)', () => {
     await nodes.told(others)
     expect(await nodes.statusOf(teller)).toBeUndefined()
     expect(await nodes.telling()).toHaveLength(1)
+    // It has ended, and does not only stand by.
+    const { stepsDone } = teller.freezer
+    await appendMade(nodes.log, STREAMS, 9, 12)
+    await nodes.clock.advance(60_000)
+    expect(teller.freezer.stepsDone).toBe(stepsDone)
     await nodes.expectWhole()
   })
 
