@@ -1,5 +1,5 @@
 // The long run of `npm run cluster -- --messages 100000` in small: a cluster that passes everything on to a real broker, with handlers that
-// fail, a node and the broker killed under load, drained; then the log is judged and compared with what readers of the topic see.
+// fail, a node and the broker killed, the broker frozen under load, drained; then the log is judged and compared with what readers of the topic see.
 import { afterAll, expect, test } from 'vitest'
 import { Campaign } from '../support/cluster/campaign.js'
 import { type KafkaBroker, startBroker } from '../support/kafka/broker.js'
@@ -26,13 +26,13 @@ test(
       producers: 1,
       claimers: 1,
       quietMsMax: 100,
-      kinds: ['broker killed', 'killed'],
+      kinds: ['broker killed', 'killed', 'broker frozen'],
       broker,
     })
     const { messages, records, failOvers } = await campaign.run()
     expect(messages).toBeGreaterThanOrEqual(300)
     expect(records).toBeGreaterThan(messages)
-    expect(failOvers.map(({ kind }) => kind)).toEqual(['broker killed', 'killed'])
+    expect(failOvers.map(({ kind }) => kind)).toEqual(['broker killed', 'killed', 'broker frozen'])
   },
   WITHIN_MS,
 )

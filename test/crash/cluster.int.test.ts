@@ -34,14 +34,27 @@ rule(
   'R36 a node whose log does not answer any more loses its queues, and late requests change nothing',
   'log silent',
 )
-rule('R34 R35 appends that arrive and are never answered are there once', 'log answers lost')
+rule(
+  'R34 R35 appends that arrive and are answered late, or never, are there once, and nobody was told otherwise',
+  'log answers lost',
+  'log answers dropped',
+)
+rule(
+  'F2 a node that lives and that others cannot reach hands its queues over, and all nodes answer for all of them',
+  'peers silent',
+  'others cut',
+)
 rule('R18 clocks that differ by minutes and are set while they run change no fence and no lease', 'clock set')
 rule(
   'R39 R61 one node after the other is told to end under load, hands its queues over, ends by itself and is started again',
   'rolling restart',
 )
-rule('R34 R36 the log away for a while, all nodes go on with it', 'log away')
-rule('R23 a worker of the whole cluster killed in a job loses it to another', 'worker killed')
+rule('R34 R36 the log away or frozen for a while, all nodes go on with it', 'log away', 'log frozen')
+rule(
+  'R23 R24 a worker of the whole cluster killed or frozen in a job loses it to another',
+  'worker killed',
+  'worker frozen',
+)
 
 test(
   'I1 I3 I4 I6 healed, everything drains, and the whole log keeps every promise',

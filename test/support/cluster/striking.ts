@@ -1,5 +1,6 @@
 // How a strike is done: what happens to whom, until when, and how it is healed. In between the other nodes have to take writes again,
 // in the end all nodes have to serve.
+import { REQUEST_TIMEOUT_MS } from '../../../src/adapters/kafka/connection.js'
 import { BrokenPromises } from '../chaosLog.js'
 import { LEASE_MS } from '../chaosMix.js'
 import { moment } from '../chaosProcesses.js'
@@ -158,6 +159,8 @@ const blowOf = async (
       return { ...blow, heal: async () => void (await house.options.broker?.start()) }
     case 'broker frozen':
       house.options.broker?.freeze()
+      // Now and then beyond the time in which a call of the relay is answered.
+      if (dice.chance(0.3)) await moment(1.2 * REQUEST_TIMEOUT_MS)
       return { ...blow, heal: async () => house.options.broker?.thaw() }
     case 'worker frozen':
       house.worker?.signal('SIGSTOP')
