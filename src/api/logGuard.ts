@@ -50,12 +50,14 @@ const timeoutMs = (name: string, ms: number): number => {
   throw new RangeError(`logGuard.${name}: accepted is a whole number from 1 to ${TIMER_MS_MAX}`)
 }
 
-/** For health: a log that is open and does not answer is as bad as one that has stopped, and says when it is tried again. */
+/** For health: a log that is open and does not answer is as bad as one that has stopped, and says why, or when it is tried again. */
 export const reachOf = ({
   state,
   reason,
+  outage,
   breaker,
 }: LogCondition): Readonly<{ state: string; reason: string | undefined }> => {
+  if (state === 'open' && outage !== undefined) return { state: 'unreachable', reason: outage }
   if (state !== 'open' || breaker === undefined || breaker.state === 'closed') return { state, reason }
   const next = breaker.retryInMs > 0 ? `it is tried again in ${breaker.retryInMs} ms` : 'it is being tried'
   return { state: 'unreachable', reason: next }

@@ -85,6 +85,8 @@ export type LogCondition = Readonly<{
   /** Bytes of an unfinished commit that were cut off at the last start (never acknowledged, unless the disk lied). */
   discardedTailBytes: number
   syncs: number
+  /** Of a log over a network: why it can be neither read nor written now, as was last asked. */
+  outage?: string
   /** Of a log that is guarded against a connection that does not answer (C14). */
   breaker?: LogBreakerCondition
   /** Of a log whose events are passed on by this process. */

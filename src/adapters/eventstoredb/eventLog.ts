@@ -21,6 +21,7 @@ import { FOLLOWER_TIMES, Follower } from './follower.js'
 import { eventStoreHeartbeats } from './heartbeats.js'
 import { metadataWatch } from './metadataWatch.js'
 import { checkPlace, RIGHTS } from './opening.js'
+import { withReach } from './reach.js'
 import { LogReader } from './reader.js'
 import { Snapshots } from './snapshots.js'
 import {
@@ -377,9 +378,13 @@ export const openEventStoreLog = async (
   }
   try {
     const end = await new LogReader(connection, new Rules(connection, String), names).endPosition()
-    const log = new EventStoreLog(connection, names, options, end)
-    const mustReach = (stream: string, revision: number): void => log.reader.noteHead(stream, revision)
-    return right({ ...log.follow().asPort(), ledgerId: ledgerId.right, mustReach })
+    let mustReach: EventStoreLedgerLog['mustReach'] = () => undefined
+    const log = withReach(connection, identityStream, options, (calls) => {
+      const inner = new EventStoreLog(calls, names, options, end)
+      mustReach = (stream, revision) => inner.reader.noteHead(stream, revision)
+      return inner.follow().asPort()
+    })
+    return right({ ...log, ledgerId: ledgerId.right, mustReach })
   } catch (error) {
     await connection.close()
     return left(

@@ -23,7 +23,7 @@ export type FollowerTimes = Readonly<{
 
 export const FOLLOWER_TIMES: FollowerTimes = { stallMs: 10_000, pauseMs: 100 }
 
-const afterRealTime = (ms: number, callback: () => void): (() => void) => {
+export const afterRealTime = (ms: number, callback: () => void): (() => void) => {
   const timer = setTimeout(callback, ms)
   timer.unref()
   return () => clearTimeout(timer)
@@ -141,18 +141,28 @@ export class Follower {
   /** Silence may mean that nothing happens, or that nothing arrives: only the log itself can tell. */
   private async look(): Promise<void> {
     if (this.isStopped || this.cancelCall === undefined) return
-    const { place, prefix } = this
+    const { connection, place, prefix } = this
+    const from = place === 0 ? 'start' : commitOfPosition(place).commit
     let end = 0
+    let isAhead = false
     try {
-      await this.connection.read({ prefix, from: 'end', isBackward: true, count: 1 }, ({ commit = 0 }) => {
+      // From our own place on: backwards from the end the server might go through all of its log to find one of ours.
+      await connection.read({ prefix: '', from: 'end', isBackward: true, count: 1 }, ({ commit = 0 }) => {
         end = positionAfterCommit(commit)
         return false
       })
+      if (end > place)
+        await connection.read({ prefix, from, count: 2 }, ({ commit = 0 }) => {
+          isAhead = positionAfterCommit(commit) > place
+          return !isAhead
+        })
     } catch {
       // The log does not answer either: the subscription's own end will tell.
       return
     }
-    if (end <= place || this.place !== place) return
-    this.again(`it shows nothing, though the log is ahead of it since ${this.times.stallMs} ms`)
+    if (this.place !== place) return
+    if (isAhead) this.again(`it shows nothing, though the log is ahead of it since ${this.times.stallMs} ms`)
+    // Nothing of ours stands up to there.
+    else this.place = Math.max(place, end)
   }
 }

@@ -55,19 +55,28 @@ export const checkPlace = async (
 
 export const RIGHTS = 'the user needs the rights to read $all and to read and write streams'
 
+type Append = Parameters<StoreCalls['append']>
+
+/** An append that the server looks at as at any other, and refuses for its revision. */
+export const impossibleAppend = (id: string, bytes: number): [expected: Append[1], events: Append[2]] => [
+  IMPOSSIBLE_REVISION,
+  [
+    {
+      id,
+      type: 'LimitProbe',
+      contentType: 'application/octet-stream',
+      data: Buffer.alloc(bytes),
+      metadata: EMPTY,
+    },
+  ],
+]
+
 const checkLimit = async (
   connection: StoreCalls,
   { identityStream, appendBytesMax }: Place,
 ): Promise<LogUnusable | undefined> => {
-  const probe = {
-    id: randomUUID(),
-    type: 'LimitProbe',
-    contentType: 'application/octet-stream',
-    data: Buffer.alloc(appendBytesMax),
-    metadata: EMPTY,
-  }
   try {
-    await connection.append(identityStream, IMPOSSIBLE_REVISION, [probe])
+    await connection.append(identityStream, ...impossibleAppend(randomUUID(), appendBytesMax))
     return undefined
   } catch (error) {
     const { kind, reason } = callFaultOf(error)

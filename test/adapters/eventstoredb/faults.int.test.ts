@@ -1,47 +1,23 @@
 // The EventStoreDB log while the server, or the way to it, misbehaves: what a caller is told is right, or it is "unknown" (I1, I2).
 import { type Either, isLeft } from 'fp-ts/lib/Either.js'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type EventBatch, NO_REVISION } from '../../../domain/batch.js'
-import { type EventStoreLogOptions, openEventStoreLog } from '../../../src/adapters/eventstoredb/eventLog.js'
 import { appendUntilDefinite } from '../../../src/engine/appendLoop.js'
 import type { Appended, AppendFault, EventLog } from '../../../src/ports/eventLog.js'
 import { systemClock } from '../../../src/runtime/systemClock.js'
 import { batchOf, enqueued, run } from '../../contract/eventLog.contract.js'
-import { Emulator, type EmulatorOptions } from '../../support/eventstoredb/emulator.js'
+import type { Emulator } from '../../support/eventstoredb/emulator.js'
 import type { FaultRule } from '../../support/eventstoredb/faults.js'
+import { emulated, type LogOptions, SHORT } from './emulated.js'
 
 const STREAM = 'partition-orders~1.0'
 const OTHER = 'partition-mail~1.0'
 const NAMED = `ledgerq.${STREAM}`
 
-const open: Array<() => Promise<unknown>> = []
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close()
-})
-
-const start = async (options: EmulatorOptions = {}): Promise<Emulator> => {
-  const emulator = await Emulator.start(options)
-  open.push(() => emulator.stop())
-  return emulator
-}
-
-/** Of tests that wait for our own timer. A machine that is busy may need longer for what nobody holds up: then it is asked again. */
-const SHORT = { callTimeoutMs: 400, readTimeoutMs: 2_000 }
-/** Of all others: nothing ends by a timer. */
-const LONG = { callTimeoutMs: 60_000, readTimeoutMs: 60_000 }
-
-const logOn = async (emulator: Emulator, options: Partial<EventStoreLogOptions> = {}): Promise<EventLog> => {
-  const { connectionString } = emulator
-  let opened = await openEventStoreLog({ connectionString, ...LONG, ...options })
-  while (isLeft(opened) && opened.left.type === 'LogUnavailable')
-    opened = await openEventStoreLog({ connectionString, ...LONG, ...options })
-  if (isLeft(opened)) throw new Error(opened.left.reason)
-  open.push(() => opened.right.close())
-  return opened.right
-}
+const { start, logOn, atEnd } = emulated()
 
 const started = async (
-  options: Partial<EventStoreLogOptions> = {},
+  options: LogOptions = {},
 ): Promise<Readonly<{ emulator: Emulator; log: EventLog }>> => {
   const emulator = await start()
   return { emulator, log: await logOn(emulator, options) }
@@ -263,7 +239,7 @@ describe('R41: what the client package does wrong', () => {
     const unheard: unknown[] = []
     const note = (reason: unknown): void => void unheard.push(reason)
     process.on('unhandledRejection', note)
-    open.push(async () => void process.off('unhandledRejection', note))
+    atEnd(async () => void process.off('unhandledRejection', note))
     emulator.faults.add({ on: 'append', do: 'lateCommit', stream: 'ledgerq.partition-many' })
     const answers = Promise.all(
       Array.from({ length: 200 }, (_, n) =>

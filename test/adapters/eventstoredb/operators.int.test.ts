@@ -3,43 +3,19 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isLeft } from 'fp-ts/lib/Either.js'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { NO_REVISION } from '../../../domain/batch.js'
-import { type EventStoreLogOptions, openEventStoreLog } from '../../../src/adapters/eventstoredb/eventLog.js'
 import type { EventLog } from '../../../src/ports/eventLog.js'
 import { batchOf, enqueued, run } from '../../contract/eventLog.contract.js'
 import { TEST_CERTIFICATE, TEST_KEY } from '../../support/eventstoredb/certificate.js'
-import { Emulator, type EmulatorOptions } from '../../support/eventstoredb/emulator.js'
+import type { Emulator, EmulatorOptions } from '../../support/eventstoredb/emulator.js'
 import type { FaultRule } from '../../support/eventstoredb/faults.js'
+import { emulated, type LogOptions, until } from './emulated.js'
 
 const STREAM = 'partition-orders~1.0'
 const NAMED = `ledgerq.${STREAM}`
 
-const open: Array<() => Promise<unknown>> = []
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close()
-})
-
-const start = async (options: EmulatorOptions = {}): Promise<Emulator> => {
-  const emulator = await Emulator.start(options)
-  open.push(() => emulator.stop())
-  return emulator
-}
-
-type Options = Partial<EventStoreLogOptions>
-const opening = async (emulator: Emulator, options: Options = {}): ReturnType<typeof openEventStoreLog> => {
-  const { connectionString } = emulator
-  const opened = await openEventStoreLog({ connectionString, callTimeoutMs: 60_000, ...options })
-  if (!isLeft(opened)) open.push(() => opened.right.close())
-  return opened
-}
-
-const logOn = async (emulator: Emulator, options: Options = {}): Promise<EventLog> => {
-  const opened = await opening(emulator, options)
-  if (isLeft(opened)) throw new Error(opened.left.reason)
-  return opened.right
-}
+const { start, opening, logOn, atEnd } = emulated()
 
 const written = async (log: EventLog, count: number): Promise<void> => {
   const head = await run(log.head(STREAM))
@@ -192,7 +168,7 @@ describe('R43: a server that a ledger cannot live on', () => {
     ['too small appends', { maxAppendBytes: 100_000 }, {}, /less than 1000000 bytes.*MaxAppendSize/],
     ['a prefix that is none', {}, { prefix: 'a.b' }, /prefix is not accepted/],
     ['an address that is none', {}, { connectionString: 'esdb://' }, /connection string is not accepted/],
-  ] satisfies ReadonlyArray<[string, EmulatorOptions, Options, RegExp]>)(
+  ] satisfies ReadonlyArray<[string, EmulatorOptions, LogOptions, RegExp]>)(
     'R43: %s is refused at the start, with the reason',
     async (_, server, options, sentence) => {
       const opened = await opening(await start(server), options)
@@ -236,7 +212,7 @@ describe('R44: certificates, rights, a server that only reads', () => {
     const credentials = { username: 'ops', password: 'secret' }
     const emulator = await start({ tls: { key: TEST_KEY, certificate: TEST_CERTIFICATE }, credentials })
     const directory = await mkdtemp(join(tmpdir(), 'ledgerq-tls-'))
-    open.push(() => rm(directory, { recursive: true }))
+    atEnd(() => rm(directory, { recursive: true }))
     const file = join(directory, 'ca.pem')
     await writeFile(file, TEST_CERTIFICATE)
     const address = (user: string): string =>
@@ -324,7 +300,7 @@ describe('R40: subscriptions that drop, stall, repeat and leave out', () => {
     const stallMs = rule.do === 'stall' ? 100 : 600_000
     const reader = await logOn(emulator, { stallMs, onTrouble: (message) => troubles.push(message) })
     // Both watch the metadata of streams: that is left alone here.
-    while ((emulator.calls.get('subscribe') ?? 0) < 2) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => (emulator.calls.get('subscribe') ?? 0) >= 2)
     emulator.faults.add({ on: 'subscribe', times: 1, events: 3, ...rule })
     let wake = (): void => undefined
     reader.onAppended((next) => {

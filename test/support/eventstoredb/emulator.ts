@@ -131,8 +131,12 @@ export class Emulator {
     this.calls.set(rpc, (this.calls.get(rpc) ?? 0) + 1)
   }
 
+  /** Credentials that were right are so no longer, as after they were changed or have expired. */
+  areCredentialsExpired = false
+
   private mayCall(call: Readonly<{ metadata: { get: (key: string) => unknown[] } }>): boolean {
     const { credentials } = this.options
+    if (this.areCredentialsExpired) return false
     if (credentials === undefined) return true
     const wanted = Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')
     return call.metadata.get('authorization')[0] === `Basic ${wanted}`
