@@ -1,5 +1,5 @@
-// A real Kafka broker for trying things: `npm run build`, then `node scripts/kafka.mjs run` (until Ctrl-C), or `start` and `stop` (in the
-// background). `--version 3.9.2`, `--port 9092` and `--data DIR` say which, where, and what is kept; tests use their own broker, or
+// A real Kafka broker for trying things: `npm run build`, then `node scripts/kafka.mjs run` (until Ctrl-C, or until this program ends in any
+// other way), or `start` and `stop` (in the background). `--version 3.9.2`, `--port 9092` and `--data DIR` say which, where, and what is kept; tests use their own broker, or
 // the one that KAFKA_BROKERS names. Jars come from Maven Central once, and lie in ~/.cache/ledgerq, or where LEDGERQ_CACHE says.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'

@@ -29,12 +29,26 @@ export type BrokerOptions = Readonly<{
   detached?: boolean
 }>
 
+/**
+ * Outlives the program that started it by nothing but this: its input ends when that program does, however it ends, and then it ends the
+ * broker. In a process group of its own, so that a signal for the group leaves it its work.
+ */
+const GUARD = 'read broker; cat >/dev/null; kill -9 "$broker"'
+
+const startGuard = (): ChildProcess => {
+  const guard = spawn('sh', ['-c', GUARD], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+  // It is gone, or ended by us: nothing is to be told to it any more.
+  guard.stdin?.on('error', () => undefined)
+  guard.unref()
+  return guard
+}
+
 /** A guard against what never comes up; a machine that has other things to do may take its time. */
 const READY_WITHIN_MS = 240_000
 const LOOK_EVERY_MS = 50
 const CLUSTER_ID = 'bGVkZ2VycS10ZXN0cy0wMQ'
 
-const freePort = async (): Promise<number> => {
+export const freePort = async (): Promise<number> => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as { port: number }
@@ -43,7 +57,7 @@ const freePort = async (): Promise<number> => {
   return port
 }
 
-const answers = (port: number): Promise<boolean> =>
+export const answers = (port: number): Promise<boolean> =>
   new Promise((done) => {
     const socket = connect(port, '127.0.0.1')
     const end = (is: boolean): void => {
@@ -126,9 +140,20 @@ export class KafkaBroker {
       '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
     ]
     const program = ['-cp', this.classPath, 'kafka.Kafka', join(this.directory, 'server.properties')]
+    // Before the broker, so that there is no moment without it.
+    const guard = detached ? undefined : startGuard()
     const child = spawn('java', [...flags, ...program], { stdio: ['ignore', out, out], detached })
     closeSync(out)
     this.process = child
+    guard?.stdin?.write(`${child.pid}\n`)
+    // A worker of a test runner that was killed would go on, and its brokers with it: nobody hears of its tests any more.
+    const orphaned = (): never => process.exit(1)
+    if (!detached) process.once('disconnect', orphaned)
+    child.once('exit', () => {
+      process.off('disconnect', orphaned)
+      // Its number may be another process's one day.
+      guard?.kill('SIGKILL')
+    })
     if (detached) child.unref()
     const until = Date.now() + READY_WITHIN_MS
     while (!(await answers(this.port))) {

@@ -28,4 +28,5 @@ const started = await startRelay(log, values.brokers, values.topic, {
 await allTold(started)
 process.stdout.write('told\n')
 process.on('SIGTERM', () => void started.relay.stop().then(() => process.exit(0)))
-setInterval(() => undefined, 60_000)
+// It lives for as long as whoever started it.
+process.stdin.on('end', () => process.exit(1)).resume()

@@ -70,7 +70,7 @@ export class RelayProcess {
   /** Options are those of relayChild.ts. */
   static start(options: Readonly<Record<string, string | number>>): RelayProcess {
     const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`)
-    const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
     return new RelayProcess(child)
   }
 
