@@ -78,7 +78,8 @@ class Reach {
     try {
       await this.try(isWriteAsked).catch((error: unknown) => {
         // As after a change of leader, whose next call goes to the right one; silence has taken its time already.
-        if (callFaultOf(error).kind === 'unclear' && !(error instanceof NoAnswer)) return this.try(isWriteAsked)
+        if (callFaultOf(error).kind === 'unclear' && !(error instanceof NoAnswer))
+          return this.try(isWriteAsked)
         throw error
       })
       this.over()

@@ -47,6 +47,9 @@ export class LogReader {
     if (revision > (this.heads.get(stream) ?? NO_REVISION)) this.heads.set(stream, revision)
   }
 
+  /** Of a stream of the server, as the ledger calls it. */
+  private readonly ownName = (stream: string): string => stream.slice(this.prefix.length)
+
   private named(stream: string): string {
     return this.prefix + stream
   }
@@ -112,7 +115,7 @@ export class LogReader {
   }
 
   private async readPage(stream: string, from: number, maxBytes: number): Promise<Page | ReadFault> {
-    const groups = new Groups(maxBytes, from)
+    const groups = new Groups(maxBytes, from, this.ownName)
     const how =
       maxBytes <= ONE_BATCH_BYTES
         ? await this.readLone(stream, from, groups)
@@ -131,7 +134,7 @@ export class LogReader {
       )
     }
     await this.completeFirst(stream, groups)
-    const batches = groups.decode((name) => name.slice(this.prefix.length)).map(({ batch }) => batch)
+    const batches = groups.decode().map(({ batch }) => batch)
     const last = batches[batches.length - 1]
     const next = last === undefined ? from : last.firstRevision + last.events.length
     this.noteHead(stream, next - 1)
@@ -161,7 +164,7 @@ export class LogReader {
     const from = first[0].revision - missing
     const before: Found[] = []
     await this.connection.read({ stream: this.named(stream), from, count: missing }, (event) => {
-      before.push([event, ownFacts(event)])
+      before.push([event, ownFacts(event, stream)])
       return true
     })
     if (before.length !== missing || before[0]?.[0].revision !== from)
@@ -190,11 +193,11 @@ export class LogReader {
     from: number,
     maxBytes: number,
   ): Promise<Readonly<{ batches: ReadonlyArray<StoredBatch>; next: number; atEnd: boolean }>> {
-    const groups = new Groups(maxBytes, undefined)
+    const groups = new Groups(maxBytes, undefined, this.ownName)
     const how = await this.readAllOnce(from, groups)
     const first = groups.first
-    if (first !== undefined) await this.completeFirst(first[0].stream.slice(this.prefix.length), groups)
-    const batches = groups.decode((name) => name.slice(this.prefix.length))
+    if (first !== undefined) await this.completeFirst(this.ownName(first[0].stream), groups)
+    const batches = groups.decode()
     const last = batches[batches.length - 1]
     const next = last === undefined ? from : Math.max(from, endOfBatch(last.batch))
     return { batches, next, atEnd: how === 'end' }
@@ -229,16 +232,11 @@ export class LogReader {
 
 const isNear = (one: number, other: number): boolean => Math.abs(one - other) < LONE_EVENTS
 
-const ownFacts = (event: FoundEvent): Facts => {
+const ownFacts = (event: FoundEvent, stream: string): Facts => {
   const facts = factsOf(event)
   if (facts !== undefined) return facts
   throw new ReadRefused(
-    corrupt(
-      event.stream,
-      event.revision,
-      `an event of type ${event.type} that no ledger wrote`,
-      event.commit ?? 0,
-    ),
+    corrupt(stream, event.revision, `an event of type ${event.type} that no ledger wrote`, event.commit ?? 0),
   )
 }
 
@@ -254,6 +252,7 @@ class Groups {
     private readonly maxBytes: number,
     /** Of a single stream, the revision that comes next; a gap ends the page's life. */
     private nextRevision: number | undefined,
+    private readonly ownName: (stream: string) => string,
   ) {}
 
   get first(): Found | undefined {
@@ -266,7 +265,7 @@ class Groups {
 
   /** False = the page is full. */
   add(event: FoundEvent): boolean {
-    const facts = ownFacts(event)
+    const facts = ownFacts(event, this.ownName(event.stream))
     this.check(event, facts)
     const isNew = this.groups.length === 0 || facts.index === 0
     if (isNew) this.groups.push([])
@@ -278,7 +277,7 @@ class Groups {
   private check(event: FoundEvent, facts: Facts): void {
     const { stream, revision, commit = 0 } = event
     const refuse = (reason: string): never => {
-      throw new ReadRefused(corrupt(stream, revision, reason, commit))
+      throw new ReadRefused(corrupt(this.ownName(stream), revision, reason, commit))
     }
     const before = this.groups[this.groups.length - 1]?.at(-1)
     if (this.nextRevision !== undefined) {
@@ -302,11 +301,11 @@ class Groups {
     this.groups[0]?.unshift(...before)
   }
 
-  decode(streamOf: (name: string) => string): StoredBatch[] {
+  decode(): StoredBatch[] {
     return this.groups.map((group) => {
       const name = group[0]?.[0].stream ?? ''
       const count = group[0]?.[1].count
-      const stream = streamOf(name)
+      const stream = this.ownName(name)
       const decoded = decodeStored(stream, group)
       if (isLeft(decoded)) {
         const { revision, commit = 0, reason } = decoded.left

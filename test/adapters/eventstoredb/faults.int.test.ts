@@ -1,14 +1,16 @@
 // The EventStoreDB log while the server, or the way to it, misbehaves: what a caller is told is right, or it is "unknown" (I1, I2).
+import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
 import { type Either, isLeft } from 'fp-ts/lib/Either.js'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type EventBatch, NO_REVISION } from '../../../domain/batch.js'
+import { openEventStoreLog } from '../../../src/adapters/eventstoredb/eventLog.js'
 import { appendUntilDefinite } from '../../../src/engine/appendLoop.js'
 import type { Appended, AppendFault, EventLog } from '../../../src/ports/eventLog.js'
 import { systemClock } from '../../../src/runtime/systemClock.js'
 import { batchOf, enqueued, run } from '../../contract/eventLog.contract.js'
 import type { Emulator } from '../../support/eventstoredb/emulator.js'
 import type { FaultRule } from '../../support/eventstoredb/faults.js'
-import { emulated, type LogOptions, SHORT } from './emulated.js'
+import { emulated, type LogOptions, SHORT, until } from './emulated.js'
 
 const STREAM = 'partition-orders~1.0'
 const OTHER = 'partition-mail~1.0'
@@ -147,6 +149,26 @@ describe('R36: no answer, no reset', () => {
     expect(await untilDefinite(log, NO_REVISION, batch)).toMatchObject({ right: { firstRevision: 0 } })
   })
 
+  it('R36: our own timers end within 5 s, for appends and for reads, as they are unless somebody sets them', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    atEnd(async () => void vi.useRealTimers())
+    const emulator = await start()
+    const opened = await openEventStoreLog({ connectionString: emulator.connectionString })
+    if (isLeft(opened)) throw new Error(opened.left.reason)
+    const log = opened.right
+    atEnd(() => log.close())
+    planned(emulator, 'silence')
+    emulator.faults.add({ on: 'read', do: 'silence', stream: NAMED })
+    const append = log.append(STREAM, NO_REVISION, batchOf([enqueued(1)]))()
+    await until(() => emulator.faults.met.get('silence') === 1)
+    vi.advanceTimersByTime(5_000)
+    expect(await append).toMatchObject({ left: { type: 'OutcomeUnknown' } })
+    const read = log.read(STREAM, 0, 1_000)()
+    await until(() => (emulator.faults.met.get('silence') ?? 0) >= 2)
+    vi.advanceTimersByTime(5_000)
+    expect(await read).toMatchObject({ left: { type: 'LogUnavailable' } })
+  })
+
   it('R36: reads end by our own timer, and say that the log cannot be reached', async () => {
     const { emulator, log } = await started(SHORT)
     await untilDefinite(log, NO_REVISION, batchOf([enqueued(1)]))
@@ -232,6 +254,38 @@ describe('R41: what the client package does wrong', () => {
     await run(log.truncateBefore(STREAM, 1))
     expect(emulator.calls.get('append')).toBeGreaterThan(1)
     expect(emulator.calls.get('batchAppend')).toBeUndefined()
+  })
+
+  it('R41: nothing that the batch append of a server or of another client in the process does wrong reaches ours', async () => {
+    const { emulator, log } = await started()
+    const elsewhere = await start()
+    for (const kind of ['foreignReply', 'cleanEnd', 'silence'] as const)
+      emulator.faults.add({ on: 'batchAppend', do: kind })
+    const stranger = EventStoreDBClient.connectionString(elsewhere.connectionString)
+    atEnd(async () => void stranger.dispose())
+    const strange = jsonEvent({ type: 'Strange', data: {} })
+    await stranger.appendToStream('warm', strange)
+    elsewhere.faults.add({ on: 'batchAppend', do: 'loseReply', stream: 'theirs' })
+    planned(emulator, 'lateCommit')
+    const ours = log.append(STREAM, NO_REVISION, batchOf([enqueued(1)]))()
+    await until(() => emulator.faults.heldBack === 1)
+    // The package rejects every batch append of the process with this, and may end it with what is answered later.
+    await expect(stranger.appendToStream('theirs', strange)).rejects.toMatchObject({ type: 'unavailable' })
+    let isOpen = true
+    void ours.then(() => {
+      isOpen = false
+    })
+    await run(log.append(OTHER, NO_REVISION, batchOf([enqueued(7)])))
+    expect(isOpen).toBe(true)
+    emulator.faults.clear()
+    emulator.faults.release()
+    await emulator.cut()
+    expect(await ours).toMatchObject({ left: { type: 'OutcomeUnknown' } })
+    expect(await ordinals(log)).toEqual([1])
+    expect([emulator.calls.get('batchAppend'), emulator.faults.met.get('foreignReply')]).toEqual([
+      undefined,
+      undefined,
+    ])
   })
 
   it('R41: of many calls at once no more than the server takes are under way, and none is left unheard when the connection breaks', async () => {

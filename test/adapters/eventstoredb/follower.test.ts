@@ -1,9 +1,10 @@
 // Who follows the log is shown each event once and in order, whatever a subscription sends (R40).
 import { describe, expect, it } from 'vitest'
 import type { Connection } from '../../../src/adapters/eventstoredb/connection.js'
-import { Follower } from '../../../src/adapters/eventstoredb/follower.js'
+import { FOLLOWER_TIMES, Follower } from '../../../src/adapters/eventstoredb/follower.js'
 import type { FoundEvent } from '../../../src/adapters/eventstoredb/storedEvents.js'
 import type { ReadWish } from '../../../src/adapters/eventstoredb/wire.js'
+import { ManualClock } from '../../support/manualClock.js'
 
 const event = (revision: number, stream = 's'): FoundEvent => ({
   stream,
@@ -49,6 +50,70 @@ const followed = async (
   expect(cancelled.sort()).toEqual(lists.map((_, number) => number))
   return { shown, troubles, from }
 }
+
+/** A log that is read as it is, under a subscription that shows nothing. */
+const silent = (events: FoundEvent[]) => {
+  const clock = new ManualClock()
+  const troubles: string[] = []
+  const subscribedFrom: Array<ReadWish['from']> = []
+  const reads: ReadWish[] = []
+  const connection = {
+    subscribe: async (wish: ReadWish) => {
+      subscribedFrom.push(wish.from)
+      return () => undefined
+    },
+    read: async (wish: ReadWish, show: (event: FoundEvent) => boolean) => {
+      reads.push(wish)
+      const { from, isBackward = false } = wish
+      const prefix = 'prefix' in wish ? wish.prefix : ''
+      const found = events.filter(
+        ({ stream, commit = 0 }) => stream.startsWith(prefix) && (typeof from !== 'number' || commit >= from),
+      )
+      if (isBackward) found.reverse()
+      for (const one of found) if (!show(one)) return 'stopped'
+      return 'end'
+    },
+  } as unknown as Connection
+  const hooks = { onEvent: () => undefined, onTrouble: (message: string) => void troubles.push(message) }
+  const follower = new Follower(connection, 'p.', 0, hooks, FOLLOWER_TIMES, clock.after)
+  follower.start()
+  return { clock, troubles, subscribedFrom, reads, follower }
+}
+
+describe('R40: silence', () => {
+  it('R40: ten seconds without progress while the log is ahead are told, and the subscription is opened anew from its own place', async () => {
+    const events: FoundEvent[] = []
+    const { clock, troubles, subscribedFrom, follower } = silent(events)
+    await clock.advance(60_000)
+    expect(troubles).toEqual([])
+    events.push(event(0, 'p.s'))
+    await clock.advance(10_000)
+    expect(troubles).toEqual([expect.stringMatching(/it shows nothing, though the log is ahead of it/)])
+    await clock.advance(100)
+    expect(subscribedFrom).toEqual(['start', 'start'])
+    // It is as silent as the first: told again, and not given up.
+    await clock.advance(10_000)
+    expect(troubles).toHaveLength(2)
+    follower.stop()
+  })
+
+  it('R40: what others write to the server is no trouble, and the same part of the log is not looked through twice', async () => {
+    const events = Array.from({ length: 50 }, (_, revision) => event(revision, 'theirs'))
+    const { clock, troubles, reads, follower } = silent(events)
+    await clock.advance(10_000)
+    expect(reads).toMatchObject([
+      { prefix: '', from: 'end', isBackward: true, count: 1 },
+      { prefix: 'p.', from: 'start' },
+    ])
+    events.push(event(50, 'theirs'))
+    await clock.advance(10_000)
+    expect(reads.slice(2)).toMatchObject([{ from: 'end' }, { prefix: 'p.', from: 4_900 }])
+    await clock.advance(10_000)
+    expect(reads.slice(4)).toMatchObject([{ prefix: '', from: 'end' }])
+    expect(troubles).toEqual([])
+    follower.stop()
+  })
+})
 
 describe('R40: the follower', () => {
   it('R40: leaves out what comes twice, or again after more', async () => {

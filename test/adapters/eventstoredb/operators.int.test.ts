@@ -147,6 +147,18 @@ describe('R43: an operator changes a stream', () => {
     expect(await log.read(STREAM, 3, 1_000)()).toMatchObject(fault)
   })
 
+  it('R43: a revision that is missing between others stops the read at it, and no later one is shown', async () => {
+    const emulator = await start()
+    const log = await logOn(emulator)
+    await written(log, 5)
+    emulator.faults.add({ on: 'read', do: 'skip', stream: NAMED })
+    expect(await log.read(STREAM, 0, 1_000_000)()).toMatchObject({
+      left: { type: 'LogCorrupt', stream: STREAM, reason: expect.stringMatching(/revision 1 is missing/) },
+    })
+    emulator.faults.clear()
+    expect((await run(log.read(STREAM, 0, 1_000_000))).batches).toHaveLength(5)
+  })
+
   it('R43: an event that no ledger wrote stops the stream at its revision', async () => {
     const emulator = await start()
     const log = await logOn(emulator)
@@ -157,7 +169,7 @@ describe('R43: an operator changes a stream', () => {
       { id, type: 'Note', contentType: 'application/json', data: Buffer.from('{}'), metadata: empty },
     ])
     expect(await log.read(STREAM, 0, 1_000)()).toMatchObject({
-      left: { type: 'LogCorrupt', revision: 2, reason: expect.stringContaining('Note') },
+      left: { type: 'LogCorrupt', stream: STREAM, revision: 2, reason: expect.stringContaining('Note') },
     })
   })
 })

@@ -67,6 +67,7 @@ describe('R44: rights that end while a log is open', () => {
       /denies access/,
     ],
     ['a server that only reads', ({ faults }) => faults.add({ on: 'append', do: 'readOnly' }), /refuses/],
+    ['a server that is away', (emulator) => void emulator.down(), /./],
   ])('R44: %s: an idle log knows it at its next look, and also when it is over', async (_, plant, reason) => {
     const { emulator, outage, told, lookedUntil } = await opened()
     plant(emulator)
@@ -74,6 +75,7 @@ describe('R44: rights that end while a log is open', () => {
     expect(outage()).toMatch(reason)
     emulator.areCredentialsExpired = false
     emulator.faults.clear()
+    await emulator.up()
     await lookedUntil(() => outage() === undefined)
     expect(told.at(-1)).toBe('the log can be used again')
   })

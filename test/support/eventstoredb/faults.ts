@@ -35,7 +35,7 @@ export type FaultKind =
   | 'duplicate'
   /** Subscriptions: ends with UNAVAILABLE after `events` of them. */
   | 'drop'
-  /** Subscriptions: every second event is left out. */
+  /** Subscriptions and reads: every second event is left out. */
   | 'skip'
 
 export type FaultRule = Readonly<{

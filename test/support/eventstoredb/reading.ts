@@ -97,7 +97,7 @@ export const answerRead = async (
     if (!wish.fits(kept)) continue
     if (fault?.do === 'stall' && sent >= (fault.events ?? 0)) return
     left--
-    sent++
+    if (++sent % 2 === 0 && fault?.do === 'skip') continue
     store.shown++
     await send(call, eventAnswer(kept))
   }
