@@ -77,7 +77,7 @@ describe('F1: a ledger on EventStoreDB', () => {
     expect(new Set(all).size).toBe(all.length)
   })
 
-  it('F1: a call that no append could hold is refused at the door, and its neighbours are not', async () => {
+  it('F1, R42: a call that no append could hold is refused at the door, and its neighbours are not', async () => {
     const ledger = await ledgerOn(await start())
     const orders = await ledger.queue('orders')
     const items = Array.from({ length: 2_000 }, (_, n) => ({ payload: { n, text: 'x'.repeat(200) } }))
