@@ -42,6 +42,15 @@ export const shareIn = (layouts: Layouts, partition: number): number => {
 export const isDraining = (layouts: Layouts, partition: number): boolean =>
   partition < (activeLayout(layouts)?.first ?? 0)
 
+export const isDrained = (layouts: Layouts, partition: number): boolean =>
+  layouts.some(
+    (layout) => layout.isDrained && partition >= layout.first && partition < layout.first + layout.partitions,
+  )
+
+/** Layouts that hold messages still, and take nothing new. */
+export const drainingIn = (layouts: Layouts): Layouts =>
+  layouts.slice(0, -1).filter((layout) => !layout.isDrained)
+
 export const withLayout = (layouts: Layouts, partitions: number): Layouts => [
   ...layouts,
   { first: partitionsIn(layouts), partitions, isDrained: false },

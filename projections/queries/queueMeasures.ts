@@ -1,4 +1,5 @@
 // The numbers of one partition at one moment, and of several put together (E1): what projections show.
+import { isDrained } from '../../domain/queue/index.js'
 import { Durations, type DurationView } from '../measures/durations.js'
 import { KIND_COLUMNS, type KindCount } from '../measures/kindCounts.js'
 import { RATE_COLUMNS, type RatesView } from '../measures/recentRates.js'
@@ -40,7 +41,7 @@ export const measuresOf = (state: PartitionState, at: number): PartitionMeasures
     lastTenMinutes: measures.rates.view(at, 10 * MINUTE_MS),
     oldestClaimableAgeMs: oldestClaimableAgeMs(state, at),
     size: state.size,
-    maxSize: state.config.maxSize,
+    maxSize: isDrained(state.layouts, state.partition) ? 0 : state.config.maxSize,
     groups: state.groups.size,
     dedupKeys: state.dedup.size,
     circuits: state.circuits.list(at),

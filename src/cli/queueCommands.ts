@@ -1,4 +1,4 @@
-// ledgerq queue list | create | show | delete | pause | resume
+// ledgerq queue list | create | show | delete | resize | pause | resume
 import type { Command } from 'commander'
 import { DEDUP_MODES } from '../../domain/queue/settingRules.js'
 import type { QueueConfig, QueueStats, QueueView, SwitchesView } from '../api/types/index.js'
@@ -13,6 +13,7 @@ import {
   wholeNumber,
 } from './context.js'
 import { UsageError } from './exitCode.js'
+import { addResizeCommand, drainingText } from './resizeCommand.js'
 import { type SettingPairs, settingPair } from './settingPairs.js'
 import { setGroupPaused } from './switchCommands.js'
 import { type Column, duration, facts, grouped, table } from './table.js'
@@ -69,6 +70,7 @@ const described = (view: QueueView, stats: QueueStats, switches: SwitchesView): 
     ['attempts', stats.attempts],
     ['failures', failed.join(', ')],
     ['partitions', config.partitions],
+    ['draining', drainingText(stats)],
     ['at most', `${grouped(config.maxSize)} messages per partition`],
     ['lease', duration(config.leaseMs)],
     ['time limit', duration(config.handlerTimeoutMs)],
@@ -167,7 +169,9 @@ const setPaused = async (
 }
 
 export const addQueueCommands = (program: Command, surroundings: Surroundings): void => {
-  const queue = program.command('queue').description('queues: list, create, show, delete, pause, resume')
+  const queue = program
+    .command('queue')
+    .description('queues: list, create, show, delete, resize, pause, resume')
   queue
     .command('list')
     .description('all queues with their counts')
@@ -176,7 +180,7 @@ export const addQueueCommands = (program: Command, surroundings: Surroundings): 
     .command('create <name>')
     .description('create a queue, or change the settings that are given')
     .option('--preset <name>', `settings that go together: ${PRESET_NAMES.join(', ')}`, presetName)
-    .option('--partitions <n>', 'fixed when it is created', wholeNumber('--partitions', 1))
+    .option('--partitions <n>', 'changed later by queue resize', wholeNumber('--partitions', 1))
     .option('--max-size <n>', 'messages per partition', wholeNumber('--max-size', 1))
     .option('--dedup <mode>', `what makes a duplicate: ${DEDUP_MODES.join(', ')}`, dedupMode)
     .option('--dedup-window-ms <ms>', 'how long keys are remembered', wholeNumber('--dedup-window-ms', 0))
@@ -197,6 +201,7 @@ export const addQueueCommands = (program: Command, surroundings: Surroundings): 
     .description('settings and counts of one queue')
     .action((name: string, _options, command) => show(contextOf(surroundings, command), name))
   addClearCommand(queue, surroundings)
+  addResizeCommand(queue, surroundings)
   queue
     .command('delete <name>')
     .description('delete a queue; its events stay in the log')

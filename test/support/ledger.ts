@@ -232,11 +232,11 @@ export class TestQueue {
   }
 
   /** The live state is what the log gives, with and without snapshots (I6). Only when nothing is in flight. */
-  async assertReplayAgrees(): Promise<void> {
-    const { state } = this.engine.partition(0)
+  async assertReplayAgrees(number = 0): Promise<void> {
+    const { state, stream } = this.engine.partition(number)
     assert.ok(state !== undefined, 'the partition is open')
-    const whole = await recoverPartition(this.inner, this.stream, { useSnapshots: false })
-    const short = await recoverPartition(this.inner, this.stream)
+    const whole = await recoverPartition(this.inner, stream, { useSnapshots: false })
+    const short = await recoverPartition(this.inner, stream)
     assert.equal(stateHash(whole.state), stateHash(state), 'replay of the whole log')
     assert.equal(stateHash(short.state), stateHash(state), 'snapshot and tail')
   }

@@ -151,7 +151,7 @@ const nextSource = async (
   return best
 }
 
-const PRIORITY_CURSOR = /^p\.(-?\d{1,4})\.([0-9a-z]{1,11})\.(\d{1,4})\.([0-9a-z]{1,11})$/
+const PRIORITY_CURSOR = /^p\.(-?\d{1,4})\.([0-9a-z]{1,11})\.(\d{1,5})\.([0-9a-z]{1,11})$/
 
 const priorityCursor = ({ priority, enqueuedAt, partition, ordinal }: PriorityPlace): string =>
   `p.${priority}.${enqueuedAt.toString(36)}.${partition}.${ordinal.toString(36)}`

@@ -1,5 +1,6 @@
 // The projections of a queue, and the health of the ledger: numbers asked of each partition's fold at one moment.
 import { isLeft } from 'fp-ts/lib/Either.js'
+import { sharersIn } from '../../../domain/queue/index.js'
 import { type Health, judge, type QueueCondition } from '../../../projections/health/health.js'
 import { combined, measuresOf, type PartitionMeasures } from '../../../projections/queries/queueMeasures.js'
 import type { QueueEngine } from '../../engine/queueEngine.js'
@@ -140,7 +141,7 @@ const conditionOf = (
     paused: control.paused,
     down,
     size: asked?.parts.reduce((total, part) => total + part.size, 0) ?? 0,
-    maxSize: control.config.maxSize * partitions.length,
+    maxSize: control.config.maxSize * sharersIn(control.layouts),
     succeeded,
     ended: succeeded + deadLettered + expired,
     completionObjective: control.config.completionObjective,

@@ -2,8 +2,9 @@
 // (behind the reply barrier), finished ones of the register; both lead to the message's history in the log.
 import { isLeft } from 'fp-ts/lib/Either.js'
 import { type PartitionRef, parseGeneratedId } from '../../../domain/ids.js'
+import { drainingIn, type QueueControl, sharersIn } from '../../../domain/queue/index.js'
 import * as L from '../../../projections/messageTable/layout.js'
-import { sumOfCounts, viewOf } from '../../../projections/partition/index.js'
+import { type CountsView, sumOfCounts, viewOf } from '../../../projections/partition/index.js'
 import { oldestClaimableAgeMs } from '../../../projections/queries/partitionQueries.js'
 import { type PastEvent, readHistory } from '../../engine/history.js'
 import type { Partition } from '../../engine/partition.js'
@@ -48,7 +49,8 @@ export const locate = async ({ engine, register }: ReadDeps, id: string): Promis
     if (!known || partition >= engine.partitions.length) return undefined
     return locateOrdinal({ engine, register }, partition, ordinal)
   }
-  for (const { ref } of engine.partitions) {
+  // The newest first: an id that may be used again after its window is, in a queue that was resized, at home in a newer one.
+  for (const { ref } of engine.partitions.toReversed()) {
     const live = await engine.look(ref.partition, (state) => state.callerIds.get(id))
     if (isLeft(live)) throw errorOfFailure(live.left)
     const partition = engine.partition(ref.partition)
@@ -104,6 +106,18 @@ export const viewAt = async (
   return view === undefined ? undefined : { view, history }
 }
 
+const drainingStats = (
+  { layouts }: QueueControl,
+  seen: ReadonlyArray<Readonly<{ counts: CountsView }>>,
+): Pick<QueueStats, 'draining'> => {
+  const draining = drainingIn(layouts).map(({ first, partitions }) => {
+    const { dead, ...counts } = sumOfCounts(seen.slice(first, first + partitions).map((one) => one.counts))
+    const messages = counts.scheduled + counts.pending + counts.retrying + counts.processing
+    return { first, partitions, messages, dead }
+  })
+  return draining.length === 0 ? {} : { draining }
+}
+
 export const queueStats = async ({ engine }: Pick<ReadDeps, 'engine'>): Promise<QueueStats> => {
   const reply = await engine.lookAll((state, at) => ({
     counts: viewOf(state.counts),
@@ -115,9 +129,10 @@ export const queueStats = async ({ engine }: Pick<ReadDeps, 'engine'>): Promise<
   return {
     queue: engine.name,
     paused: control.paused,
-    partitions: engine.partitions.length,
+    partitions: control.config.partitions,
     ...sumOfCounts(seen.map(({ counts }) => counts)),
-    maxSize: control.config.maxSize * engine.partitions.length,
+    maxSize: control.config.maxSize * sharersIn(control.layouts),
+    ...drainingStats(control, seen),
     oldestClaimableAgeMs: control.paused ? 0 : Math.max(0, ...seen.map((one) => one.oldestClaimableAgeMs)),
     position: reply.right.position,
   }

@@ -106,7 +106,7 @@ export const actOn = async (
 const placeOf = (cursor: string | undefined, partitions: number): Place => {
   if (cursor === undefined) return { partition: 0, ordinal: 1, end: undefined }
   const [, partition, ordinal = '', end = ''] =
-    /^s\.(\d{1,4})\.([0-9a-z]{1,11})\.([0-9a-z]{0,11})$/.exec(cursor) ?? []
+    /^s\.(\d{1,5})\.([0-9a-z]{1,11})\.([0-9a-z]{0,11})$/.exec(cursor) ?? []
   if (partition === undefined || Number(partition) >= partitions)
     throw errorOf({ type: 'Invalid', field: 'cursor', problem: 'accepted is a cursor of an earlier answer' })
   return {

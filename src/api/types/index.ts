@@ -230,6 +230,7 @@ export type DeadLetter = MessageView &
 export type QueueStats = Readonly<{
   queue: string
   paused: boolean
+  /** Those that take new messages. */
   partitions: number
   scheduled: number
   pending: number
@@ -248,6 +249,8 @@ export type QueueStats = Readonly<{
   purged: number
   failuresByType: Readonly<Record<string, number>>
   maxSize: number
+  /** Older partitions of a queue that was resized, with what they hold still; absent when there are none. */
+  draining?: ReadonlyArray<Readonly<{ first: number; partitions: number; messages: number; dead: number }>>
   /** Milliseconds the oldest message that could run now has been waiting; 0 when none waits or the queue is paused. */
   oldestClaimableAgeMs: number
   position: number
