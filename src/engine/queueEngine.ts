@@ -54,10 +54,16 @@ export class QueueEngine {
       (state, events: ReadonlyArray<ControlEvent>) => events.reduce(evolveControl, state),
     )
     const engine = new QueueEngine(entry, control, deps, events)
-    await engine.layouts.advance()
-    // Who led the queue before may have resized it while its partitions were taken over, and cannot any more.
-    if (deps.stillLeads !== undefined) await engine.readControl()
-    await engine.layouts.advance()
+    try {
+      await engine.layouts.advance()
+      // Who led the queue before may have resized it while its partitions were taken over, and cannot open others any more.
+      if (deps.stillLeads !== undefined) await engine.readControl()
+      await engine.layouts.advance()
+    } catch (error) {
+      // Nobody has this one: it must not go on by itself.
+      await engine.layouts.close()
+      throw error
+    }
     engine.layouts.keepUp()
     return engine
   }
