@@ -8,6 +8,7 @@ import {
   foldCluster,
   isMember,
   leaderOf,
+  levelOf,
   type Member,
   ownerOf,
   type Run,
@@ -54,12 +55,14 @@ export type LeadersView = Readonly<{
   units: ReadonlySet<string>
   /** Assigned long enough ago to be missed if there is no such thing. */
   settled: (unit: string) => boolean
+  /** Nobody older was a member for long enough: one that is only started again has had the time to come back. */
+  isLevelSettled: boolean
 }>
 
 /** Nothing for everybody but the oldest of the living: who died, what they leave, what is new, what is gone, what all understand. */
 export const lead = (
   state: ClusterState,
-  { self, live, apart = NOBODY_APART, units, settled }: LeadersView,
+  { self, live, apart = NOBODY_APART, units, settled, isLevelSettled }: LeadersView,
 ): Events => {
   const leader = leaderOf(state, live)
   if (leader?.node !== self.node || leader.incarnation !== self.incarnation) return []
@@ -70,8 +73,9 @@ export const lead = (
     if (!units.has(unit) && settled(unit)) events.push({ type: 'UnitReleased', unit })
   const now = foldCluster(state, events)
   const free = [...units].filter((unit) => ownerOf(now, unit) === undefined)
-  const level = Math.min(...[...now.members.values()].map((member) => member.level))
-  if (Number.isFinite(level) && level > now.level) events.push({ type: 'LevelRaised', level })
+  const level = levelOf(now)
+  // Where nothing has been written yet nobody older can have taken part.
+  if (level > now.level && (now.level === 0 || isLevelSettled)) events.push({ type: 'LevelRaised', level })
   return [...events, ...assignments(now, free, live, apart)]
 }
 

@@ -7,6 +7,7 @@ export {
   foldCluster,
   isMember,
   leaderOf,
+  levelOf,
   type Member,
   ownerOf,
   queueOfUnit,

@@ -136,6 +136,10 @@ export type Run = Readonly<{ node: string; incarnation: string }>
 export const isMember = (state: ClusterState, { node, incarnation }: Run): boolean =>
   state.members.get(node)?.incarnation === incarnation
 
+/** What all members understand. */
+export const levelOf = ({ members }: ClusterState): number =>
+  members.size === 0 ? 0 : Math.min(...[...members.values()].map(({ level }) => level))
+
 /** The oldest of those that live. */
 export const leaderOf = (state: ClusterState, live: ReadonlySet<string>): Member | undefined => {
   let leader: Member | undefined

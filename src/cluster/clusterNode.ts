@@ -43,6 +43,9 @@ import { Tenures } from './tenures.js'
 /** Up to which level of events this program understands. Raised with each kind or version of an event that older ones do not know. */
 export const LEVEL = 2
 
+/** A member that does not understand the next level yet has so many tenures to come back, before it is written without it. */
+const LEVEL_SETTLES_TENURES = 6
+
 export type ClusterNodeDeps = Readonly<{
   /** Not guarded: what it says of the connection is for itself to judge. */
   log: EventLog
@@ -322,6 +325,7 @@ export class ClusterNode {
         live,
         apart,
         units: new Set([...this.deps.queues()].map(queueUnit)),
+        isLevelSettled: this.tenures.levelMs > LEVEL_SETTLES_TENURES * this.deps.times.tenureMs,
         // A queue that was to be created when this was assigned would be known by now.
         settled: (unit) =>
           taskOfUnit(unit) === undefined &&

@@ -191,9 +191,33 @@ describe('a cluster', () => {
     await house.clock.advance(2 * TIMES.heartbeatMs)
     expect(a.cluster.state.level).toBe(2)
     const left = b.cluster.leave()
-    await house.clock.advance(2 * TIMES.heartbeatMs)
+    await house.clock.advance(5 * TIMES.tenureMs)
     await left
+    // It may only be starting again.
+    expect(a.cluster.state.level).toBe(2)
+    await house.clock.advance(2 * TIMES.tenureMs)
     expect(a.cluster.state.level).toBe(3)
+  })
+
+  it('R65: a node of an older version that is started again finds its place, though all others are newer', async () => {
+    const house = new House()
+    const older = await house.join('a')
+    const newer = await house.join('b', { level: 3 })
+    house.queues.add('x')
+    await house.clock.advance(2 * TIMES.heartbeatMs)
+    for (let n = 0; n < 3; n++) {
+      const left = (house.nodes.findLast(({ name }) => name === 'a') ?? older).cluster.leave()
+      await house.clock.advance(3 * TIMES.tenureMs)
+      await left
+      expect(house.owners('x')).toEqual(['b'])
+      await house.join('a')
+      await house.clock.advance(TIMES.heartbeatMs)
+    }
+    expect(newer.cluster.state.level).toBe(2)
+    const gone = newer.cluster.leave()
+    await house.clock.advance(2 * TIMES.heartbeatMs)
+    await gone
+    expect(house.owners('x')).toEqual(['a'])
   })
 
   it('F4: a task runs on one node at a time, and on the next one when that dies', async () => {

@@ -1,5 +1,6 @@
 // R65: programs of different versions in one cluster. The other version is this one with lines of its sources edited as it loads.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { RemoteLedger } from '../../src/client/connectLedger.js'
 import { ClusterHouse } from '../support/cluster/clusterHouse.js'
 import type { SourceEdit } from '../support/cluster/editedSources.js'
 import type { ClusterNode } from '../support/cluster/node.js'
@@ -25,6 +26,9 @@ beforeAll(async () => {
   house = await ClusterHouse.build({ seed: 2, nodes: 2, times: TIMES, probes: 0, probeEveryMs: 1_000 })
 }, WITHIN_MS)
 afterAll(() => house.leave({ keep: false }), WITHIN_MS)
+/** One that a test has of its own. */
+let mixed: ClusterHouse | undefined
+afterAll(() => mixed?.leave({ keep: false }), WITHIN_MS)
 
 const nodes = (): readonly [ClusterNode, ClusterNode] => house.nodes as unknown as [ClusterNode, ClusterNode]
 /** What the node says of the unit, once it is so. */
@@ -79,6 +83,54 @@ test(
     expect(started.complaints()).toMatch(/understands events up to level 1.*level 2: use a newer version/)
     await older.start()
     await house.whole()
+  },
+  WITHIN_MS,
+)
+
+test(
+  'R65 upgraded, written to and downgraded one by one, queues go from version to version and back under load, and nothing is lost',
+  async () => {
+    const older = [UNDERSTANDS_LESS]
+    mixed = await ClusterHouse.build({
+      seed: 2,
+      nodes: 2,
+      times: TIMES,
+      probes: 2,
+      probeEveryMs: 150,
+      edits: older,
+    })
+    const [first, second] = mixed.nodes as [ClusterNode, ClusterNode]
+    const at = mixed
+    const levelIs = async (level: number): Promise<void> => {
+      for (const node of at.nodes) while ((await at.told(node))?.level !== level);
+    }
+    at.startWorker()
+    at.probes.go(at.ledgersBut(new Set()))
+    at.load({ producers: 1, claimers: 1, operates: true }, 7)
+    /** Its queues are led by the other one from then on, whichever version that is. */
+    const becomes = async (node: ClusterNode, edits: ReadonlyArray<SourceEdit>): Promise<void> => {
+      const other = node === first ? second : first
+      await at.endNode(node)
+      const units = (await at.told(other))?.units ?? []
+      expect(units.filter((unit) => unit.node !== other.name)).toEqual([])
+      const since = performance.now()
+      at.probes.go([at.ledgersBut(new Set([node]))[0] as RemoteLedger])
+      while (!at.probes.haveResumed(since)) await new Promise((turn) => setTimeout(turn, 20))
+      await node.start(edits)
+      await at.whole()
+      at.probes.go(at.ledgersBut(new Set()))
+    }
+    await levelIs(1)
+    await becomes(first, [])
+    // An event that the older one does not know is not written while it is a member.
+    await expect(at.any.knownQueue('after').resize(2)).rejects.toMatchObject({ code: 'cluster_too_old' })
+    await becomes(second, older)
+    // What the newer one has led and written goes to the older one, and nobody newer is left.
+    await becomes(first, older)
+    await levelIs(1)
+    await at.drainQueues()
+    await at.judge()
+    expect(at.records.seen.get('probe told ok')).toBeGreaterThan(0)
   },
   WITHIN_MS,
 )

@@ -43,7 +43,8 @@ const leading = (
   node: string,
   live: ReadonlySet<string>,
   units: ReadonlyArray<string>,
-) => lead(state, { self: runOf(node), live, units: new Set(units), settled: () => true })
+) =>
+  lead(state, { self: runOf(node), live, units: new Set(units), settled: () => true, isLevelSettled: true })
 
 describe('joining', () => {
   it('F2: is an event with the address, and none for a member that is there already', () => {
@@ -90,7 +91,7 @@ describe('the leader', () => {
 
   it('F2: releases a unit that is none, once it has been missed for long enough', () => {
     const state = given(joined('a'), { type: 'LevelRaised', level: 1 }, assigned('queue/x', 'a'))
-    const view = { self: runOf('a'), live: all('a'), units: all() }
+    const view = { self: runOf('a'), live: all('a'), units: all(), isLevelSettled: true }
     expect(lead(state, { ...view, settled: () => false })).toEqual([])
     expect(lead(state, { ...view, settled: () => true })).toEqual([{ type: 'UnitReleased', unit: 'queue/x' }])
   })
@@ -103,6 +104,15 @@ describe('the leader', () => {
       { type: 'NodeLeft', ...runOf('b') },
     ])
     expect(leading(alone, 'a', all('a'), [])).toEqual([{ type: 'LevelRaised', level: 2 }])
+    // Gone for a moment, to be started again.
+    const view = {
+      self: runOf('a'),
+      live: all('a'),
+      units: all(),
+      settled: () => true,
+      isLevelSettled: false,
+    }
+    expect(lead(alone, view)).toEqual([])
   })
 })
 
@@ -200,7 +210,13 @@ const decided = (
     case 'leave':
       return leave(state, self, view)
     case 'lead':
-      return lead(state, { self, live: view, units: new Set(UNITS), settled: () => true })
+      return lead(state, {
+        self,
+        live: view,
+        units: new Set(UNITS),
+        settled: () => true,
+        isLevelSettled: true,
+      })
     case 'claim':
       return claimUnit(state, unit, view)
     case 'decline':
@@ -245,7 +261,13 @@ describe('after whatever nodes decide', () => {
           if (leader === undefined) return
           state = foldCluster(
             state,
-            lead(state, { self: leader, live, units: new Set(UNITS), settled: () => true }),
+            lead(state, {
+              self: leader,
+              live,
+              units: new Set(UNITS),
+              settled: () => true,
+              isLevelSettled: true,
+            }),
           )
           for (const { node } of state.members.values()) expect(live.has(node)).toBe(true)
           for (const unit of UNITS) {

@@ -145,7 +145,14 @@ describe('a node that others cannot reach', () => {
     const lone = foldCluster(STATE, [{ type: 'UnitReleased', unit: 'queue/w' }])
     expect(claimUnit(lone, 'queue/w', LIVE, SECLUDED)).toEqual([assigned('queue/w', 'b')])
     const units = new Set(['queue/v', 'queue/w', 'queue/y', 'task/follow-ups'])
-    const view = { self: runOf('x'), live: LIVE, apart: SECLUDED, units, settled: () => false }
+    const view = {
+      self: runOf('x'),
+      live: LIVE,
+      apart: SECLUDED,
+      units,
+      settled: () => false,
+      isLevelSettled: true,
+    }
     expect(lead(lone, view)).toEqual([assigned('queue/w', 'b')])
     const crowded = foldCluster(
       EMPTY_CLUSTER,

@@ -16,6 +16,7 @@ import { type EmulatorProcess, startEmulatorProcess } from '../eventstoredb/emul
 import type { KafkaBroker } from '../kafka/broker.js'
 import { Dice } from '../simulationSwarm.js'
 import { Doors } from './doors.js'
+import type { SourceEdit } from './editedSources.js'
 import { ClusterNode, type Times } from './node.js'
 import { Probes } from './probes.js'
 
@@ -36,11 +37,14 @@ export type HouseOptions = Readonly<{
   probeEveryMs: number
   /** What workers do at once. */
   concurrency?: number
+  /** All nodes start as this version of the program. */
+  edits?: ReadonlyArray<SourceEdit>
   /** A real broker that everything is told to. */
   broker?: KafkaBroker
 }>
 
 type Told = Readonly<{
+  level: number
   nodes: ReadonlyArray<Readonly<{ node: string; isLive: boolean; isLeader: boolean; units: number }>>
   units: ReadonlyArray<Readonly<{ unit: string; node?: string }>>
 }>
@@ -100,7 +104,7 @@ export class ClusterHouse {
       const ledger = connectLedger({ url: node.url, timeoutMs: CALL_TIMEOUT_MS })
       this.ledgers.push(ledger)
       this.loads.push(new Load(ledger, this.records))
-      await node.start()
+      await node.start(options.edits)
     }
     for (const [name, settings] of Object.entries(this.queues)) await this.any.createQueue(name, settings)
     await this.whole()
