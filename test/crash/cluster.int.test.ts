@@ -40,6 +40,14 @@ rule(
   'log answers dropped',
 )
 rule(
+  'R38 a conflict with what was written by ourselves is a success, and is told as one',
+  'appends forgotten',
+)
+rule(
+  'R35 appends that arrive after their writer was killed and replaced are refused, and nothing of them appears',
+  'appends late',
+)
+rule(
   'F2 a node that lives and that others cannot reach hands its queues over, and all nodes answer for all of them',
   'peers silent',
   'others cut',

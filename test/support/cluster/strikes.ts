@@ -30,6 +30,10 @@ export const STRIKES = [
   'log away',
   'log frozen',
   'log slow',
+  /** It commits and says that another has written there, as if it had forgotten whose writes they are. */
+  'appends forgotten',
+  /** Appends are on their way for as long as it takes to kill the owner and to replace it, and then they arrive. */
+  'appends late',
   /** One after the other told to end and started again. */
   'rolling restart',
   'worker killed',

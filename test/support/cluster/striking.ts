@@ -4,6 +4,7 @@ import { REQUEST_TIMEOUT_MS } from '../../../src/adapters/kafka/connection.js'
 import { BrokenPromises } from '../chaosLog.js'
 import { LEASE_MS } from '../chaosMix.js'
 import { moment } from '../chaosProcesses.js'
+import type { FaultKind } from '../eventstoredb/faults.js'
 import { Dice } from '../simulationSwarm.js'
 import type { ClusterHouse } from './clusterHouse.js'
 import type { DoorState } from './doors.js'
@@ -15,6 +16,8 @@ import type { Strike } from './strikes.js'
 const RESUMES_WITHIN_MS = 60_000
 const LOOK_EVERY_MS = 10
 const SLOW_LOG_MS = 300
+/** What the names of partitions' streams begin with in the store. */
+const PARTITIONS = 'ledgerq.partition-'
 
 /** `held`: writes go on through others before it is healed; otherwise only after. */
 type Blow = Readonly<{
@@ -69,12 +72,23 @@ const resumed = async ({ probes }: ClusterHouse, { kind }: Strike, begin: number
   }
 }
 
+/** Resolves when the log has done so to somebody. Throws {@link BrokenPromises}. */
+const planted = async ({ emulator }: ClusterHouse, what: FaultKind, times: number): Promise<void> => {
+  const timesOf = async (): Promise<number> => (await emulator.state()).met[what] ?? 0
+  const [before, begin] = [await timesOf(), performance.now()]
+  await emulator.plant({ on: 'append', do: what, stream: PARTITIONS, times })
+  while ((await timesOf()) === before) {
+    if (performance.now() - begin > RESUMES_WITHIN_MS) throw new BrokenPromises([`nobody has met "${what}"`])
+    await moment(LOOK_EVERY_MS)
+  }
+}
+
 const victimsOf = async (
   house: ClusterHouse,
   { kind, whom }: Strike,
   dice: Dice,
 ): Promise<ReadonlyArray<ClusterNode>> => {
-  if (/^(log (away|frozen|slow)|rolling restart|worker .*|broker .*)$/.test(kind)) return []
+  if (/^(log (away|frozen|slow)|appends forgotten|rolling restart|worker .*|broker .*)$/.test(kind)) return []
   const owner = await house.owner()
   const first = whom === 'owner' ? owner : dice.pick(house.nodes)
   if (kind !== 'two killed' || house.nodes.length < 3) return [first]
@@ -143,6 +157,19 @@ const blowOf = async (
     case 'log slow':
       await house.emulator.plant({ on: 'append', do: 'slow', ms: SLOW_LOG_MS })
       return { ...blow, heal: async () => void (await house.emulator.heal()) }
+    case 'appends forgotten':
+      await planted(house, 'forgotten', 40)
+      return { ...blow, held: false, heal: async () => void (await house.emulator.heal()) }
+    case 'appends late': {
+      await planted(house, 'lateCommit', 4)
+      await victim?.kill()
+      const heal = async (): Promise<void> => {
+        await house.emulator.heal()
+        await house.emulator.command('release')
+        await restart()
+      }
+      return { ...blow, heal }
+    }
     case 'rolling restart':
       for (const node of house.nodes) {
         house.probes.go(house.ledgersBut(new Set([node])))
