@@ -1,7 +1,8 @@
 // Another number of partitions while a queue works (§4.1, F2, ADR 0013), as a program asks for it.
 import { describe, expect, it } from 'vitest'
+import { controlOperations } from '../../src/api/queue/control.js'
 import type { Queue, QueueOptions } from '../../src/api/types/index.js'
-import { TestLedger } from '../support/ledger.js'
+import { TestLedger, TestQueue } from '../support/ledger.js'
 
 const opened = async (
   settings: QueueOptions<unknown> = {},
@@ -58,5 +59,17 @@ describe('4.1: a queue that is resized', () => {
     expect(partitionOf((await test.done(again.enqueue('also', { group: 'a' }))).id)).toBe(0)
     expect(partitionOf((await test.done(again.enqueue('new'))).id)).toBeGreaterThanOrEqual(1)
     expect((await acked(test, again)).toSorted()).toEqual(['also', 'kept', 'new'])
+  })
+
+  it('R65: is refused while a node of the cluster would not understand it, and says what to do', async () => {
+    const queue = await TestQueue.open()
+    const { resize } = controlOperations({ engine: queue.engine, clusterLevel: () => 1 })
+    await expect(resize(2)).rejects.toMatchObject({
+      code: 'cluster_too_old',
+      message: expect.stringContaining('update the older ones'),
+    })
+    expect(queue.engine.control.layouts).toHaveLength(1)
+    await queue.clock.settled(controlOperations({ engine: queue.engine, clusterLevel: () => 2 }).resize(2))
+    expect(queue.engine.control.layouts).toHaveLength(2)
   })
 })

@@ -167,6 +167,42 @@ describe('two nodes on one log', () => {
     expect(tokens).toHaveLength(1)
   })
 
+  it('4.1: a queue that was resized goes on at the next node, with each group where it was', async () => {
+    const nodes = new Nodes()
+    const { owner, other, orders } = await nodes.withOrders({ partitions: 2 })
+    const before = await nodes.done(orders.enqueue({ n: 1 }, { group: 'g' }))
+    await nodes.done(orders.resize(3))
+    await nodes.done(owner.ledger.close())
+    await nodes.clock.advance(9_000)
+    const moved = await nodes.done(other.ledger.openQueue('orders'))
+    const again = await nodes.done(moved.enqueue({ n: 2 }, { group: 'g' }))
+    expect(again.id.split('.')[1]).toBe(before.id.split('.')[1])
+    expect(Number((await nodes.done(moved.enqueue({ n: 3 }))).id.split('.')[1])).toBeGreaterThanOrEqual(2)
+    expect(await nodes.done(moved.stats())).toMatchObject({
+      partitions: 3,
+      pending: 3,
+      draining: [{ first: 0 }],
+    })
+  })
+
+  it('4.1, R21: what an owner of before records of a resize opens nothing, and holds for the next owner', async () => {
+    const nodes = new Nodes()
+    const { owner, other, orders: stale } = await nodes.withOrders()
+    owner.mute()
+    await nodes.clock.advance(4 * TIMES.deadAfterMs)
+    const fresh = await nodes.done(other.ledger.openQueue('orders'))
+    await nodes.done(fresh.enqueue({ n: 1 }, { group: 'g' }))
+    await nodes.done(stale.resize(2).catch(() => undefined))
+    await nodes.clock.advance(60_000)
+    expect(await nodes.events('partition-orders~1.1')).toEqual([])
+    await expect(nodes.done(stale.enqueue({ n: 2 }, { group: 'g' }))).rejects.toBeInstanceOf(UnavailableError)
+    // It learns of it at the latest with its own next change.
+    await nodes.done(fresh.pause().catch(() => undefined))
+    await nodes.done(fresh.pause())
+    expect((await nodes.done(fresh.enqueue({ n: 3 }, { group: 'g' }))).id).toMatch(/^orders\.0\./)
+    expect((await nodes.done(fresh.enqueue({ n: 4 }))).id).toMatch(/^orders\.[12]\./)
+  })
+
   it('§4.12: a worker keeps its lease over the move of its queue, and acks to the new owner', async () => {
     const nodes = new Nodes()
     const { owner, other, orders } = await nodes.withOrders({ leaseMs: 10_000 })

@@ -8,6 +8,7 @@ import { MESSAGE_BUGS } from './messageBugs.js'
 import { NODE_BUGS } from './nodeBugs.js'
 import { OPERATOR_BUGS } from './operatorBugs.js'
 import { PROCESS_BUGS } from './processBugs.js'
+import { RESIZE_BUGS } from './resizeBugs.js'
 import { STORE_BUGS } from './storeBugs.js'
 import { TIME_BUGS } from './timeBugs.js'
 import { TURN_BUGS } from './turnBugs.js'
@@ -17,6 +18,7 @@ export const PLANTED_BUGS = [
   ...EMBEDDED_LOG_BUGS,
   ...MESSAGE_BUGS,
   ...TURN_BUGS,
+  ...RESIZE_BUGS,
   ...CIRCUIT_BUGS,
   ...PROCESS_BUGS,
   ...NODE_BUGS,

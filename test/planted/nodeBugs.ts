@@ -3,6 +3,7 @@
 import type { PlantedBug } from './bug.js'
 
 const ENGINE = 'src/engine/queueEngine.ts'
+const CLAIMS = 'src/engine/queueClaims.ts'
 const PARTITION = 'src/engine/partition.ts'
 const REQUESTS = 'src/engine/decideRequests.ts'
 const METERS = 'projections/limits/limitMeters.ts'
@@ -68,7 +69,7 @@ export const NODE_BUGS: ReadonlyArray<PlantedBug> = [
   {
     name: 'unknown-claim-told-as-definite',
     breaks: 'I1: a claim of unknown outcome is told as one',
-    edits: [{ file: ENGINE, from: "        if (reply.left.kind === 'unknown') return reply\n", to: '' }],
+    edits: [{ file: CLAIMS, from: "        if (reply.left.kind === 'unknown') return reply\n", to: '' }],
     foundBy: 'test/engine/partitions.test.ts',
   },
   {
@@ -76,7 +77,7 @@ export const NODE_BUGS: ReadonlyArray<PlantedBug> = [
     breaks: 'R28: a repeated claim is given the same messages',
     edits: [
       {
-        file: ENGINE,
+        file: CLAIMS,
         from: 'const known = wish.claimId === undefined ? undefined : await this.partitionOfClaim(wish.claimId)',
         to: 'const known = wish.claimId === undefined ? undefined : await Promise.resolve(undefined)',
       },
@@ -88,7 +89,7 @@ export const NODE_BUGS: ReadonlyArray<PlantedBug> = [
     breaks: '§4.1: a group is in one partition',
     edits: [
       {
-        file: ENGINE,
+        file: 'src/engine/routing.ts',
         from: 'attributes?.group ?? attributes?.dedupKey ?? callerId',
         to: 'attributes?.dedupKey ?? attributes?.group ?? callerId',
       },

@@ -169,8 +169,8 @@ export const OPERATOR_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [
       {
         file: RERUN,
-        from: 'throw partly(errorOfFailure(reply.left), { rerun: done, repeated }, done)',
-        to: 'throw partly(errorOfFailure(reply.left), { rerun: done, repeated }, 0)',
+        from: 'throw partly(errorOfFailure(failure), { rerun: done, repeated }, done)',
+        to: 'throw partly(errorOfFailure(failure), { rerun: done, repeated }, 0)',
       },
     ],
     foundBy: 'simulation',

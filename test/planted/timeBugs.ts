@@ -44,7 +44,7 @@ export const TIME_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [
       {
         file: 'src/engine/partitionWriter.ts',
-        from: '    const tick = this.deps.clock.tickMs()\n    this.adoptControl(batch)\n',
+        from: '    const tick = this.deps.clock.tickMs()\n    adoptControl(batch, this.state, this.control)\n',
         to: '    const tick = this.deps.clock.tickMs()\n',
       },
     ],

@@ -197,7 +197,7 @@ export const TURN_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [
       {
         file: METERS,
-        from: 'return opensAt(this.tenantLevels.get(tenant) ?? EMPTY, this.tenantRate, at)',
+        from: 'return opensAt(this.levelOf(tenant), this.tenantRate, at)',
         to: 'return at',
       },
     ],

@@ -1,0 +1,125 @@
+// Mistakes about a queue that is resized (ADR 0013): who takes what, when new partitions are opened, and who shares the limits.
+import type { PlantedBug } from './bug.js'
+
+const ENQUEUE = 'src/engine/decideEnqueue.ts'
+const LAYOUTS = 'src/engine/layoutsInUse.ts'
+const METERS = 'projections/limits/limitMeters.ts'
+const RANDOM = 'test/engine/resizing.test.ts'
+const STEPS = 'test/engine/resizeSteps.test.ts'
+
+export const RESIZE_BUGS: ReadonlyArray<PlantedBug> = [
+  {
+    name: 'draining-partition-accepts-everything',
+    breaks: '4.1: a partition that drains takes nothing new',
+    edits: [
+      {
+        file: ENQUEUE,
+        from: 'if (!context.state.isDraining) return decideEnqueue',
+        to: 'if (context.state.epoch > 0) return decideEnqueue',
+      },
+    ],
+    foundBy: RANDOM,
+  },
+  {
+    name: 'groups-not-asked-of-older-partitions',
+    breaks: 'B1: a group has one home at a time',
+    edits: [
+      {
+        file: ENQUEUE,
+        from: 'context.state.holdsGroup(group)) return true',
+        to: 'context.state.holdsGroup(group)) return false',
+      },
+    ],
+    foundBy: RANDOM,
+  },
+  {
+    name: 'dead-letters-do-not-keep-their-group',
+    breaks: 'B1: what is redriven runs beside nobody of its group',
+    edits: [
+      {
+        file: 'projections/partition/partitionState.ts',
+        from: 'this.groups.has(group) || this.messages.deadGroups.has(group)',
+        to: 'this.groups.has(group)',
+      },
+    ],
+    foundBy: STEPS,
+  },
+  {
+    name: 'replacement-brings-another-group',
+    breaks: 'B1: a group has one home at a time',
+    edits: [
+      {
+        file: ENQUEUE,
+        from: 'if (!state.isDraining || group === undefined) return false',
+        to: 'if (group !== undefined) return false',
+      },
+    ],
+    foundBy: STEPS,
+  },
+  {
+    name: 'keys-forgotten-with-the-last-message',
+    breaks: 'A6: one message for each key within the window',
+    edits: [
+      {
+        file: LAYOUTS,
+        from: '(state.dedup.size === 0 || state.lastAt + control.config.dedupWindowMs <= now)',
+        to: 'control.config.dedupWindowMs <= now',
+      },
+    ],
+    foundBy: STEPS,
+  },
+  {
+    name: 'adoption-not-awaited',
+    breaks: '4.1: new partitions are opened when all older ones have recorded that they drain',
+    edits: [
+      {
+        file: LAYOUTS,
+        from: 'const older = queue.partitions.slice(0, next.first)\n    // The look',
+        to: 'const older = queue.partitions.slice(0, 0)\n    // The look',
+      },
+    ],
+    foundBy: STEPS,
+  },
+  {
+    name: 'shares-not-split-anew',
+    breaks: 'B8: partitions that drain and new ones share the limits',
+    edits: [
+      {
+        file: 'projections/partition/placement.ts',
+        from: 'sharersIn(layouts), shareIn',
+        to: 'config.partitions, shareIn',
+      },
+    ],
+    foundBy: RANDOM,
+  },
+  {
+    name: 'new-partition-has-its-burst',
+    breaks: 'B8: a resize gives nobody a burst',
+    edits: [
+      {
+        file: 'projections/partition/partitionState.ts',
+        from: 'isFirst && this.layouts.length > 1',
+        to: 'isFirst && this.layouts.length > 99',
+      },
+    ],
+    foundBy: RANDOM,
+  },
+  {
+    name: 'greater-share-is-a-burst',
+    breaks: 'B8: a resize gives nobody a burst',
+    edits: [
+      {
+        file: METERS,
+        from: 'carried.level + (to.count - from.count) * to.perMs',
+        to: 'carried.level',
+      },
+    ],
+    foundBy: RANDOM,
+  },
+  {
+    name: 'claims-from-new-partitions-at-once',
+    breaks: 'B8: no more run than the cap says',
+    edits: [{ file: LAYOUTS, from: 'if (hasCaps(queue.control)) {', to: 'if (false) {' }],
+    foundBy: STEPS,
+  },
+]
