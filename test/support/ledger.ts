@@ -324,8 +324,8 @@ export class TestLedger {
     return this.clock.settled(promise)
   }
 
-  async events(queue: string): Promise<ReadonlyArray<LedgerEvent>> {
-    const stream = partitionStream({ queue, generation: 1, partition: 0 })
+  async events(queue: string, partition = 0): Promise<ReadonlyArray<LedgerEvent>> {
+    const stream = partitionStream({ queue, generation: 1, partition })
     return (await batchesOf(this.inner, stream)).flatMap(({ events }) => events)
   }
 }

@@ -1,5 +1,5 @@
-// One seeded run of a whole ledger: workers, follow-ups and a schedule, with faults of the log and deaths of the process; then all
-// is healed, and what the log tells is held against what had to come of it. What a single partition promises is simulation.ts's.
+// One seeded run of a whole ledger: workers, follow-ups and a schedule, with faults of the log, deaths of the process and queues that
+// are resized; then all is healed, and what the log tells is held against what had to come of it. What a single partition promises is simulation.ts's.
 import type { LedgerEvent } from '../../domain/batch.js'
 import type { FollowUpRequest } from '../../src/api/types/followUps.js'
 import type { EnqueueOptions } from '../../src/api/types/index.js'
@@ -11,6 +11,8 @@ import { Dice } from './simulationSwarm.js'
 
 export const LEDGER_STEPS = 40
 const TICK_MS = 1_000
+/** Of the steps. */
+const RESIZE_RATE = 0.04
 const FAULTS: ReadonlyArray<PlannedFault> = ['full', 'lostReply', 'lostRequest', 'lateRequest', 'held']
 /** Healed, everything must be done with in so many rounds. */
 const ROUNDS_MAX = 200
@@ -27,6 +29,7 @@ export const LEDGER_FEATURES = [
   'follow-ups',
   'callbacks',
   'failures',
+  'resizes',
 ]
 
 export type LedgerReport = Readonly<{
@@ -144,6 +147,7 @@ class LedgerRun {
       await test.clock.advance(ms)
     }
     if (dice.chance(0.05)) this.jump(step, dice.pick([5_000, -5_000, 300, -300]))
+    if (dice.chance(RESIZE_RATE)) await this.resize(step)
     if (dice.chance(this.deathRate) && this.has('deaths')) {
       this.saw('death of a ledger')
       this.note(`${step} the process dies, and another one begins`)
@@ -159,6 +163,32 @@ class LedgerRun {
     this.saw(fault)
     this.note(`${step} fault ${fault}`)
     this.test.log.plan(fault)
+  }
+
+  /** Not waited for: what is asked next comes between its steps. */
+  private async resize(step: number): Promise<void> {
+    const { test, dice } = this
+    const [name, partitions] = [dice.pick(['orders', 'mails']), dice.pick([1, 2, 3])]
+    if (!this.has('resizes')) return
+    this.note(`${step} ${name} gets ${partitions} partitions`)
+    const queue = await test.done(test.ledger.queue(name))
+    queue.resize(partitions).then(
+      () => this.saw('a resize'),
+      () => this.saw('told a failure'),
+    )
+  }
+
+  /** Of all partitions that the queue has had; `id` where the event is about a message. */
+  private async eventsOf(name: string): Promise<ReadonlyArray<Readonly<{ event: LedgerEvent; id: string }>>> {
+    const all: Array<Readonly<{ event: LedgerEvent; id: string }>> = []
+    for (let partition = 0; ; partition++) {
+      const events = await this.test.events(name, partition)
+      if (events.length === 0) return all
+      for (const event of events) {
+        const ordinal = 'ordinal' in event ? event.ordinal : 0
+        all.push({ event, id: `${name}.${partition}.${ordinal.toString(36)}` })
+      }
+    }
   }
 
   private jump(step: number, ms: number): void {
@@ -209,10 +239,10 @@ class LedgerRun {
   }
 
   private async unfinished(queue: string): Promise<number> {
-    const live = new Set<number>()
-    for (const event of await this.test.events(queue)) {
-      if (event.type === 'MessageEnqueued') live.add(event.ordinal)
-      if (isEnd(event) && 'ordinal' in event) live.delete(event.ordinal)
+    const live = new Set<string>()
+    for (const { event, id } of await this.eventsOf(queue)) {
+      if (event.type === 'MessageEnqueued') live.add(id)
+      if (isEnd(event)) live.delete(id)
     }
     return live.size
   }
@@ -221,14 +251,14 @@ class LedgerRun {
   private async followUpsMissing(): Promise<ReadonlyMap<string, number>> {
     const missing = new Map<string, number>()
     const add = (payload: string, n: number) => missing.set(payload, (missing.get(payload) ?? 0) + n)
-    for (const event of await this.test.events('orders')) {
+    for (const { event } of await this.eventsOf('orders')) {
       if (event.type !== 'AttemptSucceeded' && event.type !== 'MessageDeadLettered') continue
       for (const { payload } of event.followUps ?? []) {
         add(payload, 1)
         if (payload.startsWith('{"operationId"')) this.called.add(event.type)
       }
     }
-    for (const event of await this.test.events('mails')) {
+    for (const { event } of await this.eventsOf('mails')) {
       if (event.type === 'MessageEnqueued') add(event.payload, -1)
     }
     return missing
@@ -247,7 +277,7 @@ class LedgerRun {
   /** B5: each planned instant once, none left out. */
   private async checkTicks(): Promise<string[]> {
     const instants: number[] = []
-    for (const event of await this.test.events('orders')) {
+    for (const { event } of await this.eventsOf('orders')) {
       const tick = event.type === 'MessageEnqueued' ? event.attributes?.headers?.['ledgerq-tick'] : undefined
       if (tick !== undefined) instants.push(Date.parse(tick))
     }
@@ -263,8 +293,7 @@ class LedgerRun {
   /** 1: what was told to be accepted has succeeded, or is dead with its reason. */
   private async checkEnds(): Promise<string[]> {
     const ended = new Set<string>()
-    for (const event of await this.test.events('orders'))
-      if (isEnd(event) && 'ordinal' in event) ended.add(`orders.0.${event.ordinal.toString(36)}`)
+    for (const { event, id } of await this.eventsOf('orders')) if (isEnd(event)) ended.add(id)
     return [...this.told].filter((id) => !ended.has(id)).map((id) => `1 message ${id} did not end`)
   }
 }

@@ -55,6 +55,7 @@ export const SOMETIMES = [
   'run again',
   'history read',
   'QueueConfigured',
+  'a resize',
   'CircuitForced',
   'late settlement refused',
   'ConfigAdopted',
