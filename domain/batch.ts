@@ -11,6 +11,9 @@ export type LedgerEvent = PartitionEvent | ControlEvent | CatalogEvent | Process
 /** Revision of an event in its stream, from 0. `NO_REVISION` = the stream is empty, or there is no such event. */
 export const NO_REVISION = -1
 
+/** An event as an older version of the program has recorded it. */
+export type OlderForm = Readonly<{ type: string; version: number; data: unknown }>
+
 export type EventBatch = Readonly<{
   /**
    * Unique per writer term and batch, chosen by the writer and never derived from stream and revision: a repeated append
@@ -32,6 +35,11 @@ export type EventBatch = Readonly<{
    * appended together. Only for logs that say what they take; a recorded batch has none.
    */
   cuts?: ReadonlyArray<number>
+  /**
+   * Events that were recorded in an older version, by their place in the batch, as they stand in the log: `events` has them in today's
+   * form, and the hash chain covers this one. Absent = none was.
+   */
+  older?: ReadonlyMap<number, OlderForm>
   /**
    * Its canonical bytes as another log has recorded them, where it comes from one: an older version may have written the same
    * events in other words, and the hash chain covers what was written. Only for logs that keep canonical bytes.

@@ -9,7 +9,7 @@
 // workers, claim ids and failure types stand once per batch, and rows hold differences: a claim and an ack of neighbours
 // take about a dozen and about five bytes.
 import { type Either, left, right } from 'fp-ts/lib/Either.js'
-import type { EventBatch, LedgerEvent } from '../batch.js'
+import type { EventBatch, LedgerEvent, OlderForm } from '../batch.js'
 import type { EventDecodeFault } from '../eventCodec.js'
 import { invariant } from '../invariant.js'
 import { ByteReader, Malformed } from './byteReader.js'
@@ -30,10 +30,12 @@ export type BatchDecodeFault =
 
 /** Appends the batch to `out`. A batch that could not be read back is a defect of the caller and throws. */
 export const encodeBatch = (batch: EventBatch, out: ByteWriter): void => {
-  const { events, previous, at } = batch
+  const { events, previous, at, older } = batch
   invariant(events.length === previous.length, 'every event of a batch has its previous revision')
   const table = new StringTable()
-  for (let i = 0; i < events.length; i++) collectTexts(events[i] as LedgerEvent, table)
+  // Events that were recorded in an older version stand as JSON, and name none.
+  for (let i = 0; i < events.length; i++)
+    if (older?.has(i) !== true) collectTexts(events[i] as LedgerEvent, table)
 
   out.u8(BATCH_FORMAT_VERSION)
   const header = out.reserveU32()
@@ -50,7 +52,11 @@ export const encodeBatch = (batch: EventBatch, out: ByteWriter): void => {
     const block = out.reserveU32()
     const end = Math.min(first + LEAF_ROWS, events.length)
     rows.startBlock()
-    for (let i = first; i < end; i++) rows.row(events[i] as LedgerEvent, previous[i] as number)
+    for (let i = first; i < end; i++) {
+      const form = older?.get(i)
+      if (form === undefined) rows.row(events[i] as LedgerEvent, previous[i] as number)
+      else rows.olderRow(form, previous[i] as number)
+    }
     out.setU32(block, out.length - block - 4)
   }
 }
@@ -108,6 +114,7 @@ const readHeader = (reader: ByteReader): Header => {
 const readBatch = (reader: ByteReader, end: number, events: LedgerEvent[]): EventBatch => {
   const { batchId, at, epoch, count, texts } = readHeader(reader)
   const previous: number[] = []
+  const older = new Map<number, OlderForm>()
   const rows = new RowReader(reader, at, texts)
   // `count` is not believed before its rows were read: a damaged one must not reserve memory.
   while (events.length < count) {
@@ -117,7 +124,9 @@ const readBatch = (reader: ByteReader, end: number, events: LedgerEvent[]): Even
     rows.startBlock()
     const rowsOfBlock = Math.min(LEAF_ROWS, count - events.length)
     for (let i = 0; i < rowsOfBlock; i++) {
-      events.push(rows.row())
+      const event = rows.row()
+      if (rows.older !== undefined) older.set(events.length, rows.older)
+      events.push(event)
       previous.push(rows.previous)
     }
     expectEnd(reader)
@@ -125,11 +134,11 @@ const readBatch = (reader: ByteReader, end: number, events: LedgerEvent[]): Even
   reader.limitTo(end)
   expectEnd(reader)
   if (!rows.allTextsSeen) throw reader.malformed('a text that no event names')
-  return { batchId, at, epoch, events, previous }
+  return { batchId, at, epoch, events, previous, ...(older.size === 0 ? {} : { older }) }
 }
 
 /** Of a batch only some of its events: those of one block. `count` = events of the whole batch. */
-export type BlockOfBatch = Omit<EventBatch, 'cuts' | 'recordedBytes'> & Readonly<{ count: number }>
+export type BlockOfBatch = Omit<EventBatch, 'cuts' | 'older' | 'recordedBytes'> & Readonly<{ count: number }>
 
 /** One block read with the header alone, both as leaves (`leavesOf`); `block` counts from 0. Never throws. */
 export const decodeBlock = (

@@ -1,8 +1,8 @@
 // One row back as one event. What a writer could not have written is refused: an unknown kind or flag is never skipped,
 // and a field that stands in a row although its absence would mean the same is damage (one spelling per event).
 import { isLeft } from 'fp-ts/lib/Either.js'
-import { type LedgerEvent, NO_REVISION } from '../batch.js'
-import { decodeEvent, isStoredEvent } from '../codecs.js'
+import { type LedgerEvent, NO_REVISION, type OlderForm } from '../batch.js'
+import { decodeEvent, isLatestVersion, isStoredEvent } from '../codecs.js'
 import type { EventDecodeFault } from '../eventCodec.js'
 import { decodeAttributes, decodeFollowUps } from '../message/codecs.js'
 import type { FollowUp, MessageAttributes, MessageEnqueued } from '../message/index.js'
@@ -59,6 +59,8 @@ export class RowReader {
   private readonly last = new RowReferences()
   /** Of the row read last. */
   previous = NO_REVISION
+  /** … and how it stands there, where that is an older version. */
+  older: OlderForm | undefined
 
   constructor(
     private readonly bytes: ByteReader,
@@ -82,6 +84,7 @@ export class RowReader {
     const flags = this.bytes.u8()
     if ((flags & ~(FLAGS_ALLOWED[kind] ?? 0)) !== 0) throw this.bytes.malformed('an unknown flag')
     this.previous = NO_REVISION
+    this.older = undefined
     if ((flags & HAS_PREVIOUS) !== 0) {
       this.last.previous = this.after(this.last.previous)
       this.previous = this.last.previous
@@ -196,6 +199,7 @@ export class RowReader {
     if (!isStoredEvent(stored)) throw this.bytes.malformed('JSON that is not an event')
     const decoded = decodeEvent(stored.type, stored.version, stored.data)
     if (isLeft(decoded)) throw new RowRefused(decoded.left)
+    if (!isLatestVersion(stored.type, stored.version)) this.older = stored
     return decoded.right
   }
 

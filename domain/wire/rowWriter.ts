@@ -1,6 +1,6 @@
 // One event as one row. Hot path: it runs for every event that is ever recorded (bench/micro/batchRows.ts), so it writes
 // field by field and builds no object; the round-trip property in test/domain/wire holds it to `readRow`.
-import { type LedgerEvent, NO_REVISION } from '../batch.js'
+import { type LedgerEvent, NO_REVISION, type OlderForm } from '../batch.js'
 import { encodeEvent } from '../codecs.js'
 import { invariant } from '../invariant.js'
 import type {
@@ -135,9 +135,18 @@ export class RowWriter {
         return
       }
       default:
-        this.start(KIND_JSON, previous, 0)
-        this.out.string(JSON.stringify(encodeEvent(event)))
+        this.json(encodeEvent(event), previous)
     }
+  }
+
+  /** An event as it stands in the log, where that is not how it would be written today. */
+  olderRow({ type, version, data }: OlderForm, previous: number): void {
+    this.json({ type, version, data }, previous)
+  }
+
+  private json(stored: OlderForm, previous: number): void {
+    this.start(KIND_JSON, previous, 0)
+    this.out.string(JSON.stringify(stored))
   }
 
   private messageEnqueued(event: MessageEnqueued, previous: number): void {

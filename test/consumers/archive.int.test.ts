@@ -13,13 +13,17 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { StoredEvent } from '../../domain/codecs.js'
 import { Archive } from '../../src/consumers/audit/archive.js'
 import { describeDamage } from '../../src/consumers/audit/archiveErrors.js'
 import { type ArchiveQuery, archiveFacts, queryArchive } from '../../src/consumers/audit/exportArchive.js'
-import { type ArchivedLine, sha256 } from '../../src/consumers/audit/lines.js'
+import { type ArchivableEvent, type ArchivedLine, sha256 } from '../../src/consumers/audit/lines.js'
 import { type VerifiedArchive, verifyArchive } from '../../src/consumers/audit/verifyArchive.js'
-import { LEDGER, type MadeTopic, makeTopic, TOPIC_PARTITIONS, temporaryFolder } from './madeTopic.js'
+import { unpack } from '../support/golden/goldenFiles.js'
+import { HandWrittenLog, today } from '../support/golden/handWrittenLog.js'
+import { LEDGER, type MadeTopic, makeTopic, TOPIC_PARTITIONS, temporaryFolder, topicOf } from './madeTopic.js'
 
 const TOPIC = 'events'
 const DAY_MS = 86_400_000
@@ -32,6 +36,31 @@ beforeAll(async () => {
   topic = await makeTopic()
   days = await makeTopic({ over: { startAt: START, ms: 4 * DAY_MS } })
 })
+
+const GOLDEN_FOLDER = fileURLToPath(new URL('../golden/logs', import.meta.url))
+/** Those whose rows this version would write alike (docs/audit.md). */
+const GOLDEN = ['0.1.0-2-killed', '0.1.0-torn', '0.1.0-unmarked']
+const FIRST_VERSIONS = ['QueueCreated', 'QueueConfigured', 'ConfigAdopted', 'MessagePurged']
+const withoutOlder = (event: ArchivableEvent): ArchivableEvent =>
+  event.logged?.older === undefined ? event : { ...event, logged: undefined }
+
+/** A ledger of events as they once were written: the golden ones, and one of today behind them. */
+const writtenByFirstVersions = async (): Promise<string> => {
+  const { path, remove } = temporaryFolder()
+  folders.push(remove)
+  const log = new HandWrittenLog()
+  for (const type of FIRST_VERSIONS) {
+    const file = new URL(`../golden/${type}.v1.json`, import.meta.url)
+    const stored = JSON.parse(readFileSync(file, 'utf8')) as ReadonlyArray<StoredEvent>
+    log.append('partition-orders~1.0', ...stored.map((event) => ({ stored: event })))
+  }
+  log.append(
+    'partition-orders~1.0',
+    today({ type: 'PartitionOpened', epoch: 1, node: 'n', incarnation: 'i' }),
+  )
+  await log.write(path)
+  return path
+}
 
 const folders: Array<() => void> = []
 afterEach(() => {
@@ -49,7 +78,7 @@ const open = (folder: string, partitions = TOPIC_PARTITIONS): Promise<Archive> =
 /** What is not in it yet, in pieces. */
 const fill = async (
   archive: Archive,
-  made: MadeTopic,
+  made: Pick<MadeTopic, 'partitions'>,
   piece = 5,
   most = Number.POSITIVE_INFINITY,
 ): Promise<void> => {
@@ -60,7 +89,7 @@ const fill = async (
       await archive.append(LEDGER, partition, due.slice(from, from + piece))
   }
 }
-const archived = async (made: MadeTopic, piece?: number): Promise<string> => {
+const archived = async (made: Pick<MadeTopic, 'partitions'>, piece?: number): Promise<string> => {
   const folder = newFolder()
   const archive = await open(folder)
   await fill(archive, made, piece)
@@ -164,6 +193,41 @@ describe('the archive of a topic (F4, E4)', () => {
     await expect(open(folder, 1)).rejects.toThrow(/another topic of that name/)
     await (await open(folder, TOPIC_PARTITIONS + 2)).close()
     expect(await damagesOf(folder)).toEqual([])
+  })
+
+  it('has the digests of a log that older versions have recorded, over their own words (R63)', async () => {
+    const made = await topicOf(await writtenByFirstVersions())
+    const told = new Set(made.partitions.flat().map(({ type, version }) => `${type} ${version}`))
+    for (const type of FIRST_VERSIONS) expect(told).toContain(`${type} 1`)
+    const found = await verified(await archived(made))
+    expect(found.damages).toEqual([])
+    expect(new Map(found.streams.map(({ stream, head, digest }) => [stream, { head, digest }]))).toEqual(
+      made.streams,
+    )
+  })
+
+  it('of an archive that an earlier version began, without the digests it could not tell, nothing is damage (R63)', async () => {
+    const made = await topicOf(await writtenByFirstVersions())
+    const untold = { partitions: made.partitions.map((events) => events.map(withoutOlder)) }
+    const folder = await archived(untold)
+    const found = await verified(folder)
+    expect(found.damages).toEqual([])
+    expect(found.streams.map(({ digest }) => digest)).toEqual(found.streams.map(() => undefined))
+    // Nor when it is opened again, and gone on with.
+    const archive = await open(folder)
+    await archive.close()
+    expect((await verified(folder)).damages).toEqual([])
+  })
+
+  it.each(GOLDEN)('has the digests of the log %s (R63)', async (name) => {
+    const { path, remove } = temporaryFolder()
+    folders.push(remove)
+    await unpack(GOLDEN_FOLDER, name, path)
+    const made = await topicOf(path)
+    const found = await verified(await archived(made))
+    expect(new Map(found.streams.map(({ stream, head, digest }) => [stream, { head, digest }]))).toEqual(
+      made.streams,
+    )
   })
 
   it('has no digests of what was redacted, and is proved by its own chain', async () => {

@@ -5,11 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { RecordedBatch } from '../../domain/batch.js'
-import { isLatestVersion } from '../../domain/codecs.js'
 import { openEmbeddedLog } from '../../src/adapters/embedded/eventLog.js'
 import { verify } from '../../src/adapters/embedded/verify.js'
 import { decodeRecord, keepAll, type Redact, recordEncoder } from '../../src/adapters/kafka/records.js'
-import type { ArchivableEvent } from '../../src/consumers/audit/lines.js'
+import { type ArchivableEvent, loggedAs } from '../../src/consumers/audit/lines.js'
 import { fixed, openLedger } from '../../src/index.js'
 
 export const LEDGER = 'test-ledger'
@@ -90,47 +89,52 @@ const partitionOf = (stream: string): number =>
 /** After so many records of a partition a transaction ends: its mark takes an offset. */
 const MARK_EVERY = 7
 
+type TopicOptions = Readonly<{ redact?: Redact; over?: Readonly<{ startAt: number; ms: number }> }>
+
 /** `over`: the batches of the log stand evenly over that time; without it when they were recorded. */
 export const makeTopic = async (
-  options: Readonly<{
-    messages?: number
-    redact?: Redact
-    over?: Readonly<{ startAt: number; ms: number }>
-  }> = {},
+  options: TopicOptions & Readonly<{ messages?: number }> = {},
 ): Promise<MadeTopic> => {
-  const { messages = 12, redact = keepAll, over } = options
   const folder = temporaryFolder()
   try {
     const directory = join(folder.path, 'log')
-    const counts = await work(directory, messages)
-    const verified = await verify(directory)
-    if (isLeft(verified)) throw new Error(JSON.stringify(verified.left))
-    const partitions: ArchivableEvent[][] = Array.from({ length: TOPIC_PARTITIONS }, () => [])
-    const toTell: Array<MadeTopic['messages'][number][number]>[] = partitions.map(() => [])
-    const encode = recordEncoder(LEDGER, redact)
-    const batches = await batchesOf(directory)
-    for (const [n, recorded] of batches.entries()) {
-      const batch =
-        over === undefined
-          ? recorded
-          : { ...recorded, at: over.startAt + Math.floor((over.ms * n) / batches.length) }
-      const events = partitions[partitionOf(batch.stream)] ?? []
-      for (let index = 0; index < batch.events.length; index++) {
-        const { key, value, headers } = encode(batch, index, 0)
-        toTell[partitionOf(batch.stream)]?.push({ key, value, headers: { ...headers } })
-        const decoded = decodeRecord({ key, value, headers })
-        if (isLeft(decoded)) throw new Error(decoded.left.reason)
-        const { event, value: text, version, ...record } = decoded.right
-        const logged = record.isRedacted || !isLatestVersion(event.type, version) ? undefined : event
-        const offset = events.length + Math.floor(events.length / MARK_EVERY)
-        events.push({ ...record, offset, type: event.type, version, data: text, logged })
-      }
-    }
-    const streams = new Map(
-      verified.right.streams.map(({ stream, head, digest }) => [stream, { head, digest }]),
-    )
-    return { partitions, messages: toTell, streams, counts }
+    const counts = await work(directory, options.messages ?? 12)
+    return { ...(await topicOf(directory, options)), counts }
   } finally {
     folder.remove()
   }
+}
+
+/** What is told of the log in a directory. */
+export const topicOf = async (
+  directory: string,
+  { redact = keepAll, over }: TopicOptions = {},
+): Promise<Omit<MadeTopic, 'counts'>> => {
+  const verified = await verify(directory)
+  if (isLeft(verified)) throw new Error(JSON.stringify(verified.left))
+  const partitions: ArchivableEvent[][] = Array.from({ length: TOPIC_PARTITIONS }, () => [])
+  const toTell: Array<MadeTopic['messages'][number][number]>[] = partitions.map(() => [])
+  const encode = recordEncoder(LEDGER, redact)
+  const batches = await batchesOf(directory)
+  for (const [n, recorded] of batches.entries()) {
+    const batch =
+      over === undefined
+        ? recorded
+        : { ...recorded, at: over.startAt + Math.floor((over.ms * n) / batches.length) }
+    const events = partitions[partitionOf(batch.stream)] ?? []
+    for (let index = 0; index < batch.events.length; index++) {
+      const { key, value, headers } = encode(batch, index, 0)
+      toTell[partitionOf(batch.stream)]?.push({ key, value, headers: { ...headers } })
+      const decoded = decodeRecord({ key, value, headers })
+      if (isLeft(decoded)) throw new Error(decoded.left.reason)
+      const { event, value: text, version, ...record } = decoded.right
+      const logged = record.isRedacted ? undefined : loggedAs(event, version, () => JSON.parse(text))
+      const offset = events.length + Math.floor(events.length / MARK_EVERY)
+      events.push({ ...record, offset, type: event.type, version, data: text, logged })
+    }
+  }
+  const streams = new Map(
+    verified.right.streams.map(({ stream, head, digest }) => [stream, { head, digest }]),
+  )
+  return { partitions, messages: toTell, streams }
 }

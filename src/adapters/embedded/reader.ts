@@ -121,6 +121,5 @@ const recordedBatch = (
     const where = { stream, revision: firstRevision }
     return E.left(corrupt(block.file, offset, `not a batch: ${JSON.stringify(decoded.left)}`, where))
   }
-  const { batchId, at, epoch, events, previous } = decoded.right
-  return E.right({ batchId, at, epoch, events, previous, stream, firstRevision, position })
+  return E.right({ ...decoded.right, stream, firstRevision, position })
 }

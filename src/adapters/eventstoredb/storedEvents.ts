@@ -3,8 +3,14 @@
 // the batch's id, which is unique for each writer's term: a repeat is known by them, and two writers never share one (I2).
 import { createHash } from 'node:crypto'
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
-import { type EventBatch, type LedgerEvent, positionAt, type RecordedBatch } from '../../../domain/batch.js'
-import { decodeEvent, encodeEvent } from '../../../domain/codecs.js'
+import {
+  type EventBatch,
+  type LedgerEvent,
+  type OlderForm,
+  positionAt,
+  type RecordedBatch,
+} from '../../../domain/batch.js'
+import { decodeEvent, encodeEvent, isLatestVersion } from '../../../domain/codecs.js'
 import type { EventDecodeFault } from '../../../domain/eventCodec.js'
 import { generatedId, type PartitionRef, parsePartitionStream } from '../../../domain/ids.js'
 import { isFields } from '../../../domain/storedFields.js'
@@ -157,7 +163,8 @@ export const encodeRecorded = (
   return outgoing(stream, batch, batch.events.map(prepared), digest, isOfToday ? undefined : recordedBytes)
 }
 
-const bytesOfToday = (batch: EventBatch): Uint8Array => {
+/** As this version would write the events, whichever version they were recorded in. */
+const bytesOfToday = ({ older: _, ...batch }: EventBatch): Uint8Array => {
   rows.reset()
   encodeBatch(batch, rows)
   return rows.bytes()
@@ -280,6 +287,7 @@ export const decodeStored = (
   const events: LedgerEvent[] = []
   const previous: number[] = []
   const positions: number[] = []
+  const older = new Map<number, OlderForm>()
   for (const [{ revision, commit, type, data }, facts] of found) {
     const refuse = (reason: string): Either<Refusal, never> => left({ revision, commit, reason })
     const stored = parsed(data)
@@ -288,6 +296,8 @@ export const decodeStored = (
     if (stored === undefined) return refuse(`${type} is not JSON`)
     const decoded = decodeEvent(type, facts.version, stored)
     if (isLeft(decoded)) return refuse(describe(decoded.left))
+    if (!isLatestVersion(type, facts.version))
+      older.set(events.length, { type, version: facts.version, data: stored })
     events.push(decoded.right)
     previous.push(facts.previous)
     positions.push(positionOfCommit(commit ?? 0))
@@ -296,18 +306,20 @@ export const decodeStored = (
   positions.push(positionAfterCommit(lastCommit))
   const position = positionOfCommit(firstCommit ?? 0)
   const batch = { batchId, at, epoch, events, previous, stream, firstRevision, position, positions }
-  if (first[1].recorded === undefined) return right(batch)
+  if (first[1].recorded === undefined) return right(older.size === 0 ? batch : { ...batch, older })
   const recordedBytes = Buffer.concat(found.map(([, { recorded = '' }]) => Buffer.from(recorded, 'base64')))
-  if (saysTheSame(recordedBytes, batch)) return right({ ...batch, recordedBytes })
+  const recorded = decodeBatch(recordedBytes)
+  if (!isLeft(recorded) && saysTheSame(recorded.right, batch)) {
+    const { older: before } = recorded.right
+    return right({ ...batch, recordedBytes, ...(before === undefined ? {} : { older: before }) })
+  }
   const reason = 'the recorded bytes beside the events of its batch are not those of the events'
   return left({ revision: firstRevision, commit: firstCommit, reason })
 }
 
 /** Other words for the same events are what they are kept for; other events would be two truths. */
-const saysTheSame = (recordedBytes: Uint8Array, batch: EventBatch): boolean => {
-  const recorded = decodeBatch(recordedBytes)
-  if (isLeft(recorded)) return false
-  const words = Uint8Array.from(bytesOfToday(recorded.right))
+const saysTheSame = (recorded: EventBatch, batch: EventBatch): boolean => {
+  const words = Uint8Array.from(bytesOfToday(recorded))
   return Buffer.compare(words, bytesOfToday(batch)) === 0
 }
 

@@ -4,7 +4,7 @@
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
 import { type LedgerEvent, positionAt, type RecordedBatch } from '../../../domain/batch.js'
-import { decodeEvent, encodeEvent } from '../../../domain/codecs.js'
+import { decodeEvent, encodeEvent, isLatestVersion } from '../../../domain/codecs.js'
 import { CATALOG_STREAM, generatedId, parsePartitionStream } from '../../../domain/ids.js'
 import { storedRecord } from '../../../domain/storedFields.js'
 import type { FanOutRecord } from '../../ports/fanOut.js'
@@ -20,8 +20,10 @@ const cloudTypeOf = (type: string, version: number): string => {
   const [noun = '', ...verb] = type.split(/(?<=[a-z])(?=[A-Z])/).map((word) => word.toLowerCase())
   return `${TYPE_PREFIX}${noun}.${verb.join('_')}.v${version}`
 }
+/** Of the latest version, which nearly all events are of. */
 const cloudTypes = new Map<string, string>()
 const knownCloudType = (type: string, version: number): string => {
+  if (!isLatestVersion(type, version)) return cloudTypeOf(type, version)
   const known = cloudTypes.get(type)
   if (known !== undefined) return known
   const named = cloudTypeOf(type, version)
@@ -63,7 +65,8 @@ export const recordEncoder = (ledger: string, redact: Redact) => {
   const source = SOURCE_PREFIX + encodeURIComponent(ledger)
   return (batch: RecordedBatch, index: number, partition: number): FanOutRecord => {
     const event = batch.events[index] as LedgerEvent
-    const { type, version, data } = encodeEvent(event)
+    // As it stands in the log: its digest covers that, and readers know older versions.
+    const { type, version, data } = batch.older?.get(index) ?? encodeEvent(event)
     const { stream } = batch
     const { queue, partition: logPartition, id } = subjectOf(stream, event)
     const revision = batch.firstRevision + index

@@ -2,11 +2,17 @@
 // on revision after revision, days do not go back, and the ledger's digests are what the events give. Whoever writes lines and whoever
 // reads them asks this one judge. A place in the chain can be written down and gone on from.
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
-import type { LedgerEvent } from '../../../domain/batch.js'
-import { decodeEvent, isLatestVersion } from '../../../domain/codecs.js'
+import { decodeEvent } from '../../../domain/codecs.js'
 import { type OrderBreak, StreamOrder } from '../../../projections/topic/streamOrder.js'
 import { BatchProofs, type StreamDigests } from './batchProof.js'
-import { type ArchivableEvent, type ArchivedLine, lineOf, readLine } from './lines.js'
+import {
+  type ArchivableEvent,
+  type ArchivedLine,
+  type LoggedEvent,
+  lineOf,
+  loggedAs,
+  readLine,
+} from './lines.js'
 
 /** Where the chain stands after a line: all that the next one is judged by. */
 export type ChainPlace = Readonly<{
@@ -27,11 +33,11 @@ export const describeBreak = ({ type, stream, expected, found }: OrderBreak): st
 /** In UTC. */
 export const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10)
 
-/** What stood in the log: unknown of an event that was redacted, or has another form today. */
-const asLogged = ({ type, version, data, redacted }: ArchivedLine): LedgerEvent | undefined => {
-  if (redacted === true || !isLatestVersion(type, version)) return undefined
+/** What stood in the log: unknown of an event that was redacted. */
+const asLogged = ({ type, version, data, redacted }: ArchivedLine): LoggedEvent | undefined => {
+  if (redacted === true) return undefined
   const decoded = decodeEvent(type, version, data)
-  return isLeft(decoded) ? undefined : decoded.right
+  return isLeft(decoded) ? undefined : loggedAs(decoded.right, version, () => data)
 }
 
 export class ArchiveChain {
@@ -92,6 +98,9 @@ export class ArchiveChain {
     const digest = this.proofs.add({ ...line, at, batchId: line.batch, logged: asLogged(line) })
     if (digest === undefined) {
       if (line.digest !== undefined) this.proofs.goOnFrom(line.stream, line.digest)
+    } else if (line.digest === undefined) {
+      // Archived by a version that could not tell it, of an event that was an older version's: nor are those behind it told.
+      this.proofs.forget(line.stream)
     } else if (line.digest !== digest)
       return left({ ...where, reason: 'the digest of the batch is not that of its events' })
     this.hash = line.hash

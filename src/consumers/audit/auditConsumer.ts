@@ -2,13 +2,12 @@
 // itself. What does not follow, is not ours or cannot be read stops it, with the place named; it is never passed over.
 import { isLeft } from 'fp-ts/lib/Either.js'
 import type { Kafka } from 'kafkajs'
-import { isLatestVersion } from '../../../domain/codecs.js'
 import { decodeRecord, type LedgerRecord } from '../../adapters/kafka/records.js'
 import { Exposition } from '../metrics/exposition.js'
 import { readTopic, type TopicBatch, topicBounds } from '../topicReader.js'
 import { Archive } from './archive.js'
 import { TopicAlarm } from './archiveErrors.js'
-import type { ArchivableEvent } from './lines.js'
+import { type ArchivableEvent, loggedAs } from './lines.js'
 
 export type AuditOptions = Readonly<{
   kafka: Kafka
@@ -39,7 +38,7 @@ const archivable = (record: LedgerRecord, offset: number): ArchivableEvent => {
   const { stream, revision, position, at, queue, id, epoch, batchId, index, count, previous } = record
   const { event, version, isRedacted, value: data } = record
   const { type } = event
-  const logged = !isRedacted && isLatestVersion(type, version) ? event : undefined
+  const logged = isRedacted ? undefined : loggedAs(event, version, () => JSON.parse(data))
   const place = { offset, stream, revision, position, at, queue, id, epoch, batchId, index, count, previous }
   return { ...place, type, version, isRedacted, data, logged }
 }

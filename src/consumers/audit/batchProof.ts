@@ -1,10 +1,12 @@
 // The ledger's own digests (src/chain), computed anew from what the topic told: one for each batch, each over the one before it, so
-// that an archive can be held against the log itself. Where that cannot be done (a stream that was not seen from its beginning,
-// something redacted, an event of an older version) there is none, or the one that was written down earlier is taken as it is.
-import type { LedgerEvent } from '../../../domain/batch.js'
+// that an archive can be held against the log itself: over the bytes that the log holds, so of an event that an older version has
+// recorded over that version's words. Where that cannot be done (a stream that was not seen from its beginning, something
+// redacted) there is none, or the one that was written down earlier is taken as it is.
+import type { LedgerEvent, OlderForm } from '../../../domain/batch.js'
 import { encodeBatch } from '../../../domain/wire/batchRows.js'
 import { ByteWriter } from '../../../domain/wire/byteWriter.js'
 import { batchDigest, GENESIS_DIGEST } from '../../chain/batchDigest.js'
+import type { LoggedEvent } from './lines.js'
 
 /** One event of a batch, as it stands in the archive. */
 export type ProvedEvent = Readonly<{
@@ -16,14 +18,15 @@ export type ProvedEvent = Readonly<{
   index: number
   count: number
   previous: number
-  /** Undefined where its bytes in the log were others. */
-  logged: LedgerEvent | undefined
+  /** Undefined where its bytes in the log are not known. */
+  logged: LoggedEvent | undefined
 }>
 
 type OpenBatch = Readonly<{
   batchId: string
   firstRevision: number
   events: LedgerEvent[]
+  older: Map<number, OlderForm>
   previous: number[]
 }>
 type Chain = { digest: Uint8Array | undefined; open: OpenBatch | undefined }
@@ -45,7 +48,13 @@ export class BatchProofs {
       chain.open =
         chain.digest === undefined
           ? undefined
-          : { batchId: event.batchId, firstRevision: event.revision, events: [], previous: [] }
+          : {
+              batchId: event.batchId,
+              firstRevision: event.revision,
+              events: [],
+              older: new Map(),
+              previous: [],
+            }
     }
     const { open } = chain
     const { logged } = event
@@ -55,12 +64,13 @@ export class BatchProofs {
       chain.digest = undefined
       return undefined
     }
-    open.events.push(logged)
+    if (logged.older !== undefined) open.older.set(event.index, logged.older)
+    open.events.push(logged.event)
     open.previous.push(event.previous)
     if (event.index + 1 < event.count) return undefined
     rows.reset()
-    const { batchId, firstRevision, events, previous } = open
-    encodeBatch({ batchId, at: event.at, epoch: event.epoch, events, previous }, rows)
+    const { batchId, firstRevision, events, older, previous } = open
+    encodeBatch({ batchId, at: event.at, epoch: event.epoch, events, older, previous }, rows)
     const digest = batchDigest(
       chain.digest ?? GENESIS_DIGEST,
       { stream: event.stream, firstRevision },
@@ -69,6 +79,11 @@ export class BatchProofs {
     chain.digest = digest
     chain.open = undefined
     return hexOf(digest)
+  }
+
+  /** What stood in the log is not known, from here on. */
+  forget(stream: string): void {
+    this.chains.set(stream, { digest: undefined, open: undefined })
   }
 
   /** What was written down when the batch could still be proved. */

@@ -4,8 +4,18 @@
 import { createHash } from 'node:crypto'
 import { type Either, isLeft, left, right } from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import type { LedgerEvent } from '../../../domain/batch.js'
+import type { LedgerEvent, OlderForm } from '../../../domain/batch.js'
+import { isLatestVersion } from '../../../domain/codecs.js'
 import { IntegerCodec, JsonCodec, NaturalCodec, storedRecord } from '../../../domain/storedFields.js'
+
+/** An event in today's form, and how the log has it where that is an older version. */
+export type LoggedEvent = Readonly<{ event: LedgerEvent; older?: OlderForm }>
+
+/** What the log holds of an event that reads so: an older version's own words are those of its data. */
+export const loggedAs = (event: LedgerEvent, version: number, data: () => unknown): LoggedEvent => {
+  const { type } = event
+  return isLatestVersion(type, version) ? { event } : { event, older: { type, version, data: data() } }
+}
 
 /** What is about to be archived. */
 export type ArchivableEvent = Readonly<{
@@ -26,8 +36,8 @@ export type ArchivableEvent = Readonly<{
   isRedacted: boolean
   /** JSON text. */
   data: string
-  /** The event as the log holds it; undefined where that is not known. */
-  logged: LedgerEvent | undefined
+  /** What the log holds; undefined where that is not known. */
+  logged: LoggedEvent | undefined
 }>
 
 const HASH = /^[0-9a-f]{64}$/

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { isLeft, left, right } from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
 import { type EventBatch, type LedgerEvent, NO_REVISION } from '../../../domain/batch.js'
-import { decodeEvent, type StoredEvent } from '../../../domain/codecs.js'
+import { decodeEvent, isLatestVersion, type StoredEvent } from '../../../domain/codecs.js'
 import { Defect } from '../../../domain/invariant.js'
 import type { MessageAttributes } from '../../../domain/message/index.js'
 import { decodeBatch, encodeBatch, LEAF_ROWS, leavesOf } from '../../../domain/wire/batchRows.js'
@@ -127,7 +127,11 @@ describe('a batch in its canonical bytes', () => {
     const url = new URL(`../../golden/${file}`, import.meta.url)
     const { hex, events: stored, ...rest }: GoldenBatch = JSON.parse(readFileSync(url, 'utf8'))
     const recorded = stored.map(({ type, version, data }) => decodeEvent(type, version, data))
-    const batch = { ...rest, events: recorded.map((read) => (isLeft(read) ? paused : read.right)) }
+    const older = new Map(
+      stored.flatMap((form, n) => (isLatestVersion(form.type, form.version) ? [] : [[n, form] as const])),
+    )
+    const events = recorded.map((read) => (isLeft(read) ? paused : read.right))
+    const batch = { ...rest, events, ...(older.size === 0 ? {} : { older }) }
     return { batch, bytes: new Uint8Array(Buffer.from(hex.join(''), 'hex')) }
   }
 
@@ -138,6 +142,19 @@ describe('a batch in its canonical bytes', () => {
       expect(decodeBatch(bytes)).toStrictEqual(right(batch))
     },
   )
+
+  it('R63: an event of an older version is read in its form of today, kept as it stands, and spelt so again', () => {
+    const form = { type: 'MessagePurged', version: 1, data: { ordinal: 7, by: { who: 'ada' } } }
+    const read = decodeEvent(form.type, form.version, form.data)
+    if (isLeft(read)) throw new Error(read.left.type)
+    const batch = batchOf([started(0), read.right, started(1)])
+    const bytes = bytesOf({ ...batch, older: new Map([[1, form]]) })
+    expect(bytes).not.toEqual(bytesOf(batch))
+    expect(Buffer.from(bytes).toString('latin1')).toContain(JSON.stringify(form))
+    const found = decodeBatch(bytes)
+    expect(found).toStrictEqual(right({ ...batch, older: new Map([[1, form]]) }))
+    if (!isLeft(found)) expect(bytesOf(found.right)).toEqual(bytes)
+  })
 
   it('is spelt as it was when the newest kinds of its rows were fixed (golden)', () => {
     const { batch, bytes } = golden('batch.v1.third.json')

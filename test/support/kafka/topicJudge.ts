@@ -55,11 +55,12 @@ const expectedOf = async (log: EventLog): Promise<ReadonlyMap<string, ReadonlyAr
   for (let from = 0; ; ) {
     const page = await log.readAll(from, PAGE_BYTES)()
     if (isLeft(page)) throw new Error(JSON.stringify(page.left))
-    for (const { stream, firstRevision, position, positions, batchId, at, events } of page.right.batches) {
+    for (const { stream, firstRevision, position, positions, batchId, at, events, older } of page.right
+      .batches) {
       const known = streams.get(stream) ?? []
       streams.set(stream, known)
       events.forEach((event, index) => {
-        const value = JSON.stringify(encodeEvent(event).data)
+        const value = JSON.stringify((older?.get(index) ?? encodeEvent(event)).data)
         known[firstRevision + index] = {
           value,
           position: positions?.[index] ?? position + index,
