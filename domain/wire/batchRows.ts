@@ -114,7 +114,7 @@ const readHeader = (reader: ByteReader): Header => {
 const readBatch = (reader: ByteReader, end: number, events: LedgerEvent[]): EventBatch => {
   const { batchId, at, epoch, count, texts } = readHeader(reader)
   const previous: number[] = []
-  const older = new Map<number, OlderForm>()
+  let older: Map<number, OlderForm> | undefined
   const rows = new RowReader(reader, at, texts)
   // `count` is not believed before its rows were read: a damaged one must not reserve memory.
   while (events.length < count) {
@@ -125,7 +125,10 @@ const readBatch = (reader: ByteReader, end: number, events: LedgerEvent[]): Even
     const rowsOfBlock = Math.min(LEAF_ROWS, count - events.length)
     for (let i = 0; i < rowsOfBlock; i++) {
       const event = rows.row()
-      if (rows.older !== undefined) older.set(events.length, rows.older)
+      if (rows.older !== undefined) {
+        older ??= new Map()
+        older.set(events.length, rows.older)
+      }
       events.push(event)
       previous.push(rows.previous)
     }
@@ -134,7 +137,7 @@ const readBatch = (reader: ByteReader, end: number, events: LedgerEvent[]): Even
   reader.limitTo(end)
   expectEnd(reader)
   if (!rows.allTextsSeen) throw reader.malformed('a text that no event names')
-  return { batchId, at, epoch, events, previous, ...(older.size === 0 ? {} : { older }) }
+  return { batchId, at, epoch, events, previous, ...(older === undefined ? {} : { older }) }
 }
 
 /** Of a batch only some of its events: those of one block. `count` = events of the whole batch. */

@@ -176,6 +176,33 @@ describe('the relay (F4)', () => {
     expectWhole(fanOut, 6)
   })
 
+  it('R45: while Kafka is away nothing of the log is read and nothing is held; then it is read once, page by page', async () => {
+    const clock = new VirtualClock()
+    let fate: Fate = 'refused'
+    const fanOut = new FaultyFanOut(2, 4, () => fate)
+    const log = await madeLog(STREAMS, 2)
+    const pages: number[] = []
+    const readAll: EventLog['readAll'] = (from) => {
+      pages.push(from)
+      return log.readAll(from, 1_000)
+    }
+    const { relay } = relayOn({ ...log, readAll }, fanOut, clock)
+    relay.start()
+    // An hour, with something new every minute.
+    for (let n = 2; n < 62; n++) {
+      await appendMade(log, STREAMS, n, n + 1)
+      await clock.advance(60_000)
+    }
+    expect(pages).toEqual([])
+    fate = 'done'
+    await until(clock, () => hasToldAll(relay))
+    await relay.stop()
+    expectWhole(fanOut, 62)
+    // By each of the shards, and no page twice.
+    for (const from of new Set(pages.filter((page) => page < 62 * STREAMS * 3)))
+      expect(pages.filter((page) => page === from).length).toBeLessThanOrEqual(2)
+  })
+
   it('nothing of a stream counts as told before the topic holds it', async () => {
     const clock = new VirtualClock()
     let fate: Fate = 'refused'
