@@ -55,6 +55,7 @@ describe('4.1: the steps of a resize', () => {
     )
     await queue.clock.advance(1_000)
     expect([resized.isOpen, queue.engine.partitions.length, queue.log.heldCount]).toEqual([true, 2, 2])
+    expect(queue.log.asked.filter(({ stream }) => !/\.[01]$/.test(stream))).toEqual([])
     queue.log.release()
     await queue.clock.advance(1_000)
     expect([resized.isOpen, queue.engine.partitions.length]).toEqual([false, 5])

@@ -18,7 +18,7 @@ export const RESIZE_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'if (context.state.epoch > 0) return decideEnqueue',
       },
     ],
-    foundBy: RANDOM,
+    foundBy: STEPS,
   },
   {
     name: 'groups-not-asked-of-older-partitions',
