@@ -2,6 +2,8 @@
 // log, in order, once (R46 to R49).
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { kafkaClient } from '../../../src/adapters/kafka/connection.js'
+import { heldPlaces } from '../../../src/adapters/kafka/heldPlaces.js'
 import { KafkaBroker } from '../../support/kafka/broker.js'
 import { madeLog } from '../../support/kafka/madeLog.js'
 import { API, KafkaProxy, type Passing } from '../../support/kafka/proxy.js'
@@ -176,9 +178,9 @@ describe('a request comes late (R48)', () => {
   )
 })
 
-describe('a relay is frozen, and another one takes over (R49)', () => {
+describe('a relay is frozen beyond its transaction (R49)', () => {
   it(
-    'what the frozen one had begun is undone, and it writes nothing when it goes on',
+    'another one takes over: what the frozen one had begun is undone, and it writes nothing when it goes on',
     async () => {
       const isMoment = nth(4, passes('request', API.endTransaction))
       let isFrozen = false
@@ -198,6 +200,36 @@ describe('a relay is frozen, and another one takes over (R49)', () => {
       await until(() => /standby|waiting/.test(first.troubles))
       await isJudgedWhole()
       expect(await readTopic(proxy.address, topic)).toEqual(before)
+    },
+    LIMIT_MS,
+  )
+
+  it(
+    'alone, it finds its transaction ended by the broker when it goes on, and nothing is missing or told twice',
+    async () => {
+      const kafka = await kafkaClient({ brokers: [proxy.address] })
+      const isMoment = nth(4, passes('request', API.endTransaction))
+      let release = (): void => undefined
+      const isReleased = new Promise<void>((done) => {
+        release = done
+      })
+      let isFrozen = false
+      const relay = start({ 'transaction-timeout-ms': 2_000 })
+      proxy.hook = async (passing) => {
+        if (!isMoment(passing)) return 'pass'
+        relay.signal('SIGSTOP')
+        isFrozen = true
+        await isReleased
+        return 'pass' as const
+      }
+      await until(() => isFrozen)
+      // Its commit is still on the way; nobody opens the shard anew, so that only the broker can end what it has begun.
+      expect(await heldPlaces(kafka, [topic])).not.toEqual([])
+      await until(async () => (await heldPlaces(kafka, [topic])).length === 0)
+      release()
+      relay.signal('SIGCONT')
+      await until(() => relay.hasToldAll)
+      await isJudgedWhole()
     },
     LIMIT_MS,
   )
