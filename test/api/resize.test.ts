@@ -61,6 +61,25 @@ describe('4.1: a queue that is resized', () => {
     expect((await acked(test, again)).toSorted()).toEqual(['also', 'kept', 'new'])
   })
 
+  it('A8: lists go on where they were, over partitions that are opened meanwhile', async () => {
+    const { test, orders } = await opened({ partitions: 2 })
+    const enqueue = async (payload: unknown): Promise<void> => {
+      await test.clock.advance(10)
+      await test.done(orders.enqueue(payload))
+    }
+    for (const n of [1, 2, 3, 4]) await enqueue(n)
+    for (const sort of ['oldest', 'newest'] as const) {
+      const first = await test.done(orders.list({ sort, limit: 2 }))
+      await test.done(orders.resize(sort === 'oldest' ? 3 : 1))
+      await enqueue(sort)
+      const rest = await test.done(
+        orders.list({ sort, limit: 100, ...(first.cursor === undefined ? {} : { cursor: first.cursor }) }),
+      )
+      const payloads = [...first.messages, ...rest.messages].map(({ payload }) => payload)
+      expect(payloads).toEqual(sort === 'oldest' ? [1, 2, 3, 4, 'oldest'] : ['oldest', 4, 3, 2, 1])
+    }
+  })
+
   it('R65: is refused while a node of the cluster would not understand it, and says what to do', async () => {
     const queue = await TestQueue.open()
     const { resize } = controlOperations({ engine: queue.engine, clusterLevel: () => 1 })

@@ -82,8 +82,10 @@ const placesOf = (
 ): ReadonlyArray<number | 'done' | undefined> => {
   if (cursor === undefined) return new Array<undefined>(partitions).fill(undefined)
   const [first, ...texts] = cursor.length > CURSOR_CHARS_MAX ? [] : cursor.split('.')
-  if (first !== letter || texts.length !== partitions) throw noCursor()
-  return texts.map((text) => {
+  if (first !== letter || texts.length === 0 || texts.length > partitions) throw noCursor()
+  // Opened by a resize since: what they hold came later than anything that is still to be listed newest first.
+  const opened = Array.from({ length: partitions - texts.length }, () => (letter === 'n' ? '-' : ''))
+  return [...texts, ...opened].map((text) => {
     if (text === '-') return 'done'
     if (text === '') return undefined
     if (!/^[0-9a-z]{1,11}$/.test(text)) throw noCursor()
