@@ -1,6 +1,7 @@
 // Mistakes that somebody might make, as edits of the sources: `npm run planted` makes each of them in a copy and asks whether
 // it is noticed. None of them is ever in the product. Which rules they break: the table in ARCHITECTURE.md, and docs/reliability.md.
 import { CIRCUIT_BUGS } from './circuitBugs.js'
+import { CLUSTER_BUGS } from './clusterBugs.js'
 import { DRAW_BUGS } from './drawBugs.js'
 import { EMBEDDED_LOG_BUGS } from './embeddedLogBugs.js'
 import { LOG_BUGS } from './logBugs.js'
@@ -22,6 +23,7 @@ export const PLANTED_BUGS = [
   ...CIRCUIT_BUGS,
   ...PROCESS_BUGS,
   ...NODE_BUGS,
+  ...CLUSTER_BUGS,
   ...OPERATOR_BUGS,
   ...STORE_BUGS,
   ...TIME_BUGS,
