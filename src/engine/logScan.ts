@@ -96,7 +96,8 @@ export class LogScan {
     if (this.deps.isShared === true)
       this.stopListening = this.deps.log.onAppended((next) => {
         this.durableTo = Math.max(this.durableTo, next)
-        if (!this.isRefused && next > this.shown) this.read()
+        // A read that failed waits for its next try: others append all the while, and each would ask a log that does not answer.
+        if (this.cancelTimer === undefined && !this.isRefused && next > this.shown) this.read()
       })
     if (this.durableTo > this.shown) this.read()
   }
