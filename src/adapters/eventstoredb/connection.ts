@@ -36,6 +36,8 @@ export type ReadEnd = 'end' | 'stopped' | 'notFound'
 const CALLS_MAX = 64
 /** Calls in a row without an answer, after which the client is thought to be stuck and replaced. */
 const SILENCES_MAX = 2
+/** Of a read that is longer what is left is cancelled. Servers end a connection of which too many calls are (against "rapid reset"). */
+const FEW_EVENTS = 64
 /** Beyond the deadline that the call itself has: for what comes before the call, as finding a node. */
 const GRACE_MS = 250
 
@@ -150,14 +152,20 @@ export class Connection {
           (stub) =>
             new Promise<ReadEnd>((resolve, reject) => {
               const call = startRead(stub, loaded, request, this.endless())
-              onCancel(() => call.cancel())
+              let cancel = (): void => call.cancel()
+              onCancel(() => cancel())
+              const over = (how: ReadEnd): void => {
+                resolve(how)
+                cancel = () => undefined
+              }
               call.on('error', reject)
-              call.on('end', () => resolve('end'))
+              call.on('end', () => over('end'))
               call.on('data', (answer: ReadAnswer) => {
                 isAlive()
                 if (!isEvent(answer)) {
-                  if (answer.hasStreamNotFound()) resolve('notFound')
-                  return
+                  if (!answer.hasStreamNotFound()) return
+                  over('notFound')
+                  return drain(call, idleTimeoutMs)
                 }
                 let goesOn = false
                 try {
@@ -166,9 +174,10 @@ export class Connection {
                   reject(error)
                 }
                 if (goesOn) return
-                resolve('stopped')
                 call.removeAllListeners('data')
-                call.cancel()
+                if ((wish.count ?? Number.POSITIVE_INFINITY) > FEW_EVENTS) return resolve('stopped')
+                over('stopped')
+                drain(call, idleTimeoutMs)
               })
             }),
         ),
@@ -314,6 +323,15 @@ export type StoreCalls = Pick<
   Connection,
   'append' | 'read' | 'subscribe' | 'delete' | 'serverVersion' | 'close'
 >
+
+/** What is left of a short read comes and is dropped; silence ends it. */
+const drain = (call: ReturnType<typeof startRead>, idleTimeoutMs: number): void => {
+  const timer = setTimeout(() => call.cancel(), idleTimeoutMs)
+  timer.unref()
+  call.once('close', () => clearTimeout(timer))
+  call.once('end', () => clearTimeout(timer))
+  call.resume()
+}
 
 const DEADLINE_EXCEEDED = 4
 const isSilence = (error: unknown): boolean =>

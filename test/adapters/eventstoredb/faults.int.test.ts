@@ -1,5 +1,6 @@
 // The EventStoreDB log while the server, or the way to it, misbehaves: what a caller is told is right, or it is "unknown" (I1, I2).
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client'
+import { ClientReadableStreamImpl } from '@grpc/grpc-js/build/src/call.js'
 import { type Either, isLeft } from 'fp-ts/lib/Either.js'
 import { describe, expect, it, vi } from 'vitest'
 import { type EventBatch, NO_REVISION } from '../../../domain/batch.js'
@@ -312,6 +313,21 @@ describe('R41: what the client package does wrong', () => {
     emulator.faults.release()
     await new Promise((resolve) => setImmediate(resolve))
     expect(unheard).toEqual([])
+  })
+
+  it('R41: messages that are looked at one by one leave no call cut off: servers end connections with many of them', async () => {
+    const { emulator, log } = await started()
+    const cancelled = vi.spyOn(ClientReadableStreamImpl.prototype, 'cancel')
+    atEnd(async () => cancelled.mockRestore())
+    for (let n = 0; n < 50; n++) await run(log.append(STREAM, n - 1, batchOf([enqueued(n)])))
+    for (let n = 0; n < 50; n++) expect((await run(log.read(STREAM, n, 1))).batches).toHaveLength(1)
+    expect(await ordinals(log, 'partition-none~1.0')).toEqual([])
+    expect(cancelled).not.toHaveBeenCalled()
+    // One that would go on for long is.
+    await run(log.read(STREAM, 0, 5_000))
+    expect(cancelled).toHaveBeenCalledTimes(1)
+    // What stays open is the subscription to metadata.
+    await until(() => emulator.openReads === 1)
   })
 
   it('R41: the end of one log leaves the appends of another alone', async () => {

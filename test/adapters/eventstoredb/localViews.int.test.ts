@@ -126,11 +126,15 @@ describe('R43: an older copy was put back while no process ran', () => {
   it('R43: the server ends below what the views saw durable: the partition is not led', async () => {
     const emulator = await started()
     const first = await opened(emulator)
-    await worked(first)
+    const ids = await worked(first)
+    // Answered when the views have all of it.
+    expect(await succeeded(first, ids)).toBe(JOBS)
     await first.ledger.close()
-    const last = (emulator.store.readStream(NAMED) as ReadonlyArray<Kept>).at(-1)
-    const { count } = JSON.parse(Buffer.from(last?.metadata ?? []).toString('utf8')) as { count: number }
-    emulator.store.loseLast(NAMED, count)
+    // The views may be some batches behind: the backup is from when nothing had run yet.
+    const kept = emulator.store.readStream(NAMED) as ReadonlyArray<Kept>
+    const firstRun = kept.findIndex(({ type }) => type === 'AttemptStarted')
+    expect(firstRun).toBeGreaterThanOrEqual(JOBS)
+    emulator.store.loseLast(NAMED, kept.length - firstRun)
     // Snapshots would say so, too.
     emulator.store.delete('ledgerq~manifest-partition-orders~1.0', false)
     const refused = opened(emulator).then(({ orders }) => orders.enqueue(1))
