@@ -25,14 +25,12 @@ export const isFailure = (routed: Routed): routed is Failure => 'kind' in routed
 export const keyOf = ({ callerId, attributes }: NewMessage): string | undefined =>
   attributes?.group ?? attributes?.dedupKey ?? callerId ?? attributes?.idempotencyKey
 
-/** Every partition that may turn out to be the home of the message; the last one is in the active layout. */
-export const homesOf = ({ layouts, route }: RoutedQueue, message: NewMessage): ReadonlyArray<number> => {
-  const key = layouts.isOne ? undefined : keyOf(message)
-  if (key === undefined) return [route(message)]
-  const { inUse } = layouts
-  return inUse
-    .filter((layout, n) => n === inUse.length - 1 || !layouts.isSpent(layout))
-    .map((layout) => layouts.homeIn(layout, key))
+/** Partitions of older layouts that are asked for the message before the active one is. */
+export const olderHomesOf = ({ layouts }: RoutedQueue, message: NewMessage): ReadonlyArray<number> => {
+  const key = keyOf(message)
+  if (key === undefined) return []
+  const older = layouts.inUse.slice(0, -1).filter((layout) => !layouts.isSpent(layout))
+  return older.map((layout) => layouts.homeIn(layout, key))
 }
 
 type Call = { readonly places: number[]; readonly messages: NewMessage[] }

@@ -10,7 +10,7 @@ import { type Blobs, belongsInBlob } from '../../engine/blobPayloads.js'
 import type { QueueEngine } from '../../engine/queueEngine.js'
 import type { Failure } from '../../engine/replies.js'
 import type { NewMessage } from '../../engine/requests.js'
-import { homesOf, isFailure } from '../../engine/routing.js'
+import { isFailure, olderHomesOf } from '../../engine/routing.js'
 import { inBlob } from '../blobs.js'
 import { LedgerqError } from '../errors.js'
 import { errorOf, errorOfFailure } from '../refusals.js'
@@ -134,23 +134,30 @@ const NO_ANSWER: Failure = { kind: 'unknown', reason: 'the message has no answer
 
 /** What of a batch may come to one partition, in bytes: all of it or nothing goes into one append. */
 class CallShares {
-  private readonly bytes = new Map<number, number>()
+  private readonly shares = new Map<number, { bytes: number }>()
 
   constructor(private readonly engine: QueueEngine) {}
 
   /** Answers where it goes in the active layout. */
   add(message: NewMessage, isLarge: boolean): number {
-    const { engine, bytes } = this
-    const homes = homesOf(engine, message)
+    const { engine } = this
     // What is large is a reference by then.
-    const size = isLarge ? 0 : engine.callBounds.bytesOf(message)
-    for (const home of homes) bytes.set(home, (bytes.get(home) ?? 0) + size)
-    return homes[homes.length - 1] ?? 0
+    const bytes = isLarge ? 0 : engine.callBounds.bytesOf(message)
+    const home = engine.route(message)
+    this.count(home, bytes)
+    if (!engine.layouts.isOne) for (const older of olderHomesOf(engine, message)) this.count(older, bytes)
+    return home
+  }
+
+  private count(partition: number, bytes: number): void {
+    const share = this.shares.get(partition)
+    if (share === undefined) this.shares.set(partition, { bytes })
+    else share.bytes += bytes
   }
 
   refuseTooLarge(): void {
     const { bytesMax } = this.engine.callBounds
-    for (const bytes of this.bytes.values())
+    for (const { bytes } of this.shares.values())
       if (bytes > bytesMax) throw errorOf({ type: 'BatchTooLarge', bytes, bytesMax })
   }
 }
