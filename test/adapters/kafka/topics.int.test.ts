@@ -182,18 +182,25 @@ describe('a transaction that somebody else leaves open (R51)', () => {
       })
       await producer.connect()
       ends.push(() => producer.disconnect())
-      const [end] = await admin.fetchTopicOffsets(topic)
       const transaction = await producer.transaction()
       const foreign = { partition: 0, key: 'foreign', value: 'never committed' }
-      await transaction.send({ topic, acks: -1, messages: [foreign] })
+      const [sent] = await transaction.send({ topic, acks: -1, messages: [foreign] })
       // The relay goes on: what it tells behind the open transaction is not seen by readers of committed records.
       await appendMade(log, STREAMS, 4, 6)
       await allTold(running)
-      await says(running.troubles, /partition 0 of topics-.*: a transaction is open from offset \d+ on/)
-      const { openTransactions } = running.relay.status()
-      expect(openTransactions).toMatchObject([{ topic, partition: 0, offset: Number(end?.high) }])
+      // On a slow machine one of the relay's own may be open for long, too.
+      const isShown = (): boolean =>
+        running.relay
+          .status()
+          .openTransactions.some(
+            ({ partition, offset, ...held }) =>
+              held.topic === topic && partition === 0 && String(offset) === sent?.baseOffset,
+          )
+      await until(isShown)
+      const alarm = `partition 0 of ${topic}: a transaction is open from offset ${sent?.baseOffset} on`
+      expect(running.troubles.some((trouble) => trouble.includes(alarm))).toBe(true)
       await transaction.abort()
-      await until(() => running.relay.status().openTransactions.length === 0)
+      await until(() => !isShown())
       await expectWhole(log)
     },
     LIMIT_MS,
