@@ -15,9 +15,9 @@ const ON_EVENTSTORE = [
   'test/engine/{cancelling,capacity,circuits,claimsInFlood,deathReasons,duplicates,followUps,fullLog}.test.ts',
   'test/engine/{groupsAfterRestart,leaseTimes,limits,order,overflow,overrides,partitions,policyChange}.test.ts',
   'test/engine/{rebuiltNumbers,recovery,recoveryFromDamagedSnapshots,replacing,replyBarrier,time}.test.ts',
-  'test/engine/viewsDuringWork.test.ts',
+  'test/engine/{viewsDuringWork,resizeSteps}.test.ts',
   'test/api/{callbacks,clearRaces,dedup,editing,gateWaits,ledger,listing,operations,projections}.test.ts',
-  'test/api/{redriven,rerun,results,switches}.test.ts',
+  'test/api/{redriven,rerun,resize,results,switches}.test.ts',
 ]
 
 const COMPILED_URL = /new URL\(\s*(['"])(\.{1,2}\/[^'"]+\.js)\1,\s*import\.meta\.url,?\s*\)/g
