@@ -21,6 +21,7 @@ import {
   storyOfAnUnmarkedCommit,
   storyOfATornCommit,
 } from './storiesOfEnds.js'
+import { storyOfAResize } from './storyOfAResize.js'
 import { storyOfEverything } from './storyOfEverything.js'
 import { storyOfOldVersions } from './storyOfOldVersions.js'
 
@@ -33,6 +34,7 @@ export const STORIES: Readonly<Record<string, Story>> = {
   unmarked: storyOfAnUnmarkedCommit,
   cut: storyOfACutPrefix,
   'old-versions': storyOfOldVersions,
+  resized: storyOfAResize,
 }
 
 /** Writes the story as a golden log of what the label names, a version of the product: `0.1.0-everything`. */
