@@ -39,13 +39,14 @@ const opened = async (
 
 const JOBS = 40
 
-/** So many messages that have succeeded. */
+/** So many messages that have succeeded, and views that know of them: what is closed before reads the log again. */
 const worked = async ({ orders }: Opened): Promise<string[]> => {
   const sent = await orders.enqueueBatch(Array.from({ length: JOBS }, (_, payload) => ({ payload })))
   const ids = sent.map((one) => ('id' in one ? one.id : ''))
   const worker = orders.process(async () => undefined, { concurrency: 50 })
   for (const id of ids) await orders.result(id, { waitMs: 60_000 })
   await worker.stop()
+  expect((await orders.list({ state: 'succeeded', limit: 1 })).messages).toHaveLength(1)
   return ids
 }
 
@@ -126,9 +127,7 @@ describe('R43: an older copy was put back while no process ran', () => {
   it('R43: the server ends below what the views saw durable: the partition is not led', async () => {
     const emulator = await started()
     const first = await opened(emulator)
-    const ids = await worked(first)
-    // Answered when the views have all of it.
-    expect(await succeeded(first, ids)).toBe(JOBS)
+    await worked(first)
     await first.ledger.close()
     // The views may be some batches behind: the backup is from when nothing had run yet.
     const kept = emulator.store.readStream(NAMED) as ReadonlyArray<Kept>
