@@ -144,7 +144,7 @@ const resizesText = (max: number): string =>
   `a queue is resized at most ${max} times; further on a new queue takes over`
 
 const levelText = ({ level, needed }: LevelRefusal): string =>
-  `all nodes of the cluster have to understand level ${needed} for that, and it is at level ${level}: update the older ones`
+  `all nodes of the cluster have to understand level ${needed} for that, and it is at level ${level}: update the older ones; it rises when none of them was seen for six times the tenure (a minute, unless set)`
 
 const elsewhereText = (queue: string, node: string | undefined, address: string | undefined): string =>
   node === undefined
