@@ -191,16 +191,17 @@ export const writeMarks = (files: Files, directory: string, marks: Marks): Promi
  * From the first folder that is missing. Node's own recursive way does not end where a folder cannot be made although the
  * one above is there, as under /proc: it asks again for ever. Each new name is durable before anything is put below it.
  */
-const makeFolders = async (files: Files, folder: string): Promise<void> => {
+const makeFolders = async (files: Files, folder: string, isSecondTry = false): Promise<void> => {
   const above = dirname(folder)
   try {
     await files.makeFolder(folder)
   } catch (cause) {
     const code = codeOf(cause)
     if (code === 'EEXIST' && (await files.isFolder(folder))) return
-    if (code !== 'ENOENT' || above === folder || (await isThere(files, above))) throw cause
-    await makeFolders(files, above)
-    await makeFolders(files, folder)
+    if (code !== 'ENOENT' || above === folder || isSecondTry) throw cause
+    // Somebody else may have made it between our try and this look; where nothing can be made (/proc), the second try says so.
+    if (!(await isThere(files, above))) await makeFolders(files, above)
+    await makeFolders(files, folder, true)
     return
   }
   await files.syncFolder(above)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { isLeft, right } from 'fp-ts/lib/Either.js'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ensureDirectory } from '../../../src/adapters/embedded/directory.js'
+import { type Files, realFiles } from '../../../src/adapters/embedded/files.js'
 
 let folder: string
 beforeEach(async () => {
@@ -20,6 +21,21 @@ it('F1: a directory is made with all that is missing above it, by several at onc
   ])
   expect((await stat(deep)).isDirectory()).toBe(true)
   expect(await ensureDirectory(deep)).toEqual(right(undefined))
+})
+
+it('F1: a directory is made when another process makes the ones above it between a try and the look at them', async () => {
+  const deep = join(folder, 'a', 'b')
+  let tries = 0
+  const files: Files = {
+    ...realFiles,
+    makeFolder: async (path) => {
+      if (path !== deep || ++tries > 1) return realFiles.makeFolder(path)
+      await realFiles.makeFolder(join(folder, 'a'))
+      throw Object.assign(new Error('no such file or directory'), { code: 'ENOENT' })
+    },
+  }
+  expect(await ensureDirectory(deep, files)).toEqual(right(undefined))
+  expect((await stat(deep)).isDirectory()).toBe(true)
 })
 
 it('F1: a file in the way, and a place where nothing can be made, are refused', async () => {
