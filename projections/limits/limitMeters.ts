@@ -3,7 +3,16 @@
 // because a worker that claims and releases in a loop is what a rate is there to slow down. Meters are part of the
 // snapshot; one that has run empty is the same as none, and is forgotten.
 import type { EpochMs } from '../../domain/time.js'
-import { converted, EMPTY, isEmpty, opensAt, type Rate, type RateLevel, started } from './rateMeter.js'
+import {
+  converted,
+  EMPTY,
+  isAtMost,
+  isEmpty,
+  opensAt,
+  type Rate,
+  type RateLevel,
+  started,
+} from './rateMeter.js'
 import { shareOf } from './share.js'
 
 type Cap = Readonly<{ concurrencyMax?: number; rate?: Rate }>
@@ -110,12 +119,13 @@ export class LimitMeters {
     this.sweepAt = Math.max(SWEEP_AT, 2 * this.tenantLevels.size)
   }
 
-  /** What has not run empty by `at`, sorted by name: equal histories give equal lists. */
+  /** What has not run empty, or down to the floor, by `at`, sorted by name: equal histories give equal lists. */
   list(at: EpochMs): MeterList {
     const { queueRate, queueLevel, tenantRate, tenantFloor } = this
     const isQueueEmpty = queueRate === undefined || isEmpty(queueLevel, queueRate, at)
     const tenants = [...this.tenantLevels].filter(
-      ([, level]) => tenantRate !== undefined && !isEmpty(level, tenantRate, at),
+      // One that has leaked down to the floor is the same as none, like one that is empty where there is no floor.
+      ([, level]) => tenantRate !== undefined && !isAtMost(level, tenantFloor, tenantRate, at),
     )
     return {
       queue: isQueueEmpty ? undefined : [queueLevel.level, queueLevel.at],

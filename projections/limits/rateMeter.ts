@@ -21,6 +21,10 @@ const leaked = ({ level, at: then }: RateLevel, { count }: Rate, at: EpochMs): n
 
 export const isEmpty = (level: RateLevel, rate: Rate, at: EpochMs): boolean => leaked(level, rate, at) === 0
 
+/** From now on the one is never above the other: they leak alike. */
+export const isAtMost = (one: RateLevel, other: RateLevel, rate: Rate, at: EpochMs): boolean =>
+  leaked(one, rate, at) <= leaked(other, rate, at)
+
 export const started = (level: RateLevel, rate: Rate, at: EpochMs): RateLevel => ({
   level: leaked(level, rate, at) + rate.perMs,
   at,

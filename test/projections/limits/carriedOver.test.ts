@@ -149,3 +149,23 @@ describe('B8: the meters of tenants', () => {
     expect(meters.list(AT).tenants.map(([tenant]) => tenant)).toEqual(['a', 'b', 'c', 'd'])
   })
 })
+
+describe('B8, 4.1: a greater share after a resize', () => {
+  it('I6: leaves of a tenant whose starts are long over what it leaves of one who never started', () => {
+    const limits = { perTenant: { rate: { count: 9, perMs: 300 } } }
+    const [knew, never] = [new LimitMeters(), new LimitMeters()]
+    for (const meters of [knew, never]) meters.configure(limits, 3, 1, AT)
+    knew.attemptStarted('acme', AT)
+    // As a snapshot keeps it: who has nothing left is not in it.
+    never.load(knew.list(AT + 300_000))
+    for (const meters of [knew, never]) meters.configure(limits, 1, 0, AT + 300_000)
+    expect(knew.list(AT + 300_000)).toEqual(never.list(AT + 300_000))
+    expect(knew.list(AT + 300_000)).toEqual({
+      queue: undefined,
+      tenants: [],
+      floor: [1_800, AT + 300_000],
+    })
+    knew.attemptStarted('acme', AT + 300_000)
+    expect(knew.list(AT + 300_000).tenants).toEqual([['acme', 2_100, AT + 300_000]])
+  })
+})
