@@ -6,8 +6,10 @@ import type { Calls, EnqueueCall } from './checkersCalls.js'
 import { Circuits } from './checkersCircuits.js'
 import { Contents } from './checkersContent.js'
 import { type Control, isAsTold } from './checkersControl.js'
+import type { Resized } from './checkersLayouts.js'
 import type { Live } from './checkersLive.js'
 import { Operated } from './checkersOperated.js'
+import { Place } from './checkersPlace.js'
 import { Turns } from './checkersTurns.js'
 
 export type Rules = Readonly<{
@@ -17,6 +19,8 @@ export type Rules = Readonly<{
   isPrompt: boolean
   /** Processes that have died, by incarnation. */
   dead: ReadonlySet<string>
+  /** Of a queue that may be resized. */
+  resized?: Resized | undefined
 }>
 
 export const SETTLED_BY: Record<string, LedgerEvent['type']> = {
@@ -55,6 +59,9 @@ export class Story {
   /** What each message that has succeeded had run with. */
   readonly succeeded = new Map<string, string>()
   controlRevision = -2
+  readonly place: Place
+  /** Asked of each event before it changes anything. */
+  watch: ((event: LedgerEvent, at: number) => void) | undefined
   private readonly blobs: Blobs
   private readonly turns: Turns
   private readonly circuits: Circuits
@@ -77,6 +84,7 @@ export class Story {
   private dropped: number[] = []
   /** Of this batch: who died when no dead letters were kept. */
   private died: number[] = []
+  private readonly batchIds = new Set<string>()
   private lastFence = 0
   private epoch = 0
   private at = 0
@@ -94,7 +102,8 @@ export class Story {
     readonly partition: number,
   ) {
     const must = (holds: boolean, rule: string): void => this.must(holds, rule)
-    this.turns = new Turns(this.live, must, partition)
+    this.place = new Place(partition, must)
+    this.turns = new Turns(this.live, must, this.place)
     this.circuits = new Circuits(must)
     this.operated = new Operated(calls, must)
     this.contents = new Contents(calls, must)
@@ -122,7 +131,7 @@ export class Story {
   }
 
   tell(batches: ReadonlyArray<RecordedBatch>): void {
-    const batchIds = new Set<string>()
+    const { batchIds } = this
     for (const batch of batches) {
       // 8: revisions without gaps, time that does not go back, epochs that rise, batches named once.
       this.must(batch.firstRevision === this.revision, 'the revision follows')
@@ -134,6 +143,7 @@ export class Story {
       if (!/\/\d+$/.test(batch.batchId)) this.batch++
       for (const stored of batch.events) {
         const event = this.blobs.resolved(stored)
+        this.watch?.(event, this.at)
         this.take(event)
         this.circuits.take(event, this.at)
         this.must(batch.epoch === this.epoch, `8 an event of epoch ${batch.epoch} in ${this.epoch}`)
@@ -183,6 +193,8 @@ export class Story {
         // Each term grants leases anew, in full, on its own clock.
         for (const one of this.live.values()) if (one.situation === 'leased') one.grantedAt = this.at
         return
+      case 'LayoutsAdopted':
+        return this.place.layoutsAdopted(event)
       case 'ConfigAdopted':
         return this.adopted(event)
       case 'CapacityReached':
@@ -216,6 +228,7 @@ export class Story {
     this.must(told !== undefined, `R67 configuration ${controlRevision}, which nobody has made`)
     if (told !== undefined)
       this.must(isAsTold(event, told), `R67 configuration ${controlRevision} is another one`)
+    if (told !== undefined) this.place.configAdopted(told.layouts)
     this.paused = paused
     this.config = config
     for (const gate of [...this.closedSince.keys()])
@@ -315,7 +328,7 @@ export class Story {
   private enqueued(event: Extract<LedgerEvent, { type: 'MessageEnqueued' }>): void {
     const { ordinal, callerId, payload, priority } = event
     this.oncePerKey(event)
-    this.mustBeHere(event)
+    this.place.mustBeHome(event)
     this.mustNotBeShed(event)
     if (callerId !== undefined) {
       const alive = [...this.live.values()].some((one) => one.callerId === callerId)
@@ -359,24 +372,6 @@ export class Story {
     this.must(this.size() <= maxSize, `12 ${this.size()} messages, at most ${maxSize}`)
   }
 
-  /** §4.1: what belongs together is in one partition: FNV-1a of its group, key or id. */
-  private mustBeHere({
-    ordinal,
-    callerId,
-    attributes,
-  }: Extract<LedgerEvent, { type: 'MessageEnqueued' }>): void {
-    const { group, dedupKey, idempotencyKey } = attributes ?? {}
-    const key = group ?? dedupKey ?? callerId ?? idempotencyKey
-    if (key === undefined) return
-    let hash = 2_166_136_261n
-    for (const char of key) hash = ((hash ^ BigInt(char.charCodeAt(0))) * 16_777_619n) % 4_294_967_296n
-    const partition = Number(hash % BigInt(this.config?.partitions ?? 1))
-    this.must(
-      partition === this.partition,
-      `A2 message ${ordinal} of ${key} belongs to partition ${partition}`,
-    )
-  }
-
   /** C10: above its threshold a queue takes nothing that is less important than it says. */
   private mustNotBeShed({ payload, attributes }: Extract<LedgerEvent, { type: 'MessageEnqueued' }>): void {
     const call = this.callOf.get(payload)
@@ -384,7 +379,8 @@ export class Story {
     this.begun.add(call)
     const { shedAbovePercent = 100, shedBelowPriority = 0, maxSize = 0, overflow } = this.config ?? {}
     // What is dropped to make room is dropped after the question was asked.
-    const isAlone = !call.repeats && call.messages.every((one) => !this.askedAgain.has(one.payload))
+    const isAlone =
+      !call.repeats && !call.isPart && call.messages.every((one) => !this.askedAgain.has(one.payload))
     if (shedAbovePercent >= 100 || overflow !== 'reject' || !isAlone) return
     const isLow = call.messages.some(
       (one) => one.priority < shedBelowPriority && (this.isPlain(one) || one.payload === payload),
@@ -561,7 +557,7 @@ export class Story {
     this.gone(event.ordinal)
   }
 
-  private get windowMs(): number {
+  get windowMs(): number {
     return this.config?.dedupWindowMs ?? 0
   }
 

@@ -2,6 +2,7 @@
 import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
 import { type Rules, SETTLED_BY, Story } from './checkers.js'
 import type { AskedMessage, Calls } from './checkersCalls.js'
+import { tellTogether } from './checkersLayouts.js'
 import { matches } from './checkersOperated.js'
 
 /** 1: every ok is in the log, every definite failure is not. */
@@ -158,10 +159,16 @@ export const checkPartitions = (
   logs: ReadonlyArray<ReadonlyArray<RecordedBatch>>,
   calls: Calls,
   rules: Rules,
-): { broken: ReadonlyArray<string>; left: ReadonlyArray<string> } => {
-  const stories = logs.map((batches, partition) => {
-    const story = new Story(rules, calls, partition)
-    story.tell(batches)
+): Readonly<{
+  broken: ReadonlyArray<string>
+  left: ReadonlyArray<string>
+  seen: ReadonlyMap<string, number>
+}> => {
+  const stories = logs.map((_, partition) => new Story(rules, calls, partition))
+  const { resized } = rules
+  const together = resized && tellTogether(stories, logs, calls, rules.controls, resized)
+  stories.forEach((story, partition) => {
+    if (together === undefined) story.tell(logs[partition] ?? [])
     checkEnqueues(story, calls)
     checkClaims(story, calls)
     checkChanges(story, calls)
@@ -172,12 +179,12 @@ export const checkPartitions = (
       isLast,
       `R67 it ends with configuration ${story.controlRevision} of ${rules.controls.length - 2}`,
     )
-    return story
   })
   const left = stories.flatMap(({ live }) => [...live.values()].map(({ situation }) => situation))
   const broken = [
     ...stories.flatMap((story) => [...story.broken, ...checkSwept(story, calls)]),
     ...checkNamed(stories, calls),
+    ...(together?.broken ?? []),
   ]
-  return { broken, left }
+  return { broken, left, seen: together?.seen ?? new Map() }
 }

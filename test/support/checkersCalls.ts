@@ -1,6 +1,9 @@
 // What was asked of a queue, and what came back: the other half of what the checkers go by. The log is the first.
 export type Told = 'ok' | 'definite' | 'unknown'
 
+/** Instead of a partition: of a queue that is resized, who asks does not know it. */
+export const ANYWHERE = -1
+
 export type AskedMessage = Readonly<{
   payload: string
   priority: number
@@ -14,7 +17,10 @@ export type EnqueueCall = {
   told: Told
   /** The process that was asked. */
   readonly by?: string
+  /** {@link ANYWHERE} = wherever they belong. */
   readonly partition: number
+  /** Other messages were asked for in the same breath; what of them goes to one partition is taken or refused together. */
+  readonly isPart?: boolean
   /** The same messages were asked for before. */
   readonly repeats: boolean
   readonly messages: ReadonlyArray<AskedMessage>

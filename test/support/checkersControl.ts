@@ -1,10 +1,13 @@
 // The control stream told again: the configuration, the pause and the switches at each revision that partitions may adopt (R67).
 import type { LedgerEvent, RecordedBatch } from '../../domain/batch.js'
 import type { QueueConfig } from '../../domain/queue/index.js'
+import type { ToldLayout } from './checkersPlace.js'
 
 type Adopted = Extract<LedgerEvent, { type: 'ConfigAdopted' }>
 export type Control = Readonly<{
   config: QueueConfig
+  /** The last one takes what is new. */
+  layouts: ReadonlyArray<ToldLayout>
   paused: boolean
   groups: ReadonlySet<string>
   gates: ReadonlySet<string>
@@ -14,10 +17,23 @@ export type Control = Readonly<{
 const without = <A>(set: ReadonlySet<A>, one: A): Set<A> => new Set([...set].filter((other) => other !== one))
 
 const after = (control: Control, event: LedgerEvent): Control | undefined => {
-  const { groups, gates, forced } = control
+  const { config, layouts, groups, gates, forced } = control
   switch (event.type) {
     case 'QueueConfigured':
       return { ...control, config: event.config }
+    case 'QueueResized': {
+      const { partitions } = event
+      const first = layouts.reduce((sum, layout) => sum + layout.partitions, 0)
+      const added = { first, partitions, isDrained: false }
+      return { ...control, config: { ...config, partitions }, layouts: [...layouts, added] }
+    }
+    case 'LayoutDrained': {
+      const { first } = event
+      const drained = layouts.map((layout) =>
+        layout.first === first ? { ...layout, isDrained: true } : layout,
+      )
+      return { ...control, layouts: drained }
+    }
     case 'QueuePaused':
       return { ...control, paused: true }
     case 'QueueResumed':
@@ -49,6 +65,7 @@ export const controlsOf = (
 ): ReadonlyArray<Control> => {
   let control: Control = {
     config: created,
+    layouts: [{ first: 0, partitions: created.partitions, isDrained: false }],
     paused: false,
     groups: new Set(),
     gates: new Set(),

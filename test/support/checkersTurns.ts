@@ -1,6 +1,7 @@
 // Who may start, and who is next: orders, groups, pauses, gates, caps and rates, asked of each start that the log tells of.
 import type { Limits, QueueConfig, Switches } from '../../domain/queue/index.js'
 import { type Live, laneOf } from './checkersLive.js'
+import type { Place } from './checkersPlace.js'
 import { Rounds } from './checkersRounds.js'
 
 type Must = (holds: boolean, rule: string) => void
@@ -20,11 +21,12 @@ export class Turns {
   private readonly starts = new Map<string, number[]>()
   private readonly waits = new Map<string, Wait>()
   private readonly rounds: Rounds
+  private share = ''
 
   constructor(
     private readonly live: ReadonlyMap<number, Live>,
     private readonly must: Must,
-    private readonly partition: number,
+    private readonly place: Place,
   ) {
     this.rounds = new Rounds(must)
   }
@@ -32,8 +34,11 @@ export class Turns {
   adopted(config: QueueConfig, switches: Switches): void {
     const { order, limits } = this.config ?? {}
     if (order !== config.order) this.waits.clear()
-    // What a limit allowed is no measure of the next one.
-    if (JSON.stringify(limits) !== JSON.stringify(config.limits)) this.starts.clear()
+    // What a limit allowed, or a share of it, is no measure of the next one.
+    const { number, of } = this.place.sharing()
+    const share = `${number} of ${of}`
+    if (share !== this.share || JSON.stringify(limits) !== JSON.stringify(config.limits)) this.starts.clear()
+    this.share = share
     this.config = config
     this.switches = switches
     this.rounds.newRound()
@@ -150,8 +155,9 @@ export class Turns {
 
   /** B8: one more may start now. */
   private withinLimits(tenant: string, cap: Limits['perTenant'], at: number): void {
-    const concurrencyMax = this.shareOf(cap?.concurrencyMax ?? Number.POSITIVE_INFINITY)
-    const rate = cap?.rate === undefined ? undefined : { ...cap.rate, count: this.shareOf(cap.rate.count) }
+    const concurrencyMax = this.place.shareOf(cap?.concurrencyMax ?? Number.POSITIVE_INFINITY)
+    const rate =
+      cap?.rate === undefined ? undefined : { ...cap.rate, count: this.place.shareOf(cap.rate.count) }
     let running = 0
     for (const { situation, attributes } of this.live.values()) {
       if (situation === 'leased' && (tenant === '' || attributes.tenant === tenant)) running++
@@ -168,15 +174,6 @@ export class Turns {
         `B8 ${starts.length - n} starts of ${tenant} in ${at - first} ms`,
       )
     })
-  }
-
-  /** 10 over 4 partitions are 3, 3, 2 and 2. */
-  private shareOf(limit: number): number {
-    const partitions = this.config?.partitions ?? 1
-    if (limit === Number.POSITIVE_INFINITY) return limit
-    let share = 0
-    for (let n = this.partition; n < limit; n += partitions) share++
-    return share
   }
 
   private isReady(one: Live, at: number): boolean {

@@ -8,7 +8,10 @@ import { controlStream, partitionStream } from '../../domain/ids.js'
 import { configure } from '../../domain/queue/index.js'
 import { stateHash } from '../../projections/partition/index.js'
 import { type Recovered, recoverPartition } from '../../src/engine/recovery.js'
+import type { Reply } from '../../src/engine/replies.js'
+import type { Claimed } from '../../src/engine/requests.js'
 import type { EventLog } from '../../src/ports/eventLog.js'
+import type { Rules } from './checkers.js'
 import { checkPartitions } from './checkersAnswers.js'
 import { type Control, controlsOf } from './checkersControl.js'
 import { ack, batchesOf } from './ledger.js'
@@ -21,6 +24,7 @@ import { SimulationNode, type World } from './simulationNode.js'
 import { ALL_CLEAR, Operators } from './simulationOperators.js'
 import { lookBack } from './simulationPast.js'
 import { RegisterPlace } from './simulationRegister.js'
+import { Resizes } from './simulationResizes.js'
 import { Dice, IN_LOG_BYTES_MAX, Swarm, seeded } from './simulationSwarm.js'
 import { SimulatedTime } from './simulationTime.js'
 
@@ -30,9 +34,12 @@ const DRAIN_ROUNDS_MAX = 160
 const DRAIN_ROUND_MS = 500
 /** What was held back or paused has to go on within this. */
 const HEALING_MS = 30_000
+const DRAINED_MS = 5_000
 /** Openings that faults may spoil at the end, before it must succeed: all is healed by then. */
 const OPENINGS_MAX = 3
 const LOG_SHOWN = 25
+/** What makes clocks of processes disagree. */
+const OTHER_TIMES = ['wall clock jumps', 'the clock of a node jumps', 'a clock is ahead or behind']
 
 export type RunReport = {
   broken: ReadonlyArray<string>
@@ -84,6 +91,7 @@ class Run {
   private readonly clients: Clients
   private readonly operators: Operators
   private readonly edits: Edits
+  private readonly resizes: Resizes
   private readonly world: World
   /** One place for each process that may live at the same time. */
   private readonly nodes: Array<SimulationNode | undefined> = []
@@ -108,6 +116,7 @@ class Run {
     }
     this.clients = new Clients(swarm, diary)
     this.operators = new Operators(swarm, diary, this.clients)
+    this.resizes = new Resizes(swarm, diary)
     this.edits = new Edits(swarm, diary, Math.min(swarm.nodes, home.processesMax) === 1)
     if (swarm.features.blobs)
       this.calls.blobs = {
@@ -131,6 +140,7 @@ class Run {
         new SimulatedBlobs(IN_LOG_BYTES_MAX, new Dice(seed ^ 0x510e527f), this.calls.blobs, this.saw),
       unique: () => `u${++named}`,
       dead: new Set(),
+      resizes: swarm.resizes ? this.saw : undefined,
       defects: [],
     }
   }
@@ -160,11 +170,13 @@ class Run {
     const node = await this.heal()
     await this.drain(node)
     await this.time.until(this.edits.sweepAtTheEnd(node))
+    // What is empty by now is said to be drained.
+    if (this.swarm.resizes) await this.time.advance(DRAINED_MS)
     const logs = await this.readLogs()
     await this.compareWithReplay(node)
-    const { isPrompt } = this
-    const rules = { controls: await this.readControls(), isPrompt, dead: this.world.dead }
-    const { broken, left } = checkPartitions(logs, this.calls, rules)
+    const rules = { ...(await this.rules(true)), isPrompt: this.isPrompt }
+    const { broken, left, seen: together } = checkPartitions(logs, this.calls, rules)
+    for (const [what, n] of together) this.seen.set(what, n)
     let events = 0
     for (const event of logs.flat().flatMap((batch) => batch.events)) {
       this.saw(event.type)
@@ -216,20 +228,30 @@ class Run {
       const flipped = this.home.flip?.(dice)
       if (flipped !== undefined) this.trace.push(`${this.step} a bit flips in ${flipped}`)
     }
+    const { time } = this
+    const heldFault = this.home.faults.find(
+      (fault) => /held$/.test(fault) && !this.options.without?.has(fault),
+    )
+    const kill = (one: SimulationNode): void => {
+      if (this.options.without?.has('crash') !== true) this.kill(one)
+    }
+    if (this.swarm.resizes && node !== undefined && node.state === 'up')
+      await this.resizes.perhaps(dice, node, { time, heldFault, kill })
   }
 
   /** Somebody asks how a partition was after one of its batches. */
   private async lookBack(dice: Dice): Promise<void> {
-    const { queue, generation, created } = this.world.entry
-    const partition = Math.floor(dice.random() * created.partitions)
-    const stream = partitionStream({ queue, generation, partition })
+    const { queue, generation } = this.world.entry
+    const chosen = dice.random()
     const reader = this.home.reader()
     if (reader === undefined) return
+    const rules = await this.rules(false)
+    const partition = Math.floor(chosen * partitionCount(rules.controls))
+    const stream = partitionStream({ queue, generation, partition })
     const batches = await batchesOf(reader, stream)
     const count = Math.ceil(batches.length * (dice.chance(0.5) ? dice.random() : 1 - dice.random() / 4))
     this.trace.push(`${this.step} look back at partition ${partition} after ${count} batches`)
     this.saw('looked back')
-    const rules = { controls: await this.readControls(), isPrompt: false, dead: this.world.dead }
     const asked = { stream, partition, calls: this.calls, rules }
     this.brokenBefore.push(...(await lookBack(reader, asked, batches.slice(0, count))))
   }
@@ -298,6 +320,7 @@ class Run {
   private boot(place: number, dice: Dice): Promise<void> {
     if (this.nodes.some((node) => node?.state === 'up')) this.saw('take-over')
     const skewMs = this.nodesMax > 1 ? dice.pick([0, 0, 120_000, -120_000]) : 0
+    if (skewMs !== 0) this.saw('a clock is ahead or behind')
     const clock = { skewMs, bootedMs: 1_000 * ++this.booted }
     const register = this.registers[place] ?? new RegisterPlace(new Dice(this.seed ^ place), this.saw)
     this.registers[place] = register
@@ -426,26 +449,39 @@ class Run {
 
   private async drain(node: SimulationNode): Promise<void> {
     const { engine } = node
+    await this.allOpen(node)
     for (let round = 0; round < DRAIN_ROUNDS_MAX; round++) {
       let waiting = 0
       for (const { ref } of engine.partitions) {
         const { counts } = engine.partition(ref.partition).state ?? assert.fail('a partition is not open')
         waiting += counts.scheduled + counts.pending + counts.retrying + counts.processing
-        if (counts.pending + counts.scheduled + counts.retrying > 0) await this.ackAll(node, ref.partition)
+        const isOpen = counts.pending + counts.scheduled + counts.retrying > 0
+        if (isOpen && !this.swarm.resizes) await this.ackAll(node, ref.partition)
       }
+      if (waiting > 0 && this.swarm.resizes) await this.ackAll(node)
       if (waiting === 0) return
       await this.time.advance(DRAIN_ROUND_MS)
     }
     assert.fail('the queue does not drain')
   }
 
-  private async ackAll({ engine }: SimulationNode, partition: number): Promise<void> {
+  /** What was begun goes on by itself. */
+  private async allOpen({ engine }: SimulationNode): Promise<void> {
+    for (let round = 0; engine.layouts.count < engine.control.layouts.length; round++) {
+      assert.ok(round < DRAIN_ROUNDS_MAX, 'healed, and yet new partitions are not opened')
+      await this.time.advance(DRAIN_ROUND_MS)
+    }
+  }
+
+  /** Of a queue that is resized only the queue itself knows what may be claimed. */
+  private async ackAll({ engine }: SimulationNode, from?: number): Promise<void> {
     const wish = { worker: 'drain', leaseMs: 30_000, claimId: undefined, waitMs: 0, mayRunInDoubt: true }
-    const reply = await this.time.until(
-      engine.claimFrom(partition, { ...wish, max: () => 50, cancelled: () => false }),
-    )
+    const asked = { ...wish, max: () => 50, cancelled: () => false }
+    const claim = from === undefined ? engine.claim(asked) : engine.claimFrom(from, asked)
+    const reply: Reply<Claimed & { partition?: number }> =
+      await this.time.until<Reply<Claimed & { partition?: number }>>(claim)
     assert.ok(reply._tag === 'Right', `healed, and yet a claim fails: ${JSON.stringify(reply)}`)
-    const { deliveries } = reply.right.value
+    const { deliveries, partition = from ?? 0 } = reply.right.value
     if (deliveries.length === 0) return
     const settled = await this.time.until(
       engine.settle(
@@ -464,19 +500,26 @@ class Run {
     await this.time.settle()
     const reader: EventLog = this.home.reader() ?? assert.fail('nobody has the log open')
     const logs: Array<ReadonlyArray<RecordedBatch>> = []
-    const { queue, generation, created } = this.world.entry
-    for (let partition = 0; partition < created.partitions; partition++)
+    const { queue, generation } = this.world.entry
+    const { controls } = await this.rules(false)
+    for (let partition = 0; partition < partitionCount(controls); partition++)
       logs.push(await this.time.until(batchesOf(reader, partitionStream({ queue, generation, partition }))))
     return logs
   }
 
-  private async readControls(): Promise<ReadonlyArray<Control>> {
+  /** What the control stream says now. */
+  private async rules(isOver: boolean): Promise<Rules> {
     const reader: EventLog = this.home.reader() ?? assert.fail('nobody has the log open')
     const { queue, generation, created } = this.world.entry
-    const batches = await batchesOf(reader, controlStream(queue, generation))
-    return controlsOf(created, batches)
+    const control = await batchesOf(reader, controlStream(queue, generation))
+    const isOneClock = !OTHER_TIMES.some((what) => this.seen.has(what))
+    const resized = this.swarm.resizes ? { control, isOneClock, isOver } : undefined
+    return { controls: controlsOf(created, control), isPrompt: false, dead: this.world.dead, resized }
   }
 }
+
+const partitionCount = (controls: ReadonlyArray<Control>): number =>
+  (controls.at(-1)?.layouts ?? []).reduce((sum, { partitions }) => sum + partitions, 0)
 
 /** A third of the runs lives on the embedded log, one process at a time. */
 const homeOf = (seed: number): ConstructorParameters<typeof Run>[2] =>

@@ -5,9 +5,10 @@ import { inBlob } from '../../src/api/blobs.js'
 import { UnavailableError } from '../../src/api/errors.js'
 import { withDedup } from '../../src/door/contentKey.js'
 import { belongsInBlob } from '../../src/engine/blobPayloads.js'
-import type { Reply } from '../../src/engine/replies.js'
+import { answered, type Reply } from '../../src/engine/replies.js'
 import type { Delivery, Enqueued, NewMessage, Settlement } from '../../src/engine/requests.js'
-import type { Calls, EnqueueCall, Told } from './checkersCalls.js'
+import { isFailure } from '../../src/engine/routing.js'
+import { ANYWHERE, type Calls, type EnqueueCall, type Told } from './checkersCalls.js'
 import { ack, extend, fail, release } from './ledger.js'
 import type { SimulationNode } from './simulationNode.js'
 import type { Dice, Swarm } from './simulationSwarm.js'
@@ -52,6 +53,7 @@ export class Clients {
     const asked = Array.from({ length: dice.pick([1, 1, 3]) }, () =>
       throughDoor(this.swarm.message(dice, ++this.payloads), node),
     )
+    if (this.swarm.resizes) return this.sendRouted(dice, node, asked)
     const byPartition = new Map<number, Asked[]>()
     for (const message of asked) {
       const partition = node.engine.route(message)
@@ -81,12 +83,38 @@ export class Clients {
     })
   }
 
+  /** Wherever each of them belongs by now: who asks knows nothing of resizes. */
+  private sendRouted(
+    dice: Dice,
+    node: SimulationNode,
+    messages: ReadonlyArray<Asked>,
+    repeats = false,
+  ): void {
+    const { calls, note, saw } = this.diary
+    note(`${node.name}: enqueue ${messages.map(({ payload }) => payload).join(' ')}`)
+    const isPart = messages.length > 1
+    const routed = routedFrom(node, messages)
+    messages.forEach((message, n) => {
+      const asked = { by: node.name, partition: ANYWHERE, messages: [message], repeats, isPart }
+      const call: EnqueueCall = { ...asked, told: 'unknown', results: [] }
+      calls.enqueues.push(call)
+      if (message.dedupMode === undefined && isKnownAgain(message) && !repeats)
+        this.repeatable.push({ partition: ANYWHERE, messages: [message], call })
+      const reply = routed.then((answers) => answers[n] ?? left(UNHEARD))
+      this.answer(dice, reply, call, (result) => {
+        call.results = [result]
+        if (result.duplicate && message.byContent) saw('told that the same content is there')
+      })
+    })
+  }
+
   /** Safe for whoever does not know what became of the first: the key says that it is the same. */
   private enqueueAgain(dice: Dice, node: SimulationNode): void {
     const open = this.repeatable.filter(({ call }) => call.told === 'unknown')
     if (open.length === 0) return
     const { partition, messages } = dice.pick(open)
     this.diary.saw('asked again')
+    if (partition === ANYWHERE) return this.sendRouted(dice, node, messages, true)
     this.send(dice, node, partition, messages, true)
   }
 
@@ -133,6 +161,8 @@ export class Clients {
   }
 
   private settleOne(dice: Dice, node: SimulationNode, { partition, delivery }: Held): void {
+    // A process that has not got so far with a resize knows no such token.
+    if (partition >= node.engine.partitions.length) return
     const settlement = this.settlementOf(dice, delivery)
     const { ordinal, fence } = delivery
     this.diary.note(`${node.name}: ${settlement.outcome} ${ordinal}/${fence} in ${partition}`)
@@ -184,6 +214,24 @@ export class Clients {
       this.diary.saw(failure.kind === 'refused' ? `told ${failure.refusal.type}` : `told ${failure.kind}`)
     })
   }
+}
+
+const UNHEARD = { kind: 'unknown', reason: 'nothing was answered' } as const
+
+const routedFrom = async (
+  { engine, blobs }: SimulationNode,
+  messages: ReadonlyArray<Asked>,
+): Promise<ReadonlyArray<Reply<Enqueued>>> => {
+  const sent: NewMessage[] = []
+  try {
+    for (const { byContent: _, ...one } of messages)
+      sent.push(blobs !== undefined && belongsInBlob(blobs, one) ? await inBlob(blobs, one) : one)
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error
+    return messages.map(() => left({ kind: 'unavailable', reason: error.message }))
+  }
+  const routed = await engine.enqueueRouted(sent)
+  return routed.map((one) => (isFailure(one) ? left(one) : answered(one, -1, -1)))
 }
 
 /** Large payloads go beside the log first (A12). */

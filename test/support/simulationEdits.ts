@@ -6,7 +6,15 @@ import { clearWaiting, discardDeadLetters, redriveDeadLetters } from '../../src/
 import { historyOf, type ReadDeps } from '../../src/api/queue/queueReads.js'
 import { rerunMessages } from '../../src/api/queue/rerun.js'
 import type { MessageChanges } from '../../src/api/types/edits.js'
-import type { EditCall, HistoryCall, RerunCall, Selection, SweepCall, Told } from './checkersCalls.js'
+import {
+  ANYWHERE,
+  type EditCall,
+  type HistoryCall,
+  type RerunCall,
+  type Selection,
+  type SweepCall,
+  type Told,
+} from './checkersCalls.js'
 import type { Diary } from './simulationClients.js'
 import type { SimulationNode } from './simulationNode.js'
 import { type Dice, GROUPS, type Swarm } from './simulationSwarm.js'
@@ -121,11 +129,16 @@ export class Edits {
   /** Ids of messages that this process must know, because it or one before it has said so. */
   private acceptedBy(node: SimulationNode, partition: number): ReadonlyArray<string> {
     const told = this.diary.calls.enqueues.filter(
-      (call) => call.told === 'ok' && call.partition === partition && (this.isAlone || call.by === node.name),
+      (call) =>
+        call.told === 'ok' &&
+        (call.partition === partition || call.partition === ANYWHERE) &&
+        (this.isAlone || call.by === node.name),
     )
     const ids = told.flatMap(({ results }) => results.map(({ id }) => id))
     // A caller's id may be in several partitions, where something else says which is whose.
-    return node.engine.partitions.length === 1 ? ids : ids.filter((id) => id.startsWith('orders.'))
+    return node.engine.partitions.length === 1
+      ? ids
+      : ids.filter((id) => id.startsWith(`orders.${partition}.`))
   }
 
   private answer<A>(call: { told: Told }, answer: Promise<A>, accept: (value: A) => void): Promise<void> {

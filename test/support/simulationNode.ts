@@ -10,6 +10,7 @@ import type { FinishedRegister } from '../../src/ports/finishedRegister.js'
 import type { SimulatedBlobs } from './simulationBlobs.js'
 import type { LogHome, ProcessLog } from './simulationLog.js'
 import type { RegisterPlace } from './simulationRegister.js'
+import { watchingAdoptions } from './simulationResizes.js'
 import type { SimulatedProcess, SimulatedTime } from './simulationTime.js'
 
 /** What all processes of a run have in common. */
@@ -25,6 +26,8 @@ export type World = Readonly<{
   unique: () => string
   /** Processes whose death is known to everybody, by incarnation. */
   dead: Set<string>
+  /** Given when the queue is resized: what happens then is counted. */
+  resizes: ((what: string) => void) | undefined
   /** Broken invariants that a process itself has noticed. */
   defects: string[]
 }>
@@ -87,7 +90,7 @@ export class SimulationNode {
   private deps(log: ProcessLog): PartitionDeps {
     const { world } = this
     return {
-      log: log.port,
+      log: world.resizes === undefined ? log.port : watchingAdoptions(log.port, world.resizes),
       register: this.register,
       blobs: this.blobs,
       clock: this.process.clock,
@@ -97,6 +100,8 @@ export class SimulationNode {
       isCertainlyDead: (worker) => world.dead.has(LOCAL.exec(worker)?.[1] ?? ''),
       snapshotEveryEvents: world.snapshotEveryEvents,
       payloadCacheBytes: world.payloadCacheBytes,
+      // Each believes so: who leads by right is nobody's business here.
+      ...(world.resizes === undefined ? {} : { stillLeads: async () => true }),
     }
   }
 

@@ -70,6 +70,11 @@ const LIMITS: ReadonlyArray<Limits> = [
   { concurrencyMax: 5, rate: { count: 4, perMs: 400 }, perTenant: { concurrencyMax: 2 } },
 ]
 
+/** Of all runs so many are about resizes, too. */
+const RESIZED_SHARE = 0.25
+/** Their limits are great enough for several layouts at once. */
+const RESIZED_SHARERS = 4
+
 /** Over several partitions a limit is split, and not always evenly. */
 const overPartitions = (limits: Limits, partitions: number): Limits => {
   if (partitions === 1) return limits
@@ -132,6 +137,7 @@ export const FEATURES = [
   'looking back',
   'blobs',
   'flips',
+  'resizes',
 ] as const
 
 /** Above it a payload lies beside the log; edits are shorter. */
@@ -156,6 +162,8 @@ export class Swarm {
   readonly payloadCacheBytes: number
   /** The configuration changes while it runs. */
   readonly reconfigures: boolean
+  /** It is given other numbers of partitions while it runs. */
+  readonly resizes: boolean
   readonly faultRate: number
   readonly crashRate: number
   readonly features: Features
@@ -171,9 +179,9 @@ export class Swarm {
     const isAdaptive = unless('adaptive', more.chance(0.5), false)
     const circuit = plain !== null && isAdaptive ? { ...plain, ...ADAPTIVE } : plain
     const partitions = unless('partitions', dice.pick([1, 1, 1, 2, 4]), 1)
-    const limits = unless('limits', overPartitions(dice.pick(LIMITS), partitions), {})
+    const drawnLimits = unless('limits', dice.pick(LIMITS), {})
     this.features = {
-      tenants: unless('tenants', dice.chance(0.35) || limits.perTenant !== undefined, false),
+      tenants: unless('tenants', dice.chance(0.35) || drawnLimits.perTenant !== undefined, false),
       zones: unless('zones', dice.chance(0.5) && circuit !== null, false),
       gates: unless('gates', dice.chance(0.3), false),
       replacing: unless('replacing', dice.chance(0.4), false),
@@ -182,6 +190,9 @@ export class Swarm {
       content: unless('content', more.chance(0.2), false),
       blobs: unless('blobs', more.chance(0.3), false),
     }
+    this.resizes = unless('resizes', more.chance(RESIZED_SHARE), false)
+    const sharers = this.resizes ? Math.max(partitions, RESIZED_SHARERS) : partitions
+    const limits = overPartitions(drawnLimits, sharers)
     this.nodes = unless('nodes', dice.pick([1, 1, 1, 2, 3]), 1)
     this.lossRate = unless('loss', dice.pick([0, 0, 0.05]), 0)
     this.turnByTurn = unless('turns', dice.chance(0.6), false)
@@ -241,6 +252,7 @@ export class Swarm {
   /** One setting after another: what runs and waits already has to live with it (R67). */
   otherSettings(dice: Dice): QueueSettings {
     const { partitions = 1 } = this.settings
+    const sharers = this.resizes ? Math.max(partitions, RESIZED_SHARERS) : partitions
     return dice.pick<() => QueueSettings>([
       () => ({ failures: { UNKNOWN: fixed({ delayMs: 10, retriesMax: dice.pick([0, 1, 4]) }) } }),
       () => ({ failures: { CRASH: fixed({ delayMs: 20, retriesMax: dice.pick([0, 1]) }) } }),
@@ -249,7 +261,7 @@ export class Swarm {
       () => ({ order: dice.pick(['priority', 'fifo', 'lifo', 'weighted', 'adaptive']) }),
       () => ({ groupHead: dice.pick(['block', 'skip']) }),
       () => ({ deadLetters: dice.chance(0.5) }),
-      () => ({ limits: overPartitions(dice.pick(LIMITS), partitions) }),
+      () => ({ limits: overPartitions(dice.pick(LIMITS), sharers) }),
       () => ({ shedAbovePercent: dice.pick([30, 100]), shedBelowPriority: 5 }),
       () => ({ messageTimeoutMs: dice.pick([600, 300_000]), handlerTimeoutMs: 500 }),
       () => ({ circuit: dice.chance(0.5) ? null : (this.settings.circuit ?? null) }),
