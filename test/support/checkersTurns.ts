@@ -21,6 +21,7 @@ export class Turns {
   private readonly starts = new Map<string, number[]>()
   private readonly waits = new Map<string, Wait>()
   private readonly rounds: Rounds
+  private readonly groups = new Map<string, Live[]>()
   private share = ''
 
   constructor(
@@ -51,6 +52,7 @@ export class Turns {
 
   /** Something that waited is gone, and was not started. */
   left(at: number): void {
+    this.gatherGroups()
     this.rounds.onlyThese([...this.live.values()].filter((other) => this.isAlone(other, at)))
   }
 
@@ -64,6 +66,7 @@ export class Turns {
   started(one: Live, at: number): void {
     const { must, switches } = this
     const { group, tenant } = one.attributes
+    this.gatherGroups()
     must(!switches?.closedGates.includes(one.gate ?? ''), `C15 ${one.ordinal} started behind ${one.gate}`)
     must(!switches?.pausedGroups.includes(group ?? ''), `B1 ${one.ordinal} of the paused group ${group}`)
     must(this.mayRun(one, at), `5 message ${one.ordinal} overtook in group ${group}`)
@@ -92,7 +95,11 @@ export class Turns {
   private inOrder(one: Live, at: number): void {
     const lane = laneOf(one)
     const rivals = [...this.live.values()].filter(
-      (other) => other.inDoubt === one.inDoubt && laneOf(other) === lane && this.isReady(other, at),
+      (other) =>
+        other.situation === 'waiting' &&
+        other.inDoubt === one.inDoubt &&
+        laneOf(other) === lane &&
+        this.isReady(other, at),
     )
     for (const other of rivals) {
       const isPassed = other !== one && this.goesFirst(other, one)
@@ -182,11 +189,23 @@ export class Turns {
     return !this.switches?.pausedGroups.includes(one.attributes.group ?? '') && this.mayRun(one, at)
   }
 
+  /** Once for each look at all that is live: a long run has tens of thousands, and each would look through all for its group. */
+  private gatherGroups(): void {
+    this.groups.clear()
+    for (const one of this.live.values()) {
+      const { group } = one.attributes
+      if (group === undefined || one.situation === 'dead') continue
+      const members = this.groups.get(group)
+      if (members === undefined) this.groups.set(group, [one])
+      else members.push(one)
+    }
+  }
+
   private mayRun(one: Live, at: number): boolean {
     const { group } = one.attributes
     if (group === undefined) return true
-    for (const other of this.live.values()) {
-      if (other.attributes.group !== group || other === one || other.situation === 'dead') continue
+    for (const other of this.groups.get(group) ?? []) {
+      if (other === one) continue
       if (other.situation === 'leased') return false
       const stepsAside = this.config?.groupHead === 'skip' && other.dueAt > at
       if (other.ordinal < one.ordinal && !stepsAside) return false
