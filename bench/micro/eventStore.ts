@@ -2,8 +2,8 @@
 // is a process of its own: the emulator of the tests, or the one that EVENTSTORE_URL names.
 // Run: npm run build && node dist/bench/micro/eventStore.js
 //
-// 2026-11-22, 2 shared vCPU, Node 20.20, emulator, load 3 to 6: appends of 500 18-21 us an event, of 100 33 us, of one 1 ms; reads 26 us;
-// 8,600-10,200 jobs/s at concurrency 500 (62-74 us a job), 7,700 at 100; enqueue in batches of 500 8,400-10,500/s.
+// 2026-11-22, 2 vCPU with little else running, Node 20.20, emulator: appends of 500 15 us an event, of 100 24 us, of one 0.8 ms; reads
+// 17 us; 13,400 jobs/s at concurrency 500 (50 us a job), 9,100 at 100; enqueue in batches of 500 17,000-21,000/s.
 import { spawn } from 'node:child_process'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
