@@ -34,7 +34,7 @@ export type LayoutedQueue = Readonly<{
 }>
 
 /** A partition did not answer; what was asked for is tried again. */
-export class LayoutPending extends Error {
+class LayoutPending extends Error {
   override readonly name = 'LayoutPending'
 }
 

@@ -2,8 +2,9 @@
 // that holds something of theirs, else the active one (ADR 0013). Asked in that order, each partition decides for itself whether it
 // holds it; one that drains and does not answers "not here", and never will. Who names no key goes round the active partitions.
 import { isLeft } from 'fp-ts/lib/Either.js'
+import { Defect } from '../../domain/invariant.js'
 import type { Layout } from '../../domain/queue/index.js'
-import { LayoutPending, type LayoutsInUse } from './layoutsInUse.js'
+import type { LayoutsInUse } from './layoutsInUse.js'
 import type { Failure, Reply } from './replies.js'
 import type { Enqueued, NewMessage } from './requests.js'
 
@@ -81,7 +82,8 @@ const openMore = async (layouts: LayoutsInUse, n: number): Promise<Failure | und
   try {
     await layouts.advance()
   } catch (error) {
-    if (!(error instanceof LayoutPending)) throw error
+    // Whatever the log cannot do now: others of this call may be in it already, and are told so.
+    if (error instanceof Defect) throw error
     return STILL_OPENING
   }
   return n < layouts.count ? undefined : STILL_OPENING

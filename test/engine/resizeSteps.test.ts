@@ -107,6 +107,24 @@ describe('4.1: the steps of a resize', () => {
     expect(home(await told(queue, message('new')))).toBeGreaterThan(0)
   })
 
+  it('I1: what older partitions have taken is told, also when new ones cannot be opened now', async () => {
+    const queue = await open()
+    const kept = await told(queue, inGroup('g'))
+    queue.log.plan('held', 'none', 'full', 'full', 'full', 'full')
+    const resized = askResize(queue, 2)
+    await queue.clock.advance(10)
+    const answers = queue.engine.enqueueRouted([inGroup('g'), message('new')])
+    await queue.clock.advance(10)
+    queue.log.release()
+    const [stays, refused] = await queue.clock.settled(answers)
+    await queue.clock.settled(resized)
+    assert.ok(stays && !isFailure(stays))
+    expect([home(stays), stays.duplicate]).toEqual([home(kept), false])
+    expect(refused).toMatchObject({ kind: 'unavailable' })
+    await queue.clock.advance(10_000)
+    expect(home(await told(queue, message('new')))).toBeGreaterThan(0)
+  })
+
   it('R21, R37: a process whose partitions another one has taken cannot open new ones, whatever it records', async () => {
     const stale = await open()
     const fresh = await TestQueue.openBeside(stale)
