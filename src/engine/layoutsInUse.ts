@@ -209,13 +209,16 @@ export class LayoutsInUse {
   private async openForClaims(): Promise<void> {
     const { queue } = this
     while (this.claimable < this.opened) {
-      const next = queue.control.layouts[this.claimable]
+      const { claimable } = this
+      const next = queue.control.layouts[claimable]
       if (next === undefined) return
       if (hasCaps(queue.control)) {
         const older = queue.partitions.slice(0, next.first)
         const seen = await Promise.all(older.map((_, n) => queue.look(n, (state) => state.isOverShare)))
         if (seen.some((reply) => isLeft(reply) || reply.right.value)) return
       }
+      // Another claim may have found the same meanwhile.
+      if (this.claimable > claimable) continue
       this.claimable++
       this.tellClaims()
     }

@@ -229,4 +229,16 @@ describe('4.1: claims of a queue that is resized', () => {
     await queue.clock.advance(1_000)
     expect(right(await queue.clock.settled(waiting)).value.deliveries).toHaveLength(1)
   })
+
+  it('B8: that look for room at the same moment open the next layout alone, and not the one after it', async () => {
+    const queue = await open({ partitions: 1, limits: { concurrencyMax: 6 } })
+    await resize(queue, 2)
+    await Promise.all([claim(queue), claim(queue), claim(queue)])
+    for (let n = 0; n < 4; n++) await told(queue, message(n))
+    const [one, other] = [await claim(queue), await claim(queue)]
+    expect(one.deliveries.length + other.deliveries.length).toBe(4)
+    await resize(queue, 3)
+    for (let n = 0; n < 3; n++) await told(queue, message('new'))
+    expect((await claim(queue)).deliveries).toHaveLength(0)
+  })
 })
