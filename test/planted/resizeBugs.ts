@@ -122,4 +122,52 @@ export const RESIZE_BUGS: ReadonlyArray<PlantedBug> = [
     edits: [{ file: LAYOUTS, from: 'if (hasCaps(queue.control)) {', to: 'if (false) {' }],
     foundBy: STEPS,
   },
+  {
+    name: 'drained-with-dead-letters',
+    breaks: '4.1: drained is what holds neither a live message nor a dead letter',
+    edits: [
+      {
+        file: 'projections/partition/partitionState.ts',
+        from: 'return this.size === 0 && this.counts.dead === 0',
+        to: 'return this.size === 0',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'tenants-at-the-floor-are-listed',
+    breaks: 'I6: a state has one hash, from a snapshot or not',
+    edits: [
+      {
+        file: METERS,
+        from: '!isAtMost(level, tenantFloor, tenantRate, at)',
+        to: '!isEmpty(level, tenantRate, at)',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'drained-is-never-said',
+    breaks: '4.1: who is drained gives back its share of the limits',
+    edits: [
+      {
+        file: LAYOUTS,
+        from: 'if (!this.seemsEmpty(layout)) continue',
+        to: 'if (layout.first >= 0) continue',
+      },
+    ],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'drained-layouts-not-adopted',
+    breaks: '4.1: a partition adopts the layouts as the control stream has them',
+    edits: [
+      {
+        file: 'src/engine/adoptControl.ts',
+        from: '!isSame(layouts, state.layouts)',
+        to: 'layouts.length !== state.layouts.length',
+      },
+    ],
+    foundBy: 'simulation',
+  },
 ]

@@ -66,7 +66,8 @@ export class Story {
   private readonly turns: Turns
   private readonly circuits: Circuits
   private readonly keys = new Map<string, { at: number; ordinal: number }>()
-  private readonly finishedIds = new Map<string, number>()
+  /** When the last message of each caller's id has ended. */
+  readonly finishedIds = new Map<string, number>()
   private readonly claimIds = new Map<string, number>()
   readonly contents: Contents
   /** Asked for in place of one that waits, by any of the calls. */

@@ -172,12 +172,12 @@ class Together {
     if (before.story === story) return
     const known = before.story.live.get(before.ordinal)
     if (name.startsWith('["id"')) {
-      const isAlive = known !== undefined && known.callerId === event.callerId
-      this.must(
-        story,
-        !isAlive,
-        `6 caller's id ${event.callerId} twice, in partition ${before.story.partition}`,
-      )
+      const { callerId = '' } = event
+      const isAlive = known !== undefined && known.callerId === callerId
+      const { partition, finishedIds, windowMs } = before.story
+      const endedAt = finishedIds.get(callerId) ?? Number.NEGATIVE_INFINITY
+      const isForgotten = !this.isOneClock || endedAt + windowMs <= at
+      this.must(story, !isAlive && isForgotten, `6 caller's id ${callerId} twice, in partition ${partition}`)
       return
     }
     const isPast = !this.isOneClock || before.at + story.windowMs <= at

@@ -116,7 +116,7 @@ class Run {
     }
     this.clients = new Clients(swarm, diary)
     this.operators = new Operators(swarm, diary, this.clients)
-    this.resizes = new Resizes(swarm, diary)
+    this.resizes = new Resizes(swarm, diary, this.clients)
     this.edits = new Edits(swarm, diary, Math.min(swarm.nodes, home.processesMax) === 1)
     if (swarm.features.blobs)
       this.calls.blobs = {

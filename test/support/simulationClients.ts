@@ -118,8 +118,8 @@ export class Clients {
     this.send(dice, node, partition, messages, true)
   }
 
-  /** `isQuick`: each message is told of in the turn in which it comes. */
-  claim(dice: Dice, node: SimulationNode, isQuick = false): void {
+  /** `isQuick`: each message is told of in the turn in which it comes. `atLeast`: so many are asked for. */
+  claim(dice: Dice, node: SimulationNode, isQuick = false, atLeast = 1): void {
     const again = this.claimIds.length > 0 && dice.chance(0.3) ? dice.pick(this.claimIds) : undefined
     const number = ++this.workers
     const isLocal = dice.chance(0.5)
@@ -132,7 +132,7 @@ export class Clients {
     claims.push(call)
     // A repeat shares the name of the first, so what the first did is no proof against the repeat, nor the other way.
     if (again !== undefined) for (const other of claims) if (other.worker === worker) other.repeats = true
-    const max = dice.pick([1, 1, 3])
+    const max = Math.max(atLeast, dice.pick([1, 1, 3]))
     const wish = {
       worker,
       claimId,

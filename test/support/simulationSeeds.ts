@@ -63,6 +63,7 @@ export const SOMETIMES = [
   'something stays in an older partition',
   'an adoption of layouts is refused',
   'a death between the steps of a resize',
+  'a rush around a resize',
   'CircuitForced',
   'late settlement refused',
   'ConfigAdopted',

@@ -73,7 +73,7 @@ const LIMITS: ReadonlyArray<Limits> = [
 /** Of all runs so many are about resizes, too. */
 const RESIZED_SHARE = 0.25
 /** Their limits are great enough for several layouts at once. */
-const RESIZED_SHARERS = 4
+const RESIZED_SHARERS = 3
 
 /** Over several partitions a limit is split, and not always evenly. */
 const overPartitions = (limits: Limits, partitions: number): Limits => {
