@@ -18,7 +18,7 @@ export const RESIZE_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'if (context.state.epoch > 0) return decideEnqueue',
       },
     ],
-    foundBy: STEPS,
+    foundBy: 'simulation',
   },
   {
     name: 'groups-not-asked-of-older-partitions',
@@ -30,7 +30,7 @@ export const RESIZE_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'context.state.holdsGroup(group)) return false',
       },
     ],
-    foundBy: RANDOM,
+    foundBy: 'simulation',
   },
   {
     name: 'dead-letters-do-not-keep-their-group',
@@ -42,7 +42,7 @@ export const RESIZE_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'this.groups.has(group)',
       },
     ],
-    foundBy: STEPS,
+    foundBy: 'simulation',
   },
   {
     name: 'replacement-brings-another-group',
@@ -78,7 +78,7 @@ export const RESIZE_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'const older = queue.partitions.slice(0, 0)\n    // The look',
       },
     ],
-    foundBy: STEPS,
+    foundBy: 'simulation',
   },
   {
     name: 'shares-not-split-anew',
@@ -90,7 +90,7 @@ export const RESIZE_BUGS: ReadonlyArray<PlantedBug> = [
         to: 'config.partitions, shareIn',
       },
     ],
-    foundBy: RANDOM,
+    foundBy: 'simulation',
   },
   {
     name: 'new-partition-has-its-burst',
@@ -120,6 +120,30 @@ export const RESIZE_BUGS: ReadonlyArray<PlantedBug> = [
     name: 'claims-from-new-partitions-at-once',
     breaks: 'B8: no more run than the cap says',
     edits: [{ file: LAYOUTS, from: 'if (hasCaps(queue.control)) {', to: 'if (false) {' }],
+    foundBy: 'simulation',
+  },
+  {
+    name: 'room-in-new-partitions-counted-twice',
+    breaks: 'B8: no more run than the cap says',
+    edits: [
+      {
+        file: LAYOUTS,
+        from: 'if (this.claimable > claimable) continue',
+        to: 'if (this.claimable > claimable + 99) continue',
+      },
+    ],
+    foundBy: STEPS,
+  },
+  {
+    name: 'what-hinders-an-opening-comes-out',
+    breaks: 'I1: what was recorded is told',
+    edits: [
+      {
+        file: 'src/engine/routing.ts',
+        from: 'if (error instanceof Defect) throw error',
+        to: 'if (error instanceof Error) throw error',
+      },
+    ],
     foundBy: STEPS,
   },
   {
