@@ -458,7 +458,8 @@ class Run {
         const isOpen = counts.pending + counts.scheduled + counts.retrying > 0
         if (isOpen && !this.swarm.resizes) await this.ackAll(node, ref.partition)
       }
-      if (waiting > 0 && this.swarm.resizes) await this.ackAll(node)
+      // Each claim is answered from one partition.
+      if (waiting > 0 && this.swarm.resizes) while ((await this.ackAll(node)) > 0);
       if (waiting === 0) return
       await this.time.advance(DRAIN_ROUND_MS)
     }
@@ -474,7 +475,7 @@ class Run {
   }
 
   /** Of a queue that is resized only the queue itself knows what may be claimed. */
-  private async ackAll({ engine }: SimulationNode, from?: number): Promise<void> {
+  private async ackAll({ engine }: SimulationNode, from?: number): Promise<number> {
     const wish = { worker: 'drain', leaseMs: 30_000, claimId: undefined, waitMs: 0, mayRunInDoubt: true }
     const asked = { ...wish, max: () => 50, cancelled: () => false }
     const claim = from === undefined ? engine.claim(asked) : engine.claimFrom(from, asked)
@@ -482,7 +483,7 @@ class Run {
       await this.time.until<Reply<Claimed & { partition?: number }>>(claim)
     assert.ok(reply._tag === 'Right', `healed, and yet a claim fails: ${JSON.stringify(reply)}`)
     const { deliveries, partition = from ?? 0 } = reply.right.value
-    if (deliveries.length === 0) return
+    if (deliveries.length === 0) return 0
     const settled = await this.time.until(
       engine.settle(
         partition,
@@ -494,6 +495,7 @@ class Run {
       const drained = { partition, ordinal, fence, outcome: 'ack', retryable: true, delayMs: undefined }
       this.calls.settles.push({ ...drained, failureType: undefined, told: 'ok', accepted: true })
     }
+    return deliveries.length
   }
 
   private async readLogs(): Promise<ReadonlyArray<ReadonlyArray<RecordedBatch>>> {
