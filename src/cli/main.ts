@@ -46,6 +46,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed)
 })
 
+/** Closed is closed: what a client of a broker that went away still tries by itself holds nobody up. */
+const LEFTOVERS_MS = 2_000
+
 process.exitCode = await runCommand(
   {
     terminal: terminalOf(process.stdout, process.stderr),
@@ -55,3 +58,4 @@ process.exitCode = await runCommand(
   },
   process.argv.slice(2),
 )
+setTimeout(() => process.exit(), LEFTOVERS_MS).unref()
