@@ -101,8 +101,11 @@ const makeRoom = (
     const decision = decideMessage(purge, state.table.read(slot))
     if (isLeft(decision)) return full
     payloads.drop(slot)
+    // A smaller `maxSize` can mean thousands of drops, more than a log takes at once; each holds without the others and the call.
+    batch.mayCut()
     for (const event of decision.right) batch.add(event)
   }
+  batch.mayCut()
   return undefined
 }
 

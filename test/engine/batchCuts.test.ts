@@ -1,6 +1,6 @@
 // Where a batch may be cut by a log that takes little in one append (R42): between requests, never inside a call.
 import { describe, expect, it } from 'vitest'
-import type { EventBatch } from '../../domain/batch.js'
+import type { EventBatch, LedgerEvent } from '../../domain/batch.js'
 import { openMemoryLog } from '../../src/adapters/memory/eventLog.js'
 import { memoryFinishedRegister } from '../../src/adapters/memory/finishedRegister.js'
 import { openLedgerOn } from '../../src/api/openLedger.js'
@@ -23,6 +23,8 @@ const watched = (limits?: AppendLimits): Readonly<{ log: EventLog; batches: Even
 const LIMITS: AppendLimits = { bytesMax: 1_000_000, eventBytes: 640 }
 const payloads = (count: number): ReadonlyArray<{ payload: number }> =>
   Array.from({ length: count }, (_, n) => ({ payload: n }))
+
+const isDrop = ({ type }: LedgerEvent): boolean => type === 'MessagePurged'
 
 describe('R42: cuts of a batch', () => {
   it('R42: lie between calls and between settlements, and never inside a call', async () => {
@@ -56,6 +58,23 @@ describe('R42: cuts of a batch', () => {
       for (const index of successes) expect(cuts).toContain(index)
     }
     expect(settled.length).toBeGreaterThan(0)
+    await ledger.close()
+  })
+
+  it('R42, C1: lie between messages that one call drops because maxSize became smaller, and before the call', async () => {
+    const { log, batches } = watched(LIMITS)
+    const ledger = await openLedgerOn(log, memoryFinishedRegister(), {})
+    const orders = await ledger.queue('orders', { overflow: 'dropOldest' })
+    await orders.enqueueBatch(payloads(50))
+    await orders.configure({ maxSize: 10 })
+    await orders.enqueueBatch(payloads(2))
+    const { events = [], cuts = [] } = batches.find(({ events }) => events.some(isDrop)) ?? {}
+    const drops = events.flatMap((event, index) => (isDrop(event) ? [index] : []))
+    expect(drops).toHaveLength(42)
+    for (const index of drops) expect(cuts).toContain(index)
+    const first = events.findIndex(({ type }) => type === 'MessageEnqueued')
+    expect(cuts).toContain(first)
+    expect(cuts).not.toContain(first + 1)
     await ledger.close()
   })
 
